@@ -1,0 +1,52 @@
+// Who may import whom. Each folder of src/ lists the folders it may reach; anything else fails the check.
+const shared = ["app-env.ts", "settings.ts"];
+const folders = {
+  protocol: [],
+  http: ["protocol"],
+  archive: [],
+  blobs: ["protocol"],
+  catalog: ["protocol"],
+  uploads: ["protocol", "blobs"],
+  artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
+  auth: ["protocol", "http", "catalog", ...shared],
+  api: ["protocol", "http", "auth", "catalog", "blobs", "uploads", "artifacts", ...shared],
+  pages: ["protocol", "http", "archive", "auth", "catalog", "blobs", "artifacts", ...shared],
+};
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },
+    {
+      name: "src-never-imports-test",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(test|bench|scripts)/" },
+    },
+    {
+      name: "node-only-for-scrypt",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/auth/passwords.ts" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "hono-at-the-edge",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(api|pages|auth)/|^src/app" },
+      to: { path: "node_modules/hono/" },
+    },
+    ...Object.entries(folders).map(([folder, allowed]) => ({
+      name: `${folder}-reaches-too-far`,
+      severity: "error",
+      from: { path: `^src/${folder}/` },
+      to: { path: "^src/", pathNot: `^src/(${[folder, ...allowed].join("|")})(/|$)` },
+    })),
+  ],
+  options: {
+    tsPreCompilationDeps: true, // type-only imports count too
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^cloudflare:" },
+  },
+};

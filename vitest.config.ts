@@ -1,0 +1,30 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+import { TEST_SECRETS } from "./test/support/secrets.ts";
+
+export default defineConfig({
+  test: {
+    coverage: { provider: "istanbul", include: ["src/**"] },
+    reporters: ["default", "./test/support/closing-line.ts"],
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: TEST_SECRETS },
+          }),
+        ],
+        test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"] },
+      },
+      {
+        test: {
+          name: "service",
+          include: ["test/{conformance,e2e,faults}/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+    ],
+  },
+});
