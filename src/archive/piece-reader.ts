@@ -1,0 +1,115 @@
+// Reads pieces as chunks of one size. Where a chunk ends depends on the bytes alone, never on how a
+// member's stream cuts them, so that a compressor fed with chunks always sees the same writes.
+
+import type { ArchiveEntry, ArchivePiece } from "./entry.ts";
+
+/** The size of every chunk but the last. */
+export const CHUNK_SIZE = 256 * 1024;
+
+/** A member being read, and how many of its bytes are still to come. */
+interface OpenMember {
+  entry: ArchiveEntry;
+  reader: ReadableStreamBYOBReader;
+  left: number;
+}
+
+/** Gives the bytes of `pieces` in order, holding one chunk and at most one open member. */
+export class PieceReader {
+  readonly #pieces: AsyncIterator<ArchivePiece>;
+  /** Holds the chunk in the making; reading a member detaches it and gives another in its place. */
+  #buffer: ArrayBufferLike = new ArrayBuffer(CHUNK_SIZE);
+  #filled = 0;
+  /** What is left of a piece of bytes at hand. */
+  #bytes: Uint8Array = new Uint8Array();
+  #member: OpenMember | null = null;
+  #isCancelled = false;
+
+  constructor(pieces: AsyncIterable<ArchivePiece>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  /**
+   * Reads the next chunk, or null at the end. The chunk is valid until the next call. Rejects when
+   * a member has not exactly the bytes it said; the caller then cancels.
+   */
+  async read(): Promise<Uint8Array | null> {
+    this.#filled = 0;
+    let isAtEnd = false;
+    while (this.#filled < CHUNK_SIZE && !isAtEnd) {
+      if (this.#bytes.length > 0) {
+        this.#copyBytes();
+      } else if (this.#member !== null) {
+        await this.#readMember(this.#member);
+      } else {
+        isAtEnd = !(await this.#takePiece());
+      }
+    }
+    return this.#filled > 0 ? new Uint8Array(this.#buffer, 0, this.#filled) : null;
+  }
+
+  /** Cancels the open member and ends the pieces, even while a read is under way. Repeatable. */
+  async cancel(reason: unknown): Promise<void> {
+    this.#isCancelled = true;
+    const member = this.#member;
+    this.#member = null;
+    // A member that failed rejects here with the error that read() gave already.
+    await Promise.allSettled([member?.reader.cancel(reason), this.#pieces.return?.()]);
+  }
+
+  #copyBytes(): void {
+    const bytes = this.#bytes.subarray(0, CHUNK_SIZE - this.#filled);
+    new Uint8Array(this.#buffer).set(bytes, this.#filled);
+    this.#filled += bytes.length;
+    this.#bytes = this.#bytes.subarray(bytes.length);
+  }
+
+  async #readMember(member: OpenMember): Promise<void> {
+    const { entry, reader, left } = member;
+    if (left === 0) {
+      await requireEnd(entry, reader);
+      this.#member = null;
+      return;
+    }
+    const room = new Uint8Array(
+      this.#buffer,
+      this.#filled,
+      Math.min(left, CHUNK_SIZE - this.#filled),
+    );
+    const { done, value } = await reader.read(room);
+    if (done) {
+      throw new Error(`Cannot archive "${entry.path}": ${left} of ${entry.size} bytes are missing`);
+    }
+    this.#buffer = value.buffer;
+    this.#filled += value.length;
+    member.left -= value.length;
+  }
+
+  /** Takes up the next piece; false if there is none. */
+  async #takePiece(): Promise<boolean> {
+    const next = await this.#pieces.next();
+    if (next.done || this.#isCancelled) {
+      return false;
+    }
+    const piece = next.value;
+    if (piece.kind === "bytes") {
+      this.#bytes = piece.bytes;
+      return true;
+    }
+    const stream = await piece.entry.open();
+    if (this.#isCancelled) {
+      await stream.cancel();
+      return false;
+    }
+    const reader = stream.getReader({ mode: "byob" });
+    this.#member = { entry: piece.entry, reader, left: piece.entry.size };
+    return true;
+  }
+}
+
+/** Refuses a member that goes on after its last byte. */
+async function requireEnd(entry: ArchiveEntry, reader: ReadableStreamBYOBReader): Promise<void> {
+  const { done } = await reader.read(new Uint8Array(1));
+  if (!done) {
+    throw new Error(`Cannot archive "${entry.path}": it has more than its ${entry.size} bytes`);
+  }
+}

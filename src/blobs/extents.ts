@@ -1,0 +1,23 @@
+import type { Extent } from "../protocol/uploads.ts";
+
+/** A piece of one R2 object to read. */
+export interface Slice {
+  key: string;
+  offset: number;
+  length: number;
+}
+
+/** Finds the slices that hold a blob's bytes from `start` up to, not including, `end`. */
+export function slicesFor(extents: readonly Extent[], start: number, end: number): Slice[] {
+  const slices: Slice[] = [];
+  let position = 0;
+  for (const extent of extents) {
+    const from = Math.max(start, position);
+    const to = Math.min(end, position + extent.length);
+    if (from < to) {
+      slices.push({ key: extent.key, offset: extent.start + from - position, length: to - from });
+    }
+    position += extent.length;
+  }
+  return slices;
+}

@@ -1,0 +1,40 @@
+const UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]|^ | $/gu;
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const oneDecimal = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** A size for people, in three or four figures: `1 byte`, `1.5 KiB`, `640 MiB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) {
+    return formatCount(bytes, "byte");
+  }
+  let value = bytes / 1024;
+  let unit = 0;
+  while (value >= 1023.5) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${(value < 99.95 ? oneDecimal : whole).format(value)} ${UNITS[unit]}`;
+}
+
+/** An exact number and its noun: `1 file`, `1,234 files`. */
+export function formatCount(count: number, noun: string): string {
+  return `${whole.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Milliseconds since 1970 as `2026-11-03 14:05 UTC`. */
+export function formatTime(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/**
+ * Text with the characters that would hide in it, or turn it around, written out as `[U+202E]`:
+ * controls, bidi marks, zero-width breaks, and a space at either end.
+ */
+export function revealHidden(text: string): string {
+  return text.replace(HIDDEN, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
+  });
+}

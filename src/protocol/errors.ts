@@ -1,0 +1,225 @@
+// Every refusal of the service: its code, its status and its text. Nothing else writes a status for an error.
+// The texts that Shaken Fist's clients know are kept word for word (wire contract, section 2).
+
+/** A line of ERRORS. `help` says what to do, where the message alone does not. */
+interface Refusal {
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 416 | 500 | 503 | 507;
+  message: string;
+  help?: string;
+}
+
+export const ERRORS = {
+  request_malformed: { status: 400, message: "malformed request" },
+  namespace_missing: { status: 400, message: "missing namespace in request" },
+  key_missing: { status: 400, message: "missing key in request" },
+  key_not_a_string: { status: 400, message: "key is not a string" },
+  key_unauthorized: { status: 401, message: "unauthorized" },
+  token_missing: {
+    status: 401,
+    message: "Missing Authorization Header",
+    help: "Get a token with POST /auth and send it as 'Authorization: Bearer <token>'",
+  },
+  token_not_bearer: {
+    status: 401,
+    message:
+      "Missing 'Bearer' type in 'Authorization' header. Expected 'Authorization: Bearer <JWT>'",
+  },
+  token_invalid: {
+    status: 401,
+    message: "invalid JWT in Authorization header",
+    help: "Get a new token with POST /auth",
+  },
+  token_expired: {
+    status: 401,
+    message: "Signature has expired",
+    help: "Get a new token with POST /auth",
+  },
+  access_token_refused: {
+    status: 401,
+    message: "token is unknown, expired or disabled",
+    help: "Ask for a new token, or leave the header out to read what is public",
+  },
+  system_only: {
+    status: 403,
+    message: "only the system namespace may do this",
+  },
+  workspace_key_needed: {
+    status: 403,
+    message: "only a namespace key may do this",
+    help: "Get a token with POST /auth and send it as 'Authorization: Bearer <token>'",
+  },
+  artifact_forbidden: {
+    status: 403,
+    message: "permission denied",
+    help: "Ask an owner of the workspace to add you as a member",
+  },
+  route_not_found: { status: 404, message: "no such endpoint", help: "GET / lists what is here" },
+  method_not_allowed: { status: 405, message: "method not allowed" },
+
+  namespace_not_found: { status: 404, message: "namespace not found" },
+  namespace_exists: { status: 409, message: "namespace already exists" },
+  namespace_not_empty: {
+    status: 409,
+    message: "namespace still has artifacts or uploads",
+    help: "Delete them first",
+  },
+  namespace_is_system: { status: 403, message: "the system namespace cannot be changed or deleted" },
+  key_not_found: { status: 404, message: "key not found" },
+  user_not_found: { status: 404, message: "user not found" },
+  user_exists: { status: 409, message: "user already exists" },
+  member_not_found: { status: 404, message: "user is not a member of the namespace" },
+  access_token_not_found: { status: 404, message: "token not found" },
+
+  upload_not_found: {
+    status: 404,
+    message: "upload not found",
+    help: "It may have become an artifact or been removed after 24 hours without data; create a new one with POST /upload",
+  },
+  upload_offset_conflict: {
+    status: 409,
+    message: "upload is at another offset",
+    help: "Continue from the offset that GET /upload/<uuid> gives as size, or truncate to yours",
+  },
+  upload_sealing: {
+    status: 406,
+    message: "upload is being converted",
+    help: "Send the same request again in a second",
+  },
+  upload_converted: {
+    status: 409,
+    message: "upload has already become another artifact",
+  },
+  upload_body_incomplete: {
+    status: 400,
+    message: "body ended before its Content-Length; nothing was appended",
+    help: "Send the same bytes again",
+  },
+  upload_body_stalled: {
+    status: 408,
+    message: "no data arrived for a minute; nothing was appended",
+    help: "Send the same bytes again",
+  },
+  upload_digest_mismatch: {
+    status: 400,
+    message: "body does not have the digest of its Content-Digest header; nothing was appended",
+    help: "Send the same bytes again",
+  },
+  upload_digest_malformed: {
+    status: 400,
+    message: "Content-Digest must hold sha-256 or sha-512 as in RFC 9530",
+  },
+  upload_offset_malformed: {
+    status: 400,
+    message: "Upload-Offset is not an integer of at least 0",
+  },
+  upload_too_large: {
+    status: 507,
+    message: "an upload holds at most 5 TiB",
+  },
+  upload_too_scattered: {
+    status: 507,
+    message: "upload was truncated too often to be kept; start again with POST /upload",
+  },
+  upload_content_mismatch: {
+    status: 409,
+    message: "upload does not have the size or sha512 of the request; nothing was converted",
+    help: "Compare with GET /upload/<uuid>, truncate to the last good offset and append the rest",
+  },
+  truncate_not_integer: { status: 400, message: "offset is not an integer" },
+  truncate_negative: { status: 400, message: "offset must not be negative" },
+  truncate_beyond_end: { status: 400, message: "offset is beyond the end of the upload" },
+
+  artifact_source_missing: {
+    status: 400,
+    message: "specify upload_uuid or blob_uuid",
+  },
+  artifact_source_ambiguous: {
+    status: 400,
+    message: "only specify one of upload_uuid or blob_uuid",
+  },
+  artifact_name_invalid: {
+    status: 400,
+    message: "artifact name is not usable",
+    help: "A name is 1 to 1,000 bytes of UTF-8 without '/', '\\' or control characters, and not '.' or '..'",
+  },
+  artifact_type_invalid: { status: 403, message: "invalid artifact type specified" },
+  artifact_shared_outside_system: {
+    status: 403,
+    message: "only the system namespace can create shared artifacts",
+  },
+  artifact_not_found: { status: 404, message: "artifact not found" },
+  artifact_ambiguous: { status: 400, message: "multiple artifacts have this name" },
+  blob_not_found: { status: 404, message: "blob not found" },
+  hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
+  hash_malformed: { status: 400, message: "hash is not 128 hexadecimal digits" },
+  data_offset_invalid: {
+    status: 400,
+    message: "offset must be an integer from 0 to the size of the blob",
+  },
+  data_limit_invalid: { status: 400, message: "limit must be an integer of at least 0" },
+
+  page_private: { status: 401, message: "this artifact is private" },
+  version_not_found: { status: 404, message: "artifact has no such version" },
+  version_malformed: { status: 400, message: "version is not a positive integer" },
+  path_not_found: { status: 404, message: "artifact has no such file or folder" },
+  path_malformed: { status: 400, message: "path is not percent-encoded UTF-8" },
+  page_not_found: { status: 404, message: "listing has no such page" },
+  page_malformed: { status: 400, message: "page is not a positive integer" },
+  archive_unsupported: {
+    status: 400,
+    message: "unsupported archive format",
+    help: "Supported: archive=tar.gz",
+  },
+
+  storage_unavailable: {
+    status: 503,
+    message: "storage did not answer; nothing was changed",
+    help: "Send the same request again in a few seconds",
+  },
+  configuration_incomplete: {
+    status: 500,
+    message: "service is not configured",
+    help: "Set the secrets SYSTEM_KEY and TOKEN_SECRET, each of at least 32 characters",
+  },
+  internal: { status: 500, message: "internal error", help: "Send the same request again" },
+} as const satisfies Record<string, Refusal>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What a function that may refuse gives back: its values, or the code of the refusal. */
+export type Outcome<T extends object> =
+  | ({ ok: true } & T)
+  | { ok: false; code: ErrorCode; detail?: string };
+
+/** A refusal on its way to the client. Known by its code: instances do not survive a Durable Object call. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string | null;
+
+  /** `detail` is added to the table's message: the values that were wrong and wanted. */
+  constructor(code: ErrorCode, detail: string | null = null) {
+    super(detail === null ? ERRORS[code].message : `${ERRORS[code].message}: ${detail}`);
+    this.name = "AppError";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Tells a refusal from a bug. */
+export function isAppError(error: unknown): error is AppError {
+  return error instanceof Error && "code" in error && Object.hasOwn(ERRORS, String(error.code));
+}
+
+/** The values of an outcome, or the refusal thrown. */
+export function valueOf<T extends object>(outcome: Outcome<T>): { ok: true } & T {
+  if (!outcome.ok) {
+    throw new AppError(outcome.code, outcome.detail ?? null);
+  }
+  return outcome;
+}
+
+/** What to do about a refusal, or null when its message says it. */
+export function helpFor(code: ErrorCode): string | null {
+  const refusal: Refusal = ERRORS[code];
+  return refusal.help ?? null;
+}

@@ -1,0 +1,59 @@
+// Every bound of the service that is not a setting, with its reason.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export const LIMITS = {
+  /** Bytes of a part: R2 wants 5 MiB at least, all equal but the last. */
+  partSize: 8 * MiB,
+  /** Bytes of a part once an upload is past `largeUploadFrom`, to stay under 1,000 extents at 5 TiB. */
+  largePartSize: 16 * MiB,
+  largeUploadFrom: 64 * GiB,
+  /** R2 takes part numbers 1 to 10,000; a part takes `storageAttempts` of them. */
+  partNumbers: 10_000,
+  /** R2 drops an open multipart upload after 7 days; ours is completed before. */
+  multipartAge: 6 * 24 * 3_600_000,
+  /** Parts on their way to R2 at once: with the one being filled, 24 MiB of buffers an upload. */
+  partsInFlight: 2,
+  /** Attempts at one R2 call before the request is refused with 503. */
+  storageAttempts: 3,
+  /** Bytes of one row of the tail; Durable Objects allow 2 MB a row. */
+  tailRow: MiB,
+  /** Appended bytes join the last tail row up to this size, so that tiny appends do not make a million rows. */
+  tailRowJoin: 16 * KiB,
+  /** Bytes read from a body at a time. */
+  readView: 256 * KiB,
+  /** Extents of one upload: they travel to the catalog in one statement. */
+  extents: 1_000,
+  /** Bytes of one upload; also the most that one R2 object could hold. */
+  uploadSize: 5 * 1024 * GiB,
+  /** Milliseconds without a byte of a request's body after which the append is given up. */
+  bodyIdle: 60_000,
+  /** Milliseconds for which a sealed upload object remembers what it became. */
+  sealedMemory: 7 * 24 * 3_600_000,
+  /** Milliseconds between two attempts of an upload object to finish a seal by itself. */
+  sealRetry: 15_000,
+  /** Milliseconds between two reports of an upload's last append to the catalog. */
+  activityReport: 3_600_000,
+  /** Milliseconds for which an isolate trusts a checked key (DESIGN: a deleted key is refused from then on). */
+  keyMemory: 10_000,
+  /** Keys that an isolate remembers at once. */
+  keysRemembered: 1_000,
+  /** Seconds for which an access token is good. */
+  accessTokenSeconds: 900,
+  /** Bytes of a JSON request body. */
+  jsonBody: 64 * KiB,
+  /** Entries on a page of a listing (debusine contract, section 2). */
+  pageSize: 50,
+  /** Files read from the catalog at a time while an archive is made. */
+  archivePage: 500,
+  /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
+  maxVersions: 3,
+  /** Versions listed of one artifact. */
+  versionsListed: 1_000,
+  /** Rows of one kind that a sweep handles in one run; the next run goes on. */
+  sweepBatch: 100,
+  /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
+  garbageGrace: 24 * 3_600_000,
+} as const;

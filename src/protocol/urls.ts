@@ -1,0 +1,69 @@
+// Builds every URL of the service, as a path from the root. Artifact paths are data: each segment
+// is percent-encoded on its own, so that no name can end a path, start a query or leave a quote.
+
+export const HOME_URL = "/";
+export const STYLESHEET_URL = "/style.css";
+export const FAVICON_URL = "/favicon.svg";
+
+export interface FolderQuery {
+  version?: number;
+  page?: number;
+  archive?: "tar.gz";
+}
+
+export interface FileQuery {
+  version?: number;
+  download?: boolean;
+}
+
+/**
+ * The page or archive of a folder: "" for the whole artifact, else a path that ends in a slash.
+ * Page 1 is the folder's plain URL, so that a page has one address.
+ */
+export function folderUrl(artifactId: number, folder: string, query: FolderQuery = {}): string {
+  const { version, page = 1, archive } = query;
+  return withQuery(artifactPath(artifactId, folder), [
+    version === undefined ? null : `version=${version}`,
+    page === 1 ? null : `page=${page}`,
+    archive === undefined ? null : `archive=${archive}`,
+  ]);
+}
+
+/** The bytes of one file; `download` asks for an attachment whatever the type. */
+export function fileUrl(artifactId: number, path: string, query: FileQuery = {}): string {
+  const { version, download = false } = query;
+  return withQuery(artifactPath(artifactId, path), [
+    version === undefined ? null : `version=${version}`,
+    download ? "download" : null,
+  ]);
+}
+
+/** The login form; `next` is the path and query to come back to, as it stood in the request. */
+export function loginUrl(next: string): string {
+  return `/login?next=${encodeText(next)}`;
+}
+
+/** The bytes of a blob. */
+export function blobDataUrl(uuid: string): string {
+  return `/blobs/${encodeText(uuid)}/data`;
+}
+
+function artifactPath(artifactId: number, path: string): string {
+  return `/a/${artifactId}/${path.split("/").map(encodeText).join("/")}`;
+}
+
+function withQuery(path: string, parameters: (string | null)[]): string {
+  const given = parameters.filter((parameter) => parameter !== null);
+  return given.length === 0 ? path : `${path}?${given.join("&")}`;
+}
+
+/**
+ * Leaves only RFC 3986 §2.3 unreserved characters: `!'()*` too are encoded, which shells and HTML
+ * give a meaning. A lone surrogate, which has no UTF-8, becomes U+FFFD.
+ */
+function encodeText(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}

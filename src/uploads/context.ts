@@ -1,0 +1,68 @@
+import { completeMultipart, objectSize } from "../blobs/objects.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import type { SealResult, SealedUpload } from "../protocol/uploads.ts";
+
+import type { Ledger } from "./ledger.ts";
+import { openExtent } from "./state.ts";
+import type { UploadExtent, UploadState } from "./state.ts";
+
+/** The catalog, as an upload object needs it. */
+export interface CatalogDesk {
+  /** Makes the sealed upload a version; a repeat gives the result of the first. Refused when the workspace is
+   * gone or has no room: the upload then stays as it is. */
+  publish(sealed: SealedUpload): Promise<Outcome<{ result: SealResult }>>;
+  /** Notes when the upload last got a byte. */
+  reportAppend(uuid: Uuid, at: number): Promise<void>;
+}
+
+/** What every operation of one upload works on. Operations run one at a time. */
+export interface UploadContext {
+  ledger: Ledger;
+  bucket: Env["BUCKET"];
+  desk: CatalogDesk;
+  /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */
+  openExtentConfirmed: boolean;
+}
+
+/** The state of the upload that this object has; a caller without one is a bug. */
+export function requireState(context: UploadContext): UploadState {
+  const { state } = context.ledger;
+  if (state === null) {
+    throw new Error("Cannot work on an upload that was never opened");
+  }
+  return state;
+}
+
+/** The extent that takes parts, checked against R2 where an answer may be lost: a multipart upload that
+ * turns out to be complete is closed. Null when there is none. */
+export async function confirmOpenExtent(context: UploadContext): Promise<UploadExtent | null> {
+  const { ledger, bucket } = context;
+  const extent = openExtent(requireState(context));
+  if (extent === null || context.openExtentConfirmed) {
+    return extent;
+  }
+  const size = await objectSize(bucket, extent.key);
+  context.openExtentConfirmed = true;
+  if (size === null) {
+    return extent;
+  }
+  const { tailLength, phase } = requireState(context);
+  // Only a seal completes with the tail as last part, and nothing is appended while it goes on.
+  if (phase === "sealing" && size === extent.length + tailLength) {
+    ledger.absorbTail(extent.n);
+  } else {
+    ledger.closeExtent(extent.n);
+  }
+  return null;
+}
+
+/** Completes the open extent, which then takes no more parts but can be read. */
+export async function completeExtent(context: UploadContext, extent: UploadExtent): Promise<void> {
+  const { ledger, bucket } = context;
+  const { key, multipart, length } = extent;
+  if (multipart !== null) {
+    await completeMultipart(bucket, { key, id: multipart.id }, ledger.parts(extent.n), length);
+    ledger.closeExtent(extent.n);
+  }
+}

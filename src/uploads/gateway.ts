@@ -1,0 +1,101 @@
+// The only caller of the binding UPLOADS. An upload's object is named by the upload's uuid.
+
+import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type {
+  AppendTerms,
+  ExpiryReply,
+  SealGuard,
+  SealIntent,
+  SealResult,
+  UploadView,
+} from "../protocol/uploads.ts";
+
+import { appendHeaders, WORKSPACE_HEADER } from "./internal.ts";
+import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
+
+/** The uploads of one workspace; those of others do not exist for it. */
+export class UploadGateway {
+  readonly #uploads: Env["UPLOADS"];
+  readonly #headers: Record<string, string>;
+  readonly #workspaceId: number;
+
+  constructor(uploads: Env["UPLOADS"], workspaceId: number) {
+    this.#uploads = uploads;
+    this.#workspaceId = workspaceId;
+    this.#headers = { [WORKSPACE_HEADER]: String(workspaceId) };
+  }
+
+  /** Opens a new upload. */
+  open(uuid: Uuid): Promise<Outcome<object>> {
+    const body: OpenRequest = { uuid, workspaceId: this.#workspaceId };
+    return call(this.#uploads, uuid, "/open", { method: "POST", body: JSON.stringify(body) });
+  }
+
+  /** Streams a body to the end of the upload. Not to be repeated blindly: its answer may be lost. */
+  append(
+    uuid: Uuid,
+    body: ReadableStream<Uint8Array> | null,
+    terms: AppendTerms,
+  ): Promise<Outcome<UploadView>> {
+    const headers = appendHeaders(this.#workspaceId, terms);
+    return call(this.#uploads, uuid, "/append", { method: "POST", headers, body });
+  }
+
+  truncate(uuid: Uuid, target: number): Promise<Outcome<UploadView>> {
+    return call(this.#uploads, uuid, `/truncate/${target}`, {
+      method: "POST",
+      headers: this.#headers,
+    });
+  }
+
+  view(uuid: Uuid): Promise<Outcome<UploadView>> {
+    return call(this.#uploads, uuid, "/view", { headers: this.#headers });
+  }
+
+  /** Makes the upload a version of an artifact; may be repeated. */
+  seal(uuid: Uuid, intent: SealIntent, guard: SealGuard): Promise<Outcome<{ result: SealResult }>> {
+    const body: SealRequest = { intent, guard };
+    return call(this.#uploads, uuid, "/seal", {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify(body),
+    });
+  }
+}
+
+/** Removes an upload that got no byte since `idleBefore`; the object itself decides. */
+export async function expireUpload(
+  uploads: Env["UPLOADS"],
+  uuid: Uuid,
+  idleBefore: number,
+): Promise<ExpiryReply> {
+  const body: ExpireRequest = { idleBefore };
+  const outcome = await call<{ reply: ExpiryReply }>(uploads, uuid, "/expire", {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  if (!outcome.ok) {
+    throw new Error(`Cannot expire upload ${uuid}: ${outcome.code}`);
+  }
+  return outcome.reply;
+}
+
+async function call<T extends object>(
+  uploads: Env["UPLOADS"],
+  uuid: Uuid,
+  path: string,
+  init: RequestInit,
+): Promise<Outcome<T>> {
+  try {
+    const response = await uploads.getByName(uuid).fetch(`https://upload${path}`, init);
+    return await response.json<Outcome<T>>();
+  } catch (error) {
+    // An error of the object's own code is a bug. Any other is the platform's: the object was moved, reset
+    // by a deploy or overloaded, and nothing that it did not answer for counts.
+    if (error instanceof Error && "remote" in error) {
+      throw error;
+    }
+    return { ok: false, code: "storage_unavailable" };
+  }
+}

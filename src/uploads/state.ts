@@ -1,0 +1,205 @@
+// The life of one upload as plain data and pure functions: open -> sealing -> sealed. The upload object
+// stores this state and moves the bytes; nothing here does I/O.
+//
+// The bytes of an upload are its extents, one after the other, then the tail. At most the last extent is
+// open: a multipart upload to which whole parts are still added. At the end of every part, and so where the
+// tail begins, there is a boundary: a saved hash state from which any later offset can be reached.
+
+import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { AppendTerms, SealGuard, SealIntent, SealResult } from "../protocol/uploads.ts";
+
+/** A run of the upload's bytes in one R2 object. The object may hold more behind it, which is not read. */
+export interface UploadExtent {
+  n: number;
+  key: string;
+  partSize: number;
+  length: number;
+  /** The open multipart upload, or null once it is completed. */
+  multipart: { id: string; begunAt: number } | null;
+}
+
+/** What every living upload has. Times in milliseconds. */
+interface UploadBasis {
+  uuid: Uuid;
+  /** The workspace that opened it; to all others it does not exist. */
+  workspaceId: number;
+  createdAt: number;
+  lastAppendAt: number;
+  /** When the catalog last heard of an append. */
+  reportedAt: number;
+  extents: readonly UploadExtent[];
+  tailLength: number;
+}
+
+/** Where an upload stands. */
+export type UploadState =
+  | (UploadBasis & { phase: "open" })
+  | (UploadBasis & { phase: "sealing"; intent: SealIntent; blobUuid: Uuid })
+  | (UploadBasis & { phase: "sealed"; intent: SealIntent; result: SealResult; sealedAt: number });
+
+/** The offset at which the tail begins: the bytes that are in R2. */
+export function tailStart(state: UploadBasis): number {
+  return state.extents.reduce((sum, extent) => sum + extent.length, 0);
+}
+
+/** Bytes received. */
+export function offsetOf(state: UploadBasis): number {
+  return tailStart(state) + state.tailLength;
+}
+
+/** The extent that still takes parts. */
+export function openExtent(state: UploadBasis): UploadExtent | null {
+  const last = state.extents.at(-1);
+  return last !== undefined && last.multipart !== null ? last : null;
+}
+
+/** The size of the next part: fixed for an open extent, larger for a new one of a very large upload. */
+export function partSizeOf(state: UploadBasis): number {
+  const open = openExtent(state);
+  if (open !== null) {
+    return open.partSize;
+  }
+  return tailStart(state) < LIMITS.largeUploadFrom ? LIMITS.partSize : LIMITS.largePartSize;
+}
+
+/** May this append begin? Gives the offset at which it does. */
+export function decideAppend(
+  state: UploadState,
+  terms: Pick<AppendTerms, "offset" | "length">,
+): Outcome<{ offset: number }> {
+  const open = requireOpen(state);
+  if (!open.ok) {
+    return open;
+  }
+  const offset = offsetOf(state);
+  if (terms.offset !== null && terms.offset !== offset) {
+    return { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${terms.offset}` };
+  }
+  if (offset + (terms.length ?? 0) > LIMITS.uploadSize) {
+    return { ok: false, code: "upload_too_large" };
+  }
+  return { ok: true, offset };
+}
+
+/** How a truncate is done. */
+export type TruncatePlan =
+  | { kind: "nothing" }
+  /** Keeps the first `keep` bytes of the tail. */
+  | { kind: "tail"; keep: number }
+  /** Drops all from `boundary` on but `piece` bytes there, which are read back and become the tail. */
+  | { kind: "back"; boundary: number; piece: number };
+
+/** Plans a truncate to `target`; `boundary` is the last boundary at or before it. */
+export function planTruncate(
+  state: UploadState,
+  target: number,
+  boundary: number,
+): Outcome<{ plan: TruncatePlan }> {
+  const open = requireOpen(state);
+  if (!open.ok) {
+    return open;
+  }
+  const offset = offsetOf(state);
+  if (target > offset) {
+    return { ok: false, code: "truncate_beyond_end", detail: `it ends at ${offset}, not ${target}` };
+  }
+  if (target === offset) {
+    return { ok: true, plan: { kind: "nothing" } };
+  }
+  const start = tailStart(state);
+  if (target >= start) {
+    return { ok: true, plan: { kind: "tail", keep: target - start } };
+  }
+  return { ok: true, plan: { kind: "back", boundary, piece: target - boundary } };
+}
+
+/** An extent after a cut, and how many of its parts stay. */
+export interface ClippedExtent {
+  extent: UploadExtent;
+  parts: number;
+}
+
+/** Cuts the extents at `end`, a boundary: those that stay, shortened, and those that are dropped. */
+export function clipExtents(
+  extents: readonly UploadExtent[],
+  end: number,
+): { kept: ClippedExtent[]; dropped: UploadExtent[] } {
+  const kept: ClippedExtent[] = [];
+  const dropped: UploadExtent[] = [];
+  let position = 0;
+  for (const extent of extents) {
+    const length = Math.min(extent.length, Math.max(0, end - position));
+    if (length > 0) {
+      kept.push({ extent: { ...extent, length }, parts: Math.ceil(length / extent.partSize) });
+    } else {
+      dropped.push(extent);
+    }
+    position += extent.length;
+  }
+  return { kept, dropped };
+}
+
+/** What a request to seal leads to. */
+export type SealDecision =
+  | { kind: "begin" }
+  | { kind: "continue" }
+  | { kind: "done"; result: SealResult };
+
+/** May this upload become what `intent` says? A repeat goes on, or gets the answer of the first. */
+export function decideSeal(
+  state: UploadState,
+  intent: SealIntent,
+  guard: SealGuard,
+  sha512: string,
+): Outcome<{ decision: SealDecision }> {
+  if (state.phase !== "open") {
+    if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
+      return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
+    }
+    const decision: SealDecision =
+      state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };
+    return { ok: true, decision };
+  }
+  const size = offsetOf(state);
+  if (guard.size !== null && guard.size !== size) {
+    return { ok: false, code: "upload_content_mismatch", detail: `size ${size}, not ${guard.size}` };
+  }
+  if (guard.sha512 !== null && guard.sha512 !== sha512) {
+    return { ok: false, code: "upload_content_mismatch", detail: `sha512 ${sha512}` };
+  }
+  return { ok: true, decision: { kind: "begin" } };
+}
+
+/** Is an upload idle since `idleBefore`? Only an open one expires: a seal under way ends by itself. */
+export function isExpired(state: UploadState, idleBefore: number): boolean {
+  return state.phase === "open" && state.lastAppendAt < idleBefore;
+}
+
+/** When the object must wake up by itself, or null: to finish a seal, to complete a multipart upload before
+ * R2 drops it, or to forget what a sealed upload was. */
+export function nextAlarm(state: UploadState, now: number): number | null {
+  switch (state.phase) {
+    case "sealing":
+      // The longer it takes, the rarer the attempts.
+      return now + Math.max(LIMITS.sealRetry, (now - state.lastAppendAt) / 8);
+    case "sealed":
+      return state.sealedAt + LIMITS.sealedMemory;
+    case "open": {
+      const begunAt = openExtent(state)?.multipart?.begunAt;
+      return begunAt === undefined ? null : begunAt + LIMITS.multipartAge;
+    }
+  }
+}
+
+function requireOpen(state: UploadState): Outcome<object> {
+  switch (state.phase) {
+    case "open":
+      return { ok: true };
+    case "sealing":
+      return { ok: false, code: "upload_sealing" };
+    case "sealed":
+      return { ok: false, code: "upload_not_found" };
+  }
+}

@@ -1,0 +1,75 @@
+// One truncate, to any length. Parts of an open multipart upload cannot be read: to cut inside one, the
+// multipart upload is completed first, which changes nothing by itself; then at most one part's bytes are
+// read back and become the tail, in one ledger transaction.
+
+import { readPiece, StorageError } from "../blobs/objects.ts";
+import { slicesFor } from "../blobs/extents.ts";
+import type { RunningChecksums } from "../blobs/checksums.ts";
+import type { Outcome } from "../protocol/errors.ts";
+
+import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
+import type { UploadContext } from "./context.ts";
+import { planTruncate, tailStart } from "./state.ts";
+
+/** Makes the upload end at `target`, at or before its offset. */
+export async function truncate(context: UploadContext, target: number): Promise<Outcome<object>> {
+  const { ledger } = context;
+  const boundary = ledger.boundaryBefore(target);
+  const planned = planTruncate(requireState(context), target, boundary.offset);
+  if (!planned.ok) {
+    return planned;
+  }
+  const { plan } = planned;
+  switch (plan.kind) {
+    case "nothing":
+      return { ok: true };
+    case "tail":
+      cut(context, boundary, ledger.readTail(plan.keep));
+      return { ok: true };
+    case "back":
+      try {
+        cut(context, boundary, await readBack(context, plan.boundary, plan.piece));
+        return { ok: true };
+      } catch (error) {
+        if (error instanceof StorageError) {
+          context.openExtentConfirmed = false;
+          return { ok: false, code: "storage_unavailable" };
+        }
+        throw error;
+      }
+  }
+}
+
+function cut(
+  { ledger }: UploadContext,
+  boundary: { offset: number; checksums: RunningChecksums },
+  tail: Uint8Array,
+): void {
+  boundary.checksums.update(tail);
+  ledger.cut(boundary.offset, tail, boundary.checksums.save());
+}
+
+/** The `length` bytes at `from`, which lie in the extents; makes them readable first where they are not. */
+async function readBack(context: UploadContext, from: number, length: number): Promise<Uint8Array> {
+  if (length === 0) {
+    return new Uint8Array();
+  }
+  const open = await confirmOpenExtent(context);
+  const openFrom = tailStart(requireState(context)) - (open?.length ?? 0);
+  if (open !== null && from + length > openFrom) {
+    await completeExtent(context, open);
+  }
+  const extents = requireState(context).extents.map(({ key, length: size }) => ({
+    key,
+    start: 0,
+    length: size,
+  }));
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for (const slice of slicesFor(extents, from, from + length)) {
+    const piece = await readPiece(context.bucket, slice.key, slice.offset, slice.length);
+    bytes.set(piece, filled);
+    filled += piece.length;
+  }
+  return bytes;
+}
