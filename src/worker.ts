@@ -1,7 +1,16 @@
-import { DurableObject } from "cloudflare:workers";
+import { app } from "./app.ts";
+import { catalogDesk } from "./artifacts/publish.ts";
+import { sweep } from "./artifacts/sweep.ts";
+import { readSettings } from "./settings.ts";
+import { uploadObjectOver } from "./uploads/upload-object.ts";
 
-export class UploadObject extends DurableObject<Env> {}
+/** The Durable Object behind the binding UPLOADS. */
+export class UploadObject extends uploadObjectOver(catalogDesk) {}
 
 export default {
-  fetch: () => new Response("stub"),
+  fetch: app.fetch,
+  async scheduled(_controller, env) {
+    const report = await sweep(env, readSettings(env).uploadIdleMs, Date.now());
+    console.log(JSON.stringify({ event: "sweep", ...report }));
+  },
 } satisfies ExportedHandler<Env>;

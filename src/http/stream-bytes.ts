@@ -41,6 +41,6 @@ async function fillAndClose(writable: WritableStream<Uint8Array>, fill: Fill): P
     await writable.close();
   } catch (reason) {
     // The reader gets the reason; when it was the client that left, there is no one to tell.
-    await writable.abort(reason).catch(() => undefined);
+    await writable.abort(reason);
   }
 }

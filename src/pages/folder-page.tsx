@@ -237,17 +237,18 @@ function Name({ text }: { text: string }) {
 
 /** Isolates each segment, so that a right-to-left name leaves the order of the others alone. */
 function Path({ path }: { path: string }) {
-  const name = lastSegment(path);
-  const parents = foldersDownTo(path).filter((folder) => folder !== path);
+  const tail = path.endsWith("/") ? "/" : "";
+  const segments = path.slice(0, path.length - tail.length).split("/");
+  const name = segments.pop() ?? "";
   return (
     <>
-      {parents.map((folder) => (
+      {segments.map((segment) => (
         <span class="parent">
-          <Name text={lastSegment(folder)} />/<wbr />
+          <Name text={segment} />/<wbr />
         </span>
       ))}
       <Name text={name} />
-      {path.endsWith("/") && "/"}
+      {tail}
     </>
   );
 }

@@ -90,7 +90,8 @@ function ReadOn({ address, capabilities }: HomePageProps) {
 function downloadSample(address: string): string {
   return `STOWAGE='${address}'
 
-curl --fail --remote-name --continue-at - \\
+curl --fail --remote-name \\
+  --continue-at - \\
   -H "Token: $TOKEN" \\
   "$STOWAGE${fileUrl(7, "doc/manual.pdf")}"
 

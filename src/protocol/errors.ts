@@ -11,8 +11,17 @@ interface Refusal {
 export const ERRORS = {
   request_malformed: { status: 400, message: "malformed request" },
   namespace_missing: { status: 400, message: "missing namespace in request" },
+  namespace_unspecified: { status: 400, message: "no namespace specified" },
+  namespace_name_invalid: {
+    status: 400,
+    message: "namespace name is not usable",
+    help: "A name is 1 to 100 letters, digits, '.', '_' and '-', and begins with a letter or digit",
+  },
   key_missing: { status: 400, message: "missing key in request" },
+  key_unspecified: { status: 400, message: "no key specified" },
+  key_name_unspecified: { status: 400, message: "no key name specified" },
   key_not_a_string: { status: 400, message: "key is not a string" },
+  keys_too_many: { status: 507, message: "namespace has as many keys as it may have" },
   key_unauthorized: { status: 401, message: "unauthorized" },
   token_missing: {
     status: 401,
@@ -40,8 +49,9 @@ export const ERRORS = {
     help: "Ask for a new token, or leave the header out to read what is public",
   },
   system_only: {
-    status: 403,
-    message: "only the system namespace may do this",
+    status: 401,
+    message: "unauthorized",
+    help: "Only a key of the system namespace may do this",
   },
   workspace_key_needed: {
     status: 403,
@@ -57,14 +67,21 @@ export const ERRORS = {
   method_not_allowed: { status: 405, message: "method not allowed" },
 
   namespace_not_found: { status: 404, message: "namespace not found" },
-  namespace_exists: { status: 409, message: "namespace already exists" },
+  namespace_exists: { status: 403, message: "namespace exists" },
   namespace_not_empty: {
     status: 409,
     message: "namespace still has artifacts or uploads",
     help: "Delete them first",
   },
   namespace_is_system: { status: 403, message: "the system namespace cannot be changed or deleted" },
-  key_not_found: { status: 404, message: "key not found" },
+  key_not_found: { status: 404, message: "key name not found in namespace" },
+  user_name_invalid: {
+    status: 400,
+    message: "user name is not usable",
+    help: "A name is 1 to 100 letters, digits, '.', '_', '-' and '@', and begins with a letter or digit",
+  },
+  password_invalid: { status: 400, message: "password must have 8 to 1,024 characters" },
+  role_invalid: { status: 400, message: "role must be owner, contributor or viewer" },
   user_not_found: { status: 404, message: "user not found" },
   user_exists: { status: 409, message: "user already exists" },
   member_not_found: { status: 404, message: "user is not a member of the namespace" },
@@ -148,7 +165,7 @@ export const ERRORS = {
     message: "only the system namespace can create shared artifacts",
   },
   artifact_not_found: { status: 404, message: "artifact not found" },
-  artifact_ambiguous: { status: 400, message: "multiple artifacts have this name" },
+  artifact_ambiguous: { status: 400, message: "multiple artifacts have the name" },
   blob_not_found: { status: 404, message: "blob not found" },
   hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
   hash_malformed: { status: 400, message: "hash is not 128 hexadecimal digits" },
@@ -190,6 +207,13 @@ export type ErrorCode = keyof typeof ERRORS;
 export type Outcome<T extends object> =
   | ({ ok: true } & T)
   | { ok: false; code: ErrorCode; detail?: string };
+
+/** The text of a refusal as it goes over the wire. */
+export function messageFor(code: ErrorCode, detail: string | null): string {
+  const { message } = ERRORS[code];
+  // Shaken Fist's one text with values in it.
+  return code === "artifact_ambiguous" && detail !== null ? `${message} ${detail}` : message;
+}
 
 /** A refusal on its way to the client. Known by its code: instances do not survive a Durable Object call. */
 export class AppError extends Error {

@@ -42,6 +42,12 @@ export const LIMITS = {
   keysRemembered: 1_000,
   /** Seconds for which an access token is good. */
   accessTokenSeconds: 900,
+  /** Keys of one workspace: POST /auth tries each, at about 40 ms. */
+  keysOfWorkspace: 16,
+  /** Characters of a key or password. */
+  secretLength: 1_024,
+  /** Rows of an administration list; `?after=` goes on. */
+  listed: 1_000,
   /** Bytes of a JSON request body. */
   jsonBody: 64 * KiB,
   /** Entries on a page of a listing (debusine contract, section 2). */

@@ -37,6 +37,8 @@ describe("preferredForm()", () => {
     "*/*",
     "*/*;q=0.1",
     "image/png",
+    "text/html;q=0",
+    "text/plain;q=0, application/json;q=0.0",
     "text/html, application/json, text/plain",
     "text/html;q=0, application/json;q=0, text/plain;q=0",
     "*/*;q=0",

@@ -7,18 +7,17 @@ export const DIGEST = "sha-256=:AAAA:";
 
 const CHUNK = 64;
 
-/** A source that remembers what it was asked and whether the last send ended well. */
+/** A source that remembers what it was asked and how each send ended. */
 export interface RecordingSource extends ByteSource {
   asked: { start: number; end: number }[];
   /** Bytes that the streams given to send() took over. */
   taken: number;
-  outcome: Promise<"sent" | "stopped">;
+  outcomes: ("sent" | "stopped")[];
 }
 
 /** Makes `size` bytes of a pattern that tells positions apart; `failAt` is the position that cannot be read. */
 export function makeSource(size: number, failAt = Infinity): RecordingSource {
   const content = pattern(size);
-  const done = Promise.withResolvers<"sent" | "stopped">();
   const source: RecordingSource = {
     size,
     etag: ETAG,
@@ -26,7 +25,7 @@ export function makeSource(size: number, failAt = Infinity): RecordingSource {
     reprDigest: DIGEST,
     asked: [],
     taken: 0,
-    outcome: done.promise,
+    outcomes: [],
     async send(start, end, to) {
       source.asked.push({ start, end });
       const writer = to.getWriter();
@@ -39,9 +38,9 @@ export function makeSource(size: number, failAt = Infinity): RecordingSource {
           await writer.write(chunk);
           source.taken += chunk.byteLength;
         }
-        done.resolve("sent");
+        source.outcomes.push("sent");
       } catch (error) {
-        done.resolve("stopped");
+        source.outcomes.push("stopped");
         throw error;
       } finally {
         writer.releaseLock();

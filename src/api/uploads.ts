@@ -1,0 +1,86 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { requireWorkspaceKey } from "../auth/access.ts";
+import { insertUpload } from "../catalog/uploads.ts";
+import { AppError, valueOf } from "../protocol/errors.ts";
+import { newUuid, parseCount, parseUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type { AppendTerms } from "../protocol/uploads.ts";
+import { toUploadReply } from "../protocol/views.ts";
+import { UploadGateway } from "../uploads/gateway.ts";
+
+import { parseContentDigest } from "./content-digest.ts";
+
+/** POST /upload and what follows it. Bodies of appends are bytes, whatever they look like. */
+export const uploads = new Hono<AppEnv>()
+  .post("/", async (c) => {
+    const { workspaceId } = requireWorkspaceKey(c.var.identity);
+    const [uuid, now] = [newUuid(), Date.now()];
+    // The catalog first: an upload that only its object knew would never be swept.
+    await insertUpload(c.env.DB, uuid, workspaceId, now);
+    valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).open(uuid));
+    const upload = { size: 0, createdAt: now, lastAppendAt: now };
+    return c.json(toUploadReply(uuid, upload, c.var.settings.uploadIdleMs));
+  })
+  .post("/:uuid", async (c) => {
+    const { workspaceId } = requireWorkspaceKey(c.var.identity);
+    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const terms = readTerms(c.req.raw);
+    const gateway = new UploadGateway(c.env.UPLOADS, workspaceId);
+    return c.json(valueOf(await gateway.append(uuid, c.req.raw.body, terms)).size);
+  })
+  .get("/:uuid", async (c) => {
+    const { workspaceId } = requireWorkspaceKey(c.var.identity);
+    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const upload = valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).view(uuid));
+    return c.json(toUploadReply(uuid, upload, c.var.settings.uploadIdleMs));
+  })
+  .post("/:uuid/truncate/:offset", async (c) => {
+    const { workspaceId } = requireWorkspaceKey(c.var.identity);
+    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const target = readTarget(c.req.param("offset"));
+    valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).truncate(uuid, target));
+    return c.json(null);
+  });
+
+function requireUploadUuid(text: string): Uuid {
+  const uuid = parseUuid(text);
+  if (uuid === null) {
+    throw new AppError("upload_not_found");
+  }
+  return uuid;
+}
+
+function readTarget(text: string): number {
+  if (/^-\d+$/u.test(text)) {
+    throw new AppError("truncate_negative");
+  }
+  if (!/^\d+$/u.test(text)) {
+    throw new AppError("truncate_not_integer", `'${text}'`);
+  }
+  // A number past 2^53 is past every upload's end as well.
+  return parseCount(text) ?? Number.MAX_SAFE_INTEGER;
+}
+
+function readTerms(request: Request): AppendTerms {
+  const length = request.headers.get("Content-Length");
+  return {
+    offset: readOffset(request),
+    length: length === null ? null : parseCount(length),
+    digest: parseContentDigest(request.headers.get("Content-Digest")),
+  };
+}
+
+function readOffset(request: Request): number | null {
+  const text =
+    request.headers.get("Upload-Offset") ?? new URL(request.url).searchParams.get("offset");
+  if (text === null) {
+    return null;
+  }
+  const offset = parseCount(text);
+  if (offset === null) {
+    throw new AppError("upload_offset_malformed", `'${text}'`);
+  }
+  return offset;
+}

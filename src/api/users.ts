@@ -1,0 +1,62 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { requireSystem } from "../auth/access.ts";
+import { hashSecret } from "../auth/passwords.ts";
+import { createUser, deleteUser, listUsers } from "../catalog/users.ts";
+import type { User } from "../catalog/users.ts";
+import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { CreateUserRequest } from "../protocol/requests.ts";
+
+import { readJson } from "./json-body.ts";
+
+const PASSWORD_LENGTH = 8;
+
+/** The people who may log in, by the workspace `system`. */
+export const users = new Hono<AppEnv>()
+  .post("/", async (c) => {
+    requireSystem(c.var.identity);
+    const request = await readJson(c.req.raw, CreateUserRequest);
+    const name = readUserName(request.name);
+    const password = readPassword(request.password);
+    const user = await createUser(c.env.DB, name, await hashSecret(password), Date.now());
+    if (user === null) {
+      throw new AppError("user_exists", `'${name}'`);
+    }
+    return c.json(toReply(user));
+  })
+  .get("/", async (c) => {
+    requireSystem(c.var.identity);
+    const found = await listUsers(c.env.DB, c.req.query("after") ?? "", LIMITS.listed);
+    return c.json(found.map(toReply));
+  })
+  .delete("/:name", async (c) => {
+    requireSystem(c.var.identity);
+    if (!(await deleteUser(c.env.DB, c.req.param("name")))) {
+      throw new AppError("user_not_found", `'${c.req.param("name")}'`);
+    }
+    return c.json(null);
+  });
+
+function toReply({ name, createdAt }: User) {
+  return { name, created_at: createdAt / 1000 };
+}
+
+function readUserName(name: string | null): string {
+  if (name === null || !/^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$/u.test(name)) {
+    throw new AppError("user_name_invalid", `'${name ?? ""}'`);
+  }
+  return name;
+}
+
+function readPassword(password: unknown): string {
+  if (
+    typeof password !== "string" ||
+    password.length < PASSWORD_LENGTH ||
+    password.length > LIMITS.secretLength
+  ) {
+    throw new AppError("password_invalid");
+  }
+  return password;
+}

@@ -1,0 +1,238 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
+import { hashRandomSecret, hashSecret, newSecret } from "../auth/passwords.ts";
+import { deleteKey, listKeys, putKey } from "../catalog/keys.ts";
+import { addTrust, listTrusts, removeTrust } from "../catalog/trusts.ts";
+import { deleteMember, findUser, putMember } from "../catalog/users.ts";
+import type { Role } from "../catalog/users.ts";
+import {
+  createWorkspace,
+  deleteWorkspace,
+  listWorkspaces,
+  requireWorkspace,
+  SYSTEM,
+  updateWorkspace,
+} from "../catalog/workspaces.ts";
+import type { Workspace } from "../catalog/workspaces.ts";
+import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import {
+  ChangeNamespaceRequest,
+  CreateNamespaceRequest,
+  KeyRequest,
+  MemberRequest,
+  TrustRequest,
+} from "../protocol/requests.ts";
+
+import { readJson } from "./json-body.ts";
+
+/** Workspaces, which this API calls namespaces, with their keys, trusts and members. */
+export const workspaces = new Hono<AppEnv>()
+  .post("/", async (c) => {
+    requireSystem(c.var.identity);
+    const request = await readJson(c.req.raw, CreateNamespaceRequest);
+    const name = readName(request.namespace);
+    const secret = request.key_name === null ? null : readSecret(request.key);
+    const workspace = await createWorkspace(c.env.DB, name, request.public, Date.now());
+    if (workspace === null) {
+      throw new AppError("namespace_exists", `'${name}'`);
+    }
+    if (request.key_name !== null && secret !== null) {
+      await setKey(c.env.DB, workspace, request.key_name, secret);
+    }
+    return c.json(await show(c.env.DB, workspace));
+  })
+  .get("/", async (c) => {
+    const key = requireWorkspaceKey(c.var.identity);
+    const found = key.isSystem
+      ? await listWorkspaces(c.env.DB, c.req.query("after") ?? "", LIMITS.listed)
+      : [await requireWorkspace(c.env.DB, key.name)];
+    return c.json(await Promise.all(found.map((workspace) => show(c.env.DB, workspace))));
+  })
+  .get("/:namespace", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    return c.json(await show(c.env.DB, await requireWorkspace(c.env.DB, c.req.param("namespace"))));
+  })
+  .patch("/:namespace", async (c) => {
+    requireSystem(c.var.identity);
+    const changes = await readJson(c.req.raw, ChangeNamespaceRequest);
+    const workspace = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    const changed = await updateWorkspace(c.env.DB, workspace, {
+      public: changes.public,
+      quotaBytes: changes.quota_bytes,
+      defaultExpirationDays: changes.default_expiration_days,
+    });
+    return c.json(await show(c.env.DB, changed));
+  })
+  .delete("/:namespace", async (c) => {
+    requireSystem(c.var.identity);
+    const { id, name } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    if (name === SYSTEM) {
+      throw new AppError("namespace_is_system");
+    }
+    if (!(await deleteWorkspace(c.env.DB, id))) {
+      throw new AppError("namespace_not_empty", `'${name}'`);
+    }
+    return c.json(null);
+  })
+  .get("/:namespace/keys", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    return c.json((await listKeys(c.env.DB, id)).map(({ name }) => name));
+  })
+  .post("/:namespace/keys", async (c) => {
+    const { namespace } = c.req.param();
+    requireOwn(c.var.identity, namespace);
+    const request = await readJson(c.req.raw, KeyRequest);
+    const workspace = await requireWorkspace(c.env.DB, namespace);
+    return c.json(await setKeyAsAsked(c.env.DB, workspace, request.key_name, request.key));
+  })
+  .put("/:namespace/keys/:key", async (c) => {
+    const { namespace, key } = c.req.param();
+    requireOwn(c.var.identity, namespace);
+    const request = await readJson(c.req.raw, KeyRequest);
+    const workspace = await requireWorkspace(c.env.DB, namespace);
+    if (!(await listKeys(c.env.DB, workspace.id)).some(({ name }) => name === key)) {
+      throw new AppError("key_not_found", `'${key}'`);
+    }
+    return c.json(await setKeyAsAsked(c.env.DB, workspace, key, request.key));
+  })
+  .delete("/:namespace/keys/:key", async (c) => {
+    const { namespace, key } = c.req.param();
+    requireOwn(c.var.identity, namespace);
+    const { id } = await requireWorkspace(c.env.DB, namespace);
+    if (!(await deleteKey(c.env.DB, id, key))) {
+      throw new AppError("key_not_found", `'${key}'`);
+    }
+    return c.json(null);
+  })
+  .post("/:namespace/trust", async (c) => {
+    const { namespace } = c.req.param();
+    requireOwn(c.var.identity, namespace);
+    const { external_namespace: external } = await readJson(c.req.raw, TrustRequest);
+    const workspace = await requireWorkspace(c.env.DB, namespace);
+    const trusted = await requireWorkspace(c.env.DB, readName(external));
+    await addTrust(c.env.DB, workspace.id, trusted.id);
+    return c.json(await show(c.env.DB, workspace));
+  })
+  .delete("/:namespace/trust/:trusted", async (c) => {
+    const { namespace, trusted } = c.req.param();
+    requireOwn(c.var.identity, namespace);
+    const workspace = await requireWorkspace(c.env.DB, namespace);
+    const { id } = await requireWorkspace(c.env.DB, trusted);
+    await removeTrust(c.env.DB, workspace.id, id);
+    return c.json(await show(c.env.DB, workspace));
+  })
+  .put("/:namespace/members/:user", async (c) => {
+    requireSystem(c.var.identity);
+    const { namespace, user } = c.req.param();
+    const role = readRole((await readJson(c.req.raw, MemberRequest)).role);
+    const { workspaceId, userId } = await requireBoth(c.env.DB, namespace, user);
+    await putMember(c.env.DB, workspaceId, userId, role);
+    return c.json({ namespace, user, role });
+  })
+  .delete("/:namespace/members/:user", async (c) => {
+    requireSystem(c.var.identity);
+    const { namespace, user } = c.req.param();
+    const { workspaceId, userId } = await requireBoth(c.env.DB, namespace, user);
+    if (!(await deleteMember(c.env.DB, workspaceId, userId))) {
+      throw new AppError("member_not_found", `'${user}'`);
+    }
+    return c.json(null);
+  });
+
+/** Shaken Fist's view of a namespace, and our settings of it. Every namespace trusts `system`. */
+async function show(db: Env["DB"], workspace: Workspace) {
+  const [keys, trusts] = await Promise.all([
+    listKeys(db, workspace.id),
+    listTrusts(db, workspace.id),
+  ]);
+  return {
+    name: workspace.name,
+    state: "created",
+    metadata: {},
+    version: 5,
+    keys: keys.map(({ name }) => name),
+    trust: { full: [SYSTEM, ...trusts.filter((name) => name !== SYSTEM)] },
+    public: workspace.public,
+    quota_bytes: workspace.quotaBytes,
+    default_expiration_days: workspace.defaultExpirationDays,
+  };
+}
+
+function readName(name: string | null): string {
+  if (name === null || name === "") {
+    throw new AppError("namespace_unspecified");
+  }
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/u.test(name)) {
+    throw new AppError("namespace_name_invalid", `'${name}'`);
+  }
+  return name;
+}
+
+function readSecret(key: unknown): string {
+  if (key === undefined || key === null || key === "") {
+    throw new AppError("key_unspecified");
+  }
+  if (typeof key !== "string" || key.length > LIMITS.secretLength) {
+    throw new AppError("key_not_a_string");
+  }
+  return key;
+}
+
+/** Sets a key to the secret that the client chose, or to one drawn for it, which is shown this once. */
+async function setKeyAsAsked(
+  db: Env["DB"],
+  workspace: Workspace,
+  name: string | null,
+  key: unknown,
+): Promise<string | { key_name: string; key: string }> {
+  if (name === null || name === "") {
+    throw new AppError("key_name_unspecified");
+  }
+  if (key !== undefined) {
+    await setKey(db, workspace, name, readSecret(key));
+    return name;
+  }
+  const drawn = newSecret();
+  await storeKey(db, workspace, name, await hashRandomSecret(drawn));
+  return { key_name: name, key: drawn };
+}
+
+async function setKey(db: Env["DB"], workspace: Workspace, name: string, secret: string) {
+  await storeKey(db, workspace, name, await hashSecret(secret));
+}
+
+async function storeKey(db: Env["DB"], { id, name: workspace }: Workspace, name: string, hash: string) {
+  if (workspace === SYSTEM) {
+    throw new AppError("namespace_is_system", "its key is the secret SYSTEM_KEY");
+  }
+  const key = { workspaceId: id, name, secretHash: hash, nonce: newSecret().slice(0, 32) };
+  if (!(await putKey(db, key, Date.now(), LIMITS.keysOfWorkspace))) {
+    throw new AppError("keys_too_many", `${LIMITS.keysOfWorkspace}`);
+  }
+}
+
+const ROLES: readonly string[] = ["owner", "contributor", "viewer"] satisfies Role[];
+
+function isRole(role: unknown): role is Role {
+  return typeof role === "string" && ROLES.includes(role);
+}
+
+function readRole(role: unknown): Role {
+  if (!isRole(role)) {
+    throw new AppError("role_invalid");
+  }
+  return role;
+}
+
+async function requireBoth(db: Env["DB"], namespace: string, user: string) {
+  const { id: workspaceId } = await requireWorkspace(db, namespace);
+  const found = await findUser(db, user);
+  if (found === null) {
+    throw new AppError("user_not_found", `'${user}'`);
+  }
+  return { workspaceId, userId: found.id };
+}

@@ -1,0 +1,37 @@
+// Sealed upload -> blob -> version, with the catalog asked before and after: a batch whose answer was lost
+// is found by its conversion, and a batch that a constraint refused tells why by what is missing.
+
+import { findConversion, publishUpload } from "../catalog/publish.ts";
+import { noteAppend } from "../catalog/uploads.ts";
+import { findWorkspaceById } from "../catalog/workspaces.ts";
+import type { CatalogDesk } from "../uploads/context.ts";
+
+/** The catalog as upload objects need it. */
+export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
+  return {
+    async publish(sealed) {
+      const before = await findConversion(db, sealed.uuid);
+      if (before !== null) {
+        return { ok: true, result: before };
+      }
+      try {
+        await publishUpload(db, sealed, Date.now());
+      } catch (error) {
+        const committed = await findConversion(db, sealed.uuid);
+        if (committed !== null) {
+          return { ok: true, result: committed };
+        }
+        if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
+          return { ok: false, code: "namespace_not_found" };
+        }
+        throw error;
+      }
+      const result = await findConversion(db, sealed.uuid);
+      if (result === null) {
+        throw new Error(`Cannot find what upload ${sealed.uuid} was published as`);
+      }
+      return { ok: true, result };
+    },
+    reportAppend: (uuid, at) => noteAppend(db, uuid, at),
+  };
+}

@@ -1,0 +1,63 @@
+// The 15-minute tokens of workspace keys: JWT, HS256 only. Each carries the nonce of the key that it was
+// given for, so that a deleted or changed key ends its tokens (wire/shaken-fist.md, section 1).
+
+import { sign, verify } from "hono/jwt";
+import * as v from "valibot";
+
+import type { Outcome } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+const ISSUER = "stowage";
+
+const Claims = v.object({
+  iss: v.literal(ISSUER),
+  type: v.literal("access"),
+  sub: v.tuple([v.string(), v.string()]),
+  nonce: v.string(),
+});
+
+/** What a token says: the workspace and key that it was given for. */
+export interface TokenSubject {
+  workspace: string;
+  keyName: string;
+  nonce: string;
+}
+
+/** Signs a token. `now` in milliseconds. */
+export function signAccessToken(
+  subject: TokenSubject,
+  secret: string,
+  now: number,
+): Promise<string> {
+  const seconds = Math.floor(now / 1000);
+  return sign(
+    {
+      iss: ISSUER,
+      sub: [subject.workspace, subject.keyName],
+      nonce: subject.nonce,
+      type: "access",
+      fresh: false,
+      jti: crypto.randomUUID(),
+      iat: seconds,
+      nbf: seconds,
+      exp: seconds + LIMITS.accessTokenSeconds,
+    },
+    secret,
+    "HS256",
+  );
+}
+
+/** Checks signature, algorithm, times and claims; whether the key still exists is the caller's question. */
+export async function verifyAccessToken(
+  token: string,
+  secret: string,
+): Promise<Outcome<{ subject: TokenSubject }>> {
+  try {
+    const payload = await verify(token, secret, { alg: "HS256", iss: ISSUER });
+    const { sub, nonce } = v.parse(Claims, payload);
+    return { ok: true, subject: { workspace: sub[0], keyName: sub[1], nonce } };
+  } catch (error) {
+    const isExpired = error instanceof Error && error.name === "JwtTokenExpired";
+    return { ok: false, code: isExpired ? "token_expired" : "token_invalid" };
+  }
+}

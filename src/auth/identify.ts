@@ -1,0 +1,121 @@
+// Request -> identity. The Token header wins over Authorization; credentials that do not hold make a
+// request nobody's, with the reason kept for whoever refuses it.
+
+import { findKey } from "../catalog/keys.ts";
+import { findGoodToken } from "../catalog/tokens.ts";
+import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
+import { parseBearer } from "../http/bearer.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { Identity } from "../protocol/identity.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { Settings } from "../settings.ts";
+
+import { verifyAccessToken } from "./access-tokens.ts";
+import type { TokenSubject } from "./access-tokens.ts";
+import { sha256 } from "./passwords.ts";
+
+/** The key that SYSTEM_KEY is: the only one of the workspace `system`. */
+export const SYSTEM_KEY_NAME = "system";
+
+/** Finds out who sends a request. `now` in milliseconds. */
+export async function identify(
+  headers: Headers,
+  db: Env["DB"],
+  settings: Settings,
+  now: number,
+): Promise<Identity> {
+  const token = headers.get("Token");
+  if (token !== null) {
+    return identifyToken(token, db, now);
+  }
+  const bearer = parseBearer(headers.get("Authorization"));
+  switch (bearer.kind) {
+    case "none":
+      return nobody(null);
+    case "malformed":
+      return nobody("token_not_bearer");
+    case "bearer":
+      return identifyBearer(bearer.token, db, settings, now);
+  }
+}
+
+/** The nonce of the system key's tokens: another key gives another. */
+export async function systemNonce(settings: Settings): Promise<string> {
+  return (await sha256(`nonce of ${settings.systemKey}`)).toHex().slice(0, 32);
+}
+
+function nobody(refusal: ErrorCode | null): Identity {
+  return { kind: "nobody", refusal };
+}
+
+async function identifyToken(token: string, db: Env["DB"], now: number): Promise<Identity> {
+  const found = await findGoodToken(db, (await sha256(token)).toHex(), now);
+  if (found === null) {
+    return nobody("access_token_refused");
+  }
+  return found.userId === null
+    ? { kind: "worker", tokenId: found.id }
+    : { kind: "user", userId: found.userId, name: found.user ?? "" };
+}
+
+async function identifyBearer(
+  token: string,
+  db: Env["DB"],
+  settings: Settings,
+  now: number,
+): Promise<Identity> {
+  const verified = await verifyAccessToken(token, settings.tokenSecret);
+  if (!verified.ok) {
+    return nobody(verified.code);
+  }
+  const { workspace, keyName } = verified.subject;
+  const key = await findLivingKey(verified.subject, db, settings, now);
+  if (key === null) {
+    return nobody("token_invalid");
+  }
+  return {
+    kind: "workspace",
+    workspaceId: key.workspaceId,
+    name: workspace,
+    keyName,
+    isSystem: workspace === SYSTEM,
+  };
+}
+
+interface LivingKey {
+  workspaceId: number;
+  nonce: string;
+}
+
+/** Keys seen alive a moment ago, so that a stream of appends reads no database. */
+const remembered = new Map<string, LivingKey & { until: number }>();
+
+/** The key that a token was given for, unless it was deleted or changed since. */
+async function findLivingKey(
+  { workspace, keyName, nonce }: TokenSubject,
+  db: Env["DB"],
+  settings: Settings,
+  now: number,
+): Promise<LivingKey | null> {
+  const name = JSON.stringify([workspace, keyName]);
+  const known = remembered.get(name);
+  if (known?.nonce === nonce && known.until > now) {
+    return known;
+  }
+  remembered.delete(name);
+  const key =
+    workspace === SYSTEM ? await systemKey(db, settings) : await findKey(db, workspace, keyName);
+  if (key?.nonce !== nonce) {
+    return null;
+  }
+  if (remembered.size >= LIMITS.keysRemembered) {
+    remembered.clear();
+  }
+  remembered.set(name, { workspaceId: key.workspaceId, nonce, until: now + LIMITS.keyMemory });
+  return key;
+}
+
+async function systemKey(db: Env["DB"], settings: Settings): Promise<LivingKey> {
+  const { id } = await requireWorkspace(db, SYSTEM);
+  return { workspaceId: id, nonce: await systemNonce(settings) };
+}

@@ -1,0 +1,151 @@
+import type { Uuid } from "../protocol/ids.ts";
+import { parseUuid } from "../protocol/ids.ts";
+
+import { livingAt, READABLE, readerParameters } from "./reader.ts";
+import type { Reader } from "./reader.ts";
+
+export interface Artifact {
+  id: number;
+  uuid: Uuid;
+  workspaceId: number;
+  workspace: string;
+  type: string;
+  name: string;
+  sourceUrl: string;
+  shared: boolean;
+  /** Of the workspace: may anyone read it? */
+  public: boolean;
+  maxVersions: number;
+  createdAt: number;
+  deletedAt: number | null;
+}
+
+type ArtifactRow = {
+  id: number;
+  uuid: Uuid;
+  workspace_id: number;
+  workspace: string;
+  type: string;
+  name: string;
+  source_url: string;
+  shared: number;
+  public: number;
+  max_versions: number;
+  created_at: number;
+  deleted_at: number | null;
+};
+
+const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
+  w.public, a.max_versions, a.created_at, a.deleted_at`;
+
+function toArtifact(row: ArtifactRow): Artifact {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    workspaceId: row.workspace_id,
+    workspace: row.workspace,
+    type: row.type,
+    name: row.name,
+    sourceUrl: row.source_url,
+    shared: row.shared === 1,
+    public: row.public === 1,
+    maxVersions: row.max_versions,
+    createdAt: row.created_at,
+    deletedAt: row.deleted_at,
+  };
+}
+
+/** An artifact by its uuid, deleted or not, when the reader may read it. */
+export async function findArtifactByUuid(
+  db: D1Database,
+  reader: Reader,
+  uuid: Uuid,
+): Promise<Artifact | null> {
+  const row = await db
+    .prepare(
+      `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+       WHERE a.uuid = ?4 AND ${READABLE}`,
+    )
+    .bind(...readerParameters(reader), uuid)
+    .first<ArtifactRow>();
+  return row && toArtifact(row);
+}
+
+/** The living artifacts of a name that the reader may read, two at most, those of its own workspace first;
+ * when it has one, no others are given. */
+export async function findArtifactsByName(
+  db: D1Database,
+  reader: Reader,
+  name: string,
+  now: number,
+): Promise<Artifact[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE}
+       ORDER BY a.workspace_id = ?2 DESC, a.id LIMIT 2`,
+    )
+    .bind(...readerParameters(reader), name, now)
+    .all<ArtifactRow>();
+  const own = results.filter((row) => row.workspace_id === reader.workspaceId);
+  return (own.length > 0 ? own : results).map(toArtifact);
+}
+
+/** An artifact under /a/ with one of its versions, and whether the reader may read it. */
+export interface BrowsedArtifact extends Artifact {
+  readable: boolean;
+  /** Null when the artifact has no version, or not the one that was asked for. */
+  version: { id: number; index: number; createdAt: number; newest: number } | null;
+}
+
+type BrowsedRow = ArtifactRow & {
+  readable: number;
+  version_id: number | null;
+  version_index: number;
+  version_created_at: number;
+  newest: number;
+};
+
+/** What an /a/ request asks for; `version` null is the newest. */
+export interface BrowseQuery {
+  artifact: number | Uuid;
+  version: number | null;
+}
+
+/** A living artifact by its id or uuid with one version, in one statement. */
+export async function findBrowsed(
+  db: D1Database,
+  reader: Reader,
+  { artifact, version }: BrowseQuery,
+  now: number,
+): Promise<BrowsedArtifact | null> {
+  const row = await db
+    .prepare(
+      `WITH found AS (
+         SELECT ${COLUMNS}, ${READABLE} AS readable,
+           (SELECT max(version_index) FROM versions
+            WHERE artifact_id = a.id AND deleted_at IS NULL) AS newest
+         FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+         WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}
+       )
+       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at
+       FROM found LEFT JOIN versions v ON v.artifact_id = found.id AND v.deleted_at IS NULL
+         AND v.version_index = coalesce(?5, found.newest)`,
+    )
+    .bind(...readerParameters(reader), artifact, version, now)
+    .first<BrowsedRow>();
+  if (row === null) {
+    return null;
+  }
+  const { version_id: id, version_index: index, version_created_at: createdAt, newest } = row;
+  return {
+    ...toArtifact(row),
+    readable: row.readable === 1,
+    version: id === null ? null : { id, index, createdAt, newest },
+  };
+}
+
+/** Reads the $ARTIFACT_ID of a URL: an integer id or a uuid, or null. */
+export function parseArtifactId(text: string): number | Uuid | null {
+  return /^[1-9]\d{0,14}$/u.test(text) ? Number(text) : parseUuid(text);
+}

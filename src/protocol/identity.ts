@@ -1,0 +1,10 @@
+import type { ErrorCode } from "./errors.ts";
+
+/** Who a request comes from. */
+export type Identity =
+  /** `refusal` says why the credentials that came along count for nothing, or is null when none came. */
+  | { kind: "nobody"; refusal: ErrorCode | null }
+  /** A workspace's key, by the token that POST /auth gave for it; `isSystem` administers all. */
+  | { kind: "workspace"; workspaceId: number; name: string; keyName: string; isSystem: boolean }
+  | { kind: "user"; userId: number; name: string }
+  | { kind: "worker"; tokenId: number };

@@ -1,0 +1,139 @@
+// A real Stowage on a real port, for tests over HTTP: the harness, the schema, and the calls that nearly
+// every test begins with.
+
+import { readFileSync } from "node:fs";
+
+import { createTestHarness } from "wrangler";
+
+import { TEST_SECRETS } from "./secrets.ts";
+
+/** The bindings of the Worker under test, as the harness gives them. */
+export interface TestEnv {
+  DB: import("@cloudflare/workers-types").D1Database;
+  BUCKET: import("@cloudflare/workers-types").R2Bucket;
+}
+
+/** Splits schema.sql into statements; none of them holds a semicolon inside. */
+export function schemaStatements(): string[] {
+  return readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
+    .replaceAll(/--.*$/gmu, "")
+    .split(";")
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "");
+}
+
+/** Starts a service of its own with an empty catalog. */
+export async function startService(vars: Record<string, string> = {}) {
+  const harness = createTestHarness({
+    workers: [{ configPath: "./wrangler.toml", secrets: TEST_SECRETS, vars }],
+  });
+  const { url } = await harness.listen();
+  const worker = harness.getWorker<TestEnv>();
+  const env = await worker.getEnv();
+  await env.DB.batch(schemaStatements().map((statement) => env.DB.prepare(statement)));
+  const service = new Service(url.origin);
+  return Object.assign(service, {
+    env,
+    worker,
+    [Symbol.asyncDispose]: () => harness.close(),
+  });
+}
+
+/** Calls of a service at an address, as its clients make them. */
+export class Service {
+  readonly origin: string;
+
+  constructor(origin: string) {
+    this.origin = origin;
+  }
+
+  /** Any request; `bearer` goes into Authorization. Redirects are answers. */
+  fetch(path: string, init: RequestInit & { bearer?: string } = {}): Promise<Response> {
+    const { bearer, ...rest } = init;
+    const headers = new Headers(rest.headers);
+    if (bearer !== undefined) {
+      headers.set("Authorization", `Bearer ${bearer}`);
+    }
+    return fetch(this.origin + path, { redirect: "manual", ...rest, headers });
+  }
+
+  /** A request with a JSON body whose answer must be 200. */
+  async json<T>(method: string, path: string, body: unknown, bearer: string): Promise<T> {
+    const response = await this.fetch(path, {
+      method,
+      bearer,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (response.status !== 200) {
+      throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    }
+    return (await response.json()) as T;
+  }
+
+  /** A token for a workspace's key. */
+  async login(namespace: string, key: string): Promise<string> {
+    const { access_token: token } = await this.json<{ access_token: string }>(
+      "POST",
+      "/auth",
+      { namespace, key },
+      "",
+    );
+    return token;
+  }
+
+  loginAsSystem(): Promise<string> {
+    return this.login("system", TEST_SECRETS.SYSTEM_KEY);
+  }
+
+  /** A new workspace with a key; gives a token for it. */
+  async makeWorkspace(namespace: string, options: { public?: boolean } = {}): Promise<string> {
+    const system = await this.loginAsSystem();
+    const key = `key of ${namespace}`;
+    const body = { namespace, key_name: "ci", key, ...options };
+    await this.json("POST", "/auth/namespaces", body, system);
+    return this.login(namespace, key);
+  }
+
+  /** A new upload's uuid. */
+  async openUpload(bearer: string): Promise<string> {
+    const { uuid } = await this.json<{ uuid: string }>("POST", "/upload", undefined, bearer);
+    return uuid;
+  }
+
+  append(uuid: string, bytes: BodyInit, bearer: string, headers: HeadersInit = {}) {
+    return this.fetch(`/upload/${uuid}`, { method: "POST", bearer, body: bytes, headers });
+  }
+
+  truncate(uuid: string, size: number | string, bearer: string) {
+    return this.fetch(`/upload/${uuid}/truncate/${size}`, { method: "POST", bearer });
+  }
+
+  convert(uuid: string, name: string, bearer: string): Promise<ArtifactBody> {
+    const path = `/artifacts/upload/${encodeURIComponent(name)}`;
+    return this.json("POST", path, { upload_uuid: uuid }, bearer);
+  }
+
+  /** Uploads bytes as a new version of an artifact. */
+  async upload(name: string, bytes: Uint8Array, bearer: string): Promise<ArtifactBody> {
+    const uuid = await this.openUpload(bearer);
+    const appended = await this.append(uuid, bytes as Uint8Array<ArrayBuffer>, bearer);
+    if (appended.status !== 200) {
+      throw new Error(`Append: ${appended.status} ${await appended.text()}`);
+    }
+    return this.convert(uuid, name, bearer);
+  }
+}
+
+/** An artifact as the API shows it. */
+export interface ArtifactBody {
+  id: number;
+  uuid: string;
+  name: string;
+  namespace: string;
+  source_url: string;
+  state: string;
+  shared: boolean;
+  index: number;
+  blob_uuid: string;
+  blobs: Record<string, { uuid: string; size: number; reference_count: number }>;
+}
