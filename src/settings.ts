@@ -14,7 +14,10 @@ const DEFAULT_IDLE_HOURS = 24;
 /** Reads the settings; refuses to serve with a missing or short secret. */
 export function readSettings(env: Env): Settings {
   const { SYSTEM_KEY: systemKey, TOKEN_SECRET: tokenSecret } = env;
-  for (const [name, value] of Object.entries({ SYSTEM_KEY: systemKey, TOKEN_SECRET: tokenSecret })) {
+  for (const [name, value] of Object.entries({
+    SYSTEM_KEY: systemKey,
+    TOKEN_SECRET: tokenSecret,
+  })) {
     if (typeof value !== "string" || value.length < SECRET_LENGTH) {
       throw new AppError("configuration_incomplete", `${name} is missing or short`);
     }

@@ -2,10 +2,14 @@ import { app } from "./app.ts";
 import { catalogDesk } from "./artifacts/publish.ts";
 import { sweep } from "./artifacts/sweep.ts";
 import { readSettings } from "./settings.ts";
-import { uploadObjectOver } from "./uploads/upload-object.ts";
+import { UploadObjectBase } from "./uploads/upload-object.ts";
 
 /** The Durable Object behind the binding UPLOADS. */
-export class UploadObject extends uploadObjectOver(catalogDesk) {}
+export class UploadObject extends UploadObjectBase {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, catalogDesk(env));
+  }
+}
 
 export default {
   fetch: app.fetch,

@@ -1,7 +1,6 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-
 import { artifacts } from "./artifacts.ts";
 import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";

@@ -9,16 +9,15 @@ import { publishBlob } from "../catalog/publish.ts";
 import type { Reader } from "../catalog/reader.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
+import type { Identity } from "../protocol/identity.ts";
 import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ConvertRequest } from "../protocol/requests.ts";
 import type { SealIntent } from "../protocol/uploads.ts";
 import { toArtifactReply, toBlobReply } from "../protocol/views.ts";
 import type { ArtifactReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
-
 import { readJson } from "./json-body.ts";
 import { pathName } from "./path-name.ts";
 
@@ -81,7 +80,12 @@ async function planArtifact(
   db: Env["DB"],
   key: Identity & { kind: "workspace" },
   name: string,
-  request: { namespace: string | null; source_url: string | null; shared: boolean; artifact_type: string },
+  request: {
+    namespace: string | null;
+    source_url: string | null;
+    shared: boolean;
+    artifact_type: string;
+  },
 ): Promise<SealIntent> {
   if (!TYPES.has(request.artifact_type)) {
     throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);

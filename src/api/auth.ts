@@ -11,7 +11,6 @@ import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { AuthRequest } from "../protocol/requests.ts";
 import type { Settings } from "../settings.ts";
-
 import { readJson } from "./json-body.ts";
 
 /** POST /auth: a workspace's key for a token of 15 minutes. */

@@ -17,7 +17,6 @@ import type { Identity } from "../protocol/identity.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ChangeTokenRequest, CreateTokenRequest } from "../protocol/requests.ts";
-
 import { readJson } from "./json-body.ts";
 
 /** Long-lived tokens of users and workers, by the workspace `system`; users see to their own. */
@@ -94,11 +93,7 @@ async function ownerOf(
 }
 
 /** A token that the caller may change; to a user, those of others do not exist. */
-async function requireToken(
-  db: Env["DB"],
-  identity: Identity,
-  text: string,
-): Promise<AccessToken> {
+async function requireToken(db: Env["DB"], identity: Identity, text: string): Promise<AccessToken> {
   const owner = seesOnly(identity);
   const id = parseCount(text);
   const token = id === null ? null : await findToken(db, id);

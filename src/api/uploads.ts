@@ -9,7 +9,6 @@ import type { Uuid } from "../protocol/ids.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { toUploadReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
-
 import { parseContentDigest } from "./content-digest.ts";
 
 /** POST /upload and what follows it. Bodies of appends are bytes, whatever they look like. */

@@ -8,7 +8,6 @@ import type { User } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { CreateUserRequest } from "../protocol/requests.ts";
-
 import { readJson } from "./json-body.ts";
 
 const PASSWORD_LENGTH = 8;

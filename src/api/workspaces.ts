@@ -25,7 +25,6 @@ import {
   MemberRequest,
   TrustRequest,
 } from "../protocol/requests.ts";
-
 import { readJson } from "./json-body.ts";
 
 /** Workspaces, which this API calls namespaces, with their keys, trusts and members. */
@@ -205,7 +204,12 @@ async function setKey(db: Env["DB"], workspace: Workspace, name: string, secret:
   await storeKey(db, workspace, name, await hashSecret(secret));
 }
 
-async function storeKey(db: Env["DB"], { id, name: workspace }: Workspace, name: string, hash: string) {
+async function storeKey(
+  db: Env["DB"],
+  { id, name: workspace }: Workspace,
+  name: string,
+  hash: string,
+) {
   if (workspace === SYSTEM) {
     throw new AppError("namespace_is_system", "its key is the secret SYSTEM_KEY");
   }

@@ -35,7 +35,10 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself, in its turn. */
-async function expireIdleUploads({ DB: db, UPLOADS: uploads }: Env, before: number): Promise<number> {
+async function expireIdleUploads(
+  { DB: db, UPLOADS: uploads }: Env,
+  before: number,
+): Promise<number> {
   let expired = 0;
   for (const uuid of await listIdleUploads(db, before, LIMITS.sweepBatch)) {
     const reply = await expireUpload(uploads, uuid, before);

@@ -9,7 +9,6 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Settings } from "../settings.ts";
-
 import { verifyAccessToken } from "./access-tokens.ts";
 import type { TokenSubject } from "./access-tokens.ts";
 import { sha256 } from "./passwords.ts";

@@ -1,7 +1,6 @@
 // A blob's bytes on their way out of R2, from any of its extents.
 
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-
 import { slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";
 

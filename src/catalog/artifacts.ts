@@ -1,6 +1,5 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { parseUuid } from "../protocol/ids.ts";
-
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 

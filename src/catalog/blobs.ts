@@ -1,6 +1,5 @@
 import type { Uuid } from "../protocol/ids.ts";
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-
 import type { Artifact } from "./artifacts.ts";
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";

@@ -2,7 +2,6 @@
 // the run of ordinals behind its own, and any page of them is two index ranges.
 
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-
 import { EXTENTS_OF_B, toExtents } from "./blobs.ts";
 
 /** A file with the checksums and the place of its bytes. */
@@ -106,9 +105,10 @@ export async function listEntries(
       .bind(versionId, first, last),
   ]);
   const entries = [
-    ...((folders?.results ?? []) as FolderRow[]).map(
-      (row): Entry => ({ kind: "folder", ...toFolder(row) }),
-    ),
+    ...((folders?.results ?? []) as FolderRow[]).map((row): Entry => ({
+      kind: "folder",
+      ...toFolder(row),
+    })),
     ...((files?.results ?? []) as FileRow[]).map(
       ({ ordinal, path, size, sha256, sha512 }): Entry => ({
         kind: "file",

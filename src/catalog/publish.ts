@@ -4,10 +4,19 @@
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { BlobFacts, Extent, SealIntent, SealResult, SealedUpload } from "../protocol/uploads.ts";
+import type {
+  BlobFacts,
+  Extent,
+  SealIntent,
+  SealResult,
+  SealedUpload,
+} from "../protocol/uploads.ts";
 
 /** The content of a blob, by which the catalog knows it. */
 type Content = Pick<BlobFacts, "sha512" | "size">;
+
+/** Workspace id, type and source_url. */
+type Identity = readonly [number, string, string];
 
 // The living artifact of (?1 workspace, ?2 type, ?3 source_url); every statement below binds these first.
 const ARTIFACT_ID = `(
@@ -110,9 +119,7 @@ function insertVersion(
   now: number,
 ): D1PreparedStatement[] {
   const { workspaceId, type, sourceUrl, name, shared } = intent;
-  const identity = [workspaceId, type, sourceUrl] as const;
-  const next = `artifacts a JOIN versions v
-    ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
+  const identity: Identity = [workspaceId, type, sourceUrl];
   return [
     ...endExpired(db, identity, now),
     db
@@ -124,38 +131,7 @@ function insertVersion(
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
       .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
-    db
-      .prepare(
-        `INSERT INTO versions (artifact_id, version_index, created_at)
-         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
-         WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
-           SELECT 1 FROM versions v
-           JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
-           JOIN files f ON f.version_id = v.id AND f.ordinal = 1 AND f.path = a.name
-           JOIN blobs b ON b.id = f.blob_id AND b.sha512 = ?4 AND b.size = ?5
-           WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
-      )
-      .bind(...identity, content.sha512, content.size, now),
-    db
-      .prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
-      )
-      .bind(...identity, content.sha512, content.size),
-    db
-      .prepare(
-        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT v.id, 0, '', 1, 1, ?4 FROM ${next}`,
-      )
-      .bind(...identity, content.size),
-    db
-      .prepare(
-        `UPDATE artifacts SET highest_index = highest_index + 1
-         WHERE id = ${ARTIFACT_ID} AND EXISTS (
-           SELECT 1 FROM versions v
-           WHERE v.artifact_id = artifacts.id AND v.version_index = artifacts.highest_index + 1)`,
-      )
-      .bind(...identity),
+    ...insertNextVersion(db, identity, content, now),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?4
@@ -168,12 +144,53 @@ function insertVersion(
   ];
 }
 
-/** An expired artifact that the sweep has not met yet is not in the way of a new one. */
-function endExpired(
+/** The version after the highest index, its file and its root folder; then that index is the highest. */
+function insertNextVersion(
   db: D1Database,
-  identity: readonly [number, string, string],
+  identity: Identity,
+  { sha512, size }: Content,
   now: number,
 ): D1PreparedStatement[] {
+  const next = `artifacts a JOIN versions v
+    ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
+  return [
+    db
+      .prepare(
+        `INSERT INTO versions (artifact_id, version_index, created_at)
+         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
+         WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
+           SELECT 1 FROM versions v
+           JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
+           JOIN files f ON f.version_id = v.id AND f.ordinal = 1 AND f.path = a.name
+           JOIN blobs b ON b.id = f.blob_id AND b.sha512 = ?4 AND b.size = ?5
+           WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
+      )
+      .bind(...identity, sha512, size, now),
+    db
+      .prepare(
+        `INSERT INTO files (version_id, ordinal, path, blob_id)
+         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
+      )
+      .bind(...identity, sha512, size),
+    db
+      .prepare(
+        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
+         SELECT v.id, 0, '', 1, 1, ?4 FROM ${next}`,
+      )
+      .bind(...identity, size),
+    db
+      .prepare(
+        `UPDATE artifacts SET highest_index = highest_index + 1
+         WHERE id = ${ARTIFACT_ID} AND EXISTS (
+           SELECT 1 FROM versions v
+           WHERE v.artifact_id = artifacts.id AND v.version_index = artifacts.highest_index + 1)`,
+      )
+      .bind(...identity),
+  ];
+}
+
+/** An expired artifact that the sweep has not met yet is not in the way of a new one. */
+function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
   return [
     db

@@ -32,7 +32,7 @@ function toWorkspace(row: WorkspaceRow): Workspace {
   };
 }
 
-export async function findWorkspace(db: D1Database, name: string): Promise<Workspace | null> {
+async function findWorkspace(db: D1Database, name: string): Promise<Workspace | null> {
   const row = await db
     .prepare("SELECT * FROM workspaces WHERE name = ?1")
     .bind(name)

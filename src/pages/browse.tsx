@@ -23,7 +23,6 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl, loginUrl } from "../protocol/urls.ts";
-
 import { FolderPage } from "./folder-page.tsx";
 import type { FolderPageProps } from "./folder-page.tsx";
 import { renderPage } from "./layout.tsx";
@@ -48,14 +47,8 @@ async function show(c: Context<AppEnv>): Promise<Response> {
 }
 
 async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
-  const id = parseArtifactId(c.req.param("id") ?? "");
   const { identity } = c.var;
-  const version = readPositive(c.req.query("version"), "version_malformed");
-  const query = id === null ? null : { artifact: id, version };
-  const found = query && (await findBrowsed(c.env.DB, readerFor(identity), query, Date.now()));
-  if (!found) {
-    throw new AppError("artifact_not_found");
-  }
+  const found = await findAsked(c);
   switch (decidePage(identity, found.readable)) {
     case "login":
       return c.redirect(loginUrl(pathAndQuery(c.req.url)), 307);
@@ -64,11 +57,27 @@ async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
     case "forbid":
       throw new AppError("artifact_forbidden");
     case "show":
+      return { ...found, version: requireVersion(found) };
   }
-  if (found.version === null) {
-    throw new AppError("version_not_found", version === null ? null : `${version}`);
+}
+
+async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
+  const artifact = parseArtifactId(c.req.param("id") ?? "");
+  const version = readPositive(c.req.query("version"), "version_malformed");
+  const reader = readerFor(c.var.identity);
+  const found =
+    artifact && (await findBrowsed(c.env.DB, reader, { artifact, version }, Date.now()));
+  if (!found) {
+    throw new AppError("artifact_not_found");
   }
-  return { ...found, version: found.version };
+  return found;
+}
+
+function requireVersion({ version }: BrowsedArtifact): Browsed["version"] {
+  if (version === null) {
+    throw new AppError("version_not_found");
+  }
+  return version;
 }
 
 /** The decoded path below the artifact; null where not even the slash behind the id is there. */

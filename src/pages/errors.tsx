@@ -4,7 +4,6 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppEnv } from "../app-env.ts";
 import { preferredForm } from "../http/accepts.ts";
 import type { Form } from "../http/accepts.ts";
-
 import { ErrorPage } from "./error-page.tsx";
 import { renderPage } from "./layout.tsx";
 
@@ -20,7 +19,8 @@ export interface ShownError {
 export function renderError(c: Context<AppEnv>, shown: ShownError, fallback: Form): Response {
   const { status, message, detail, help } = shown;
   const { requestId } = c.var;
-  const form = fallback === "json" ? "json" : preferredForm(c.req.header("Accept") ?? null, fallback);
+  const form =
+    fallback === "json" ? "json" : preferredForm(c.req.header("Accept") ?? null, fallback);
   switch (form) {
     case "json": {
       const extra = Object.entries({ detail, help }).filter(([, value]) => value !== null);

@@ -3,7 +3,6 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { AppError } from "../protocol/errors.ts";
-
 import { HomePage } from "./home-page.tsx";
 import { renderPage } from "./layout.tsx";
 
@@ -20,7 +19,8 @@ export const home = new Hono<AppEnv>()
     }
     return c.json({
       service: "Stowage",
-      description: "An artifact store: resumable uploads into versioned artifacts, browsed under /a/",
+      description:
+        "An artifact store: resumable uploads into versioned artifacts, browsed under /a/",
       capabilities: CAPABILITIES,
     });
   })

@@ -73,7 +73,10 @@ export const ERRORS = {
     message: "namespace still has artifacts or uploads",
     help: "Delete them first",
   },
-  namespace_is_system: { status: 403, message: "the system namespace cannot be changed or deleted" },
+  namespace_is_system: {
+    status: 403,
+    message: "the system namespace cannot be changed or deleted",
+  },
   key_not_found: { status: 404, message: "key name not found in namespace" },
   user_name_invalid: {
     status: 400,

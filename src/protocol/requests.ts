@@ -7,7 +7,10 @@ const MAX_NAME = 1_000;
 const optionalText = v.nullish(v.pipe(v.string(), v.maxLength(MAX_NAME)), null);
 
 /** POST /auth. What is wrong with a value is answered in Shaken Fist's words, so all is allowed here. */
-export const AuthRequest = v.object({ namespace: v.optional(v.unknown()), key: v.optional(v.unknown()) });
+export const AuthRequest = v.object({
+  namespace: v.optional(v.unknown()),
+  key: v.optional(v.unknown()),
+});
 
 /** POST /artifacts/upload/<name>. */
 export const ConvertRequest = v.object({
@@ -46,7 +49,10 @@ export const KeyRequest = v.object({ key_name: optionalText, key: v.optional(v.u
 export const TrustRequest = v.object({ external_namespace: optionalText });
 
 /** POST /auth/users. */
-export const CreateUserRequest = v.object({ name: optionalText, password: v.optional(v.unknown()) });
+export const CreateUserRequest = v.object({
+  name: optionalText,
+  password: v.optional(v.unknown()),
+});
 
 /** PUT /auth/namespaces/<ns>/members/<user>. */
 export const MemberRequest = v.object({ role: v.optional(v.unknown()) });

@@ -6,7 +6,6 @@ import type { RunningChecksums } from "../blobs/checksums.ts";
 import { StorageError } from "../blobs/objects.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
-
 import { BodyError, BodyReader } from "./body-reader.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
@@ -111,29 +110,32 @@ class AppendRun {
   }
 
   async #readAll(): Promise<void> {
-    while (this.#body.received !== this.#terms.length) {
-      const held = this.#isFull() ? this.#buffer : null;
-      if (held !== null && !this.#mayStayWhole()) {
-        await this.#sendPart(held);
-        continue;
-      }
-      const target = held === null ? this.#buffer : null;
-      const position = held === null ? this.#filled : 0;
-      const read = await this.#body.read(target ?? new Uint8Array(this.#partSize), position);
-      if (held === null) {
-        this.#buffer = read.buffer;
-      } else if (read.count > 0) {
-        await this.#sendPart(held);
-        this.#buffer = read.buffer;
-      }
-      if (read.count === 0) {
-        break;
-      }
-      this.#take(read.buffer.subarray(position, position + read.count));
+    let hasMore = true;
+    while (hasMore && this.#body.received !== this.#terms.length) {
+      await this.#sendFullPart();
+      hasMore = this.#isFull() ? await this.#readBehindFull() : await this.#readIntoBuffer();
     }
-    if (this.#buffer !== null && this.#isFull() && !this.#mayStayWhole()) {
-      await this.#sendPart(this.#buffer);
+    await this.#sendFullPart();
+  }
+
+  async #readIntoBuffer(): Promise<boolean> {
+    const position = this.#filled;
+    const target = this.#buffer ?? new Uint8Array(this.#partSize);
+    const { buffer, count } = await this.#body.read(target, position);
+    this.#buffer = buffer;
+    this.#take(buffer.subarray(position, position + count));
+    return count > 0;
+  }
+
+  /** Reads on while a full buffer waits to be known as the whole upload or as its first part. */
+  async #readBehindFull(): Promise<boolean> {
+    const { buffer, count } = await this.#body.read(new Uint8Array(this.#partSize), 0);
+    if (count > 0) {
+      await this.#sendPart();
+      this.#buffer = buffer;
+      this.#take(buffer.subarray(0, count));
     }
+    return count > 0;
   }
 
   #take(bytes: Uint8Array): void {
@@ -151,9 +153,15 @@ class AppendRun {
     return requireState(this.#context).extents.length === 0 && !this.#writer.hasParts;
   }
 
-  async #sendPart(bytes: Uint8Array): Promise<void> {
+  async #sendFullPart(): Promise<void> {
+    if (this.#isFull() && !this.#mayStayWhole()) {
+      await this.#sendPart();
+    }
+  }
+
+  async #sendPart(): Promise<void> {
     const previous = this.#boundaries.at(-1)?.offset ?? tailStart(requireState(this.#context));
-    await this.#writer.send(bytes);
+    await this.#writer.send(this.#buffer ?? new Uint8Array());
     const checksums = this.#checksums.save();
     this.#boundaries.push({ offset: previous + this.#partSize, checksums });
     this.#buffer = null;

@@ -1,8 +1,7 @@
 import { completeMultipart, objectSize } from "../blobs/objects.ts";
-import type { Uuid } from "../protocol/ids.ts";
 import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import type { SealResult, SealedUpload } from "../protocol/uploads.ts";
-
 import type { Ledger } from "./ledger.ts";
 import { openExtent } from "./state.ts";
 import type { UploadExtent, UploadState } from "./state.ts";

@@ -2,7 +2,6 @@
 
 import { abortMultipart, removeObjects } from "../blobs/objects.ts";
 import type { ExpiryReply } from "../protocol/uploads.ts";
-
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { isExpired } from "./state.ts";

@@ -10,7 +10,6 @@ import type {
   SealResult,
   UploadView,
 } from "../protocol/uploads.ts";
-
 import { appendHeaders, WORKSPACE_HEADER } from "./internal.ts";
 import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
 

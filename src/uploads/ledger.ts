@@ -6,75 +6,11 @@ import type { Multipart, StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
-
+import { FORMAT, SCHEMA, toState } from "./ledger-rows.ts";
+import type { ExtentRow, UploadRow } from "./ledger-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
 import type { UploadExtent, UploadState } from "./state.ts";
-
-// docs/storage.md explains each column.
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS upload (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  format INTEGER NOT NULL,
-  uuid TEXT NOT NULL,
-  workspace_id INTEGER NOT NULL,
-  created_at INTEGER NOT NULL,
-  last_append_at INTEGER NOT NULL,
-  reported_at INTEGER NOT NULL,
-  tail_length INTEGER NOT NULL,
-  extents_begun INTEGER NOT NULL,
-  checksums BLOB NOT NULL,
-  phase TEXT NOT NULL,
-  intent TEXT,
-  blob_uuid TEXT,
-  result TEXT,
-  sealed_at INTEGER
-);
-CREATE TABLE IF NOT EXISTS extents (
-  n INTEGER PRIMARY KEY,
-  key TEXT NOT NULL,
-  part_size INTEGER NOT NULL,
-  length INTEGER NOT NULL,
-  multipart_id TEXT,
-  next_number INTEGER NOT NULL,
-  begun_at INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS parts (
-  extent_n INTEGER NOT NULL,
-  number INTEGER NOT NULL,
-  etag TEXT NOT NULL,
-  PRIMARY KEY (extent_n, number)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tail (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS boundaries (offset INTEGER PRIMARY KEY, checksums BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
-`;
-
-/** Raised when the rows change their meaning; a newer object then upgrades the older rows here. */
-const FORMAT = 1;
-
-type UploadRow = {
-  format: number;
-  uuid: string;
-  workspace_id: number;
-  created_at: number;
-  last_append_at: number;
-  reported_at: number;
-  tail_length: number;
-  phase: string;
-  intent: string | null;
-  blob_uuid: string | null;
-  result: string | null;
-  sealed_at: number | null;
-};
-
-type ExtentRow = {
-  n: number;
-  key: string;
-  part_size: number;
-  length: number;
-  multipart_id: string | null;
-  begun_at: number;
-};
+import { TailRows } from "./tail-rows.ts";
 
 /** A saved hash state and the offset that it belongs to. */
 export interface Boundary {
@@ -102,11 +38,13 @@ export interface Leftover {
 export class Ledger {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly #tail: TailRows;
   #state: UploadState | null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
+    this.#tail = new TailRows(storage.sql);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
     this.#state = tables.length === 0 ? null : this.#read();
@@ -156,17 +94,7 @@ export class Ledger {
 
   /** The first `length` bytes of the tail, in a new array of `capacity` bytes. */
   readTail(length: number, capacity: number = length): Uint8Array {
-    const bytes = new Uint8Array(capacity);
-    let filled = 0;
-    for (const row of this.#sql.exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM tail ORDER BY n")) {
-      if (filled >= length) {
-        break;
-      }
-      const piece = new Uint8Array(row.bytes, 0, Math.min(row.bytes.byteLength, length - filled));
-      bytes.set(piece, filled);
-      filled += piece.length;
-    }
-    return bytes;
+    return this.#tail.read(length, capacity);
   }
 
   /** The stored parts of an extent, in order. */
@@ -209,7 +137,10 @@ export class Ledger {
   /** How many part numbers of an extent are taken. */
   partNumbersTaken(extentNumber: number): number {
     return this.#sql
-      .exec<{ taken: number }>("SELECT next_number - 1 AS taken FROM extents WHERE n = ?", extentNumber)
+      .exec<{ taken: number }>(
+        "SELECT next_number - 1 AS taken FROM extents WHERE n = ?",
+        extentNumber,
+      )
       .one().taken;
   }
 
@@ -238,10 +169,14 @@ export class Ledger {
         this.#addBoundary(offset, checksums);
       }
       if (commit.tail.kind === "replace") {
-        this.#emptyTail();
+        this.#tail.empty();
       }
-      this.#extendTail(commit.tail.bytes);
-      this.#sql.exec("UPDATE upload SET checksums = ?, last_append_at = ?", commit.checksums, commit.at);
+      this.#tail.extend(commit.tail.bytes);
+      this.#sql.exec(
+        "UPDATE upload SET checksums = ?, last_append_at = ?",
+        commit.checksums,
+        commit.at,
+      );
     });
   }
 
@@ -260,8 +195,8 @@ export class Ledger {
       }
       dropped.forEach((extent) => this.#drop(extent));
       this.#sql.exec("DELETE FROM boundaries WHERE offset > ?", end);
-      this.#emptyTail();
-      this.#extendTail(tail);
+      this.#tail.empty();
+      this.#tail.extend(tail);
       this.#sql.exec("UPDATE upload SET checksums = ?", checksums);
     });
   }
@@ -274,7 +209,7 @@ export class Ledger {
         extentNumber,
       );
       this.#close(extentNumber);
-      this.#emptyTail();
+      this.#tail.empty();
       this.#sql.exec(
         `INSERT OR REPLACE INTO boundaries (offset, checksums)
          SELECT (SELECT sum(length) FROM extents), checksums FROM upload`,
@@ -330,7 +265,9 @@ export class Ledger {
 
   leftovers(): Leftover[] {
     return this.#sql
-      .exec<{ key: string; multipart_id: string | null }>("SELECT key, multipart_id FROM garbage LIMIT 1000")
+      .exec<{ key: string; multipart_id: string | null }>(
+        "SELECT key, multipart_id FROM garbage LIMIT 1000",
+      )
       .toArray()
       .map(({ key, multipart_id: id }) => ({ key, multipart: id === null ? null : { key, id } }));
   }
@@ -393,33 +330,6 @@ export class Ledger {
     );
   }
 
-  #extendTail(bytes: Uint8Array): void {
-    let from = 0;
-    this.#sql.exec("UPDATE upload SET tail_length = tail_length + ?", bytes.length);
-    const [last] = this.#sql
-      .exec<{ n: number; bytes: ArrayBuffer }>(
-        "SELECT n, bytes FROM tail WHERE n = (SELECT max(n) FROM tail) AND length(bytes) + ? <= ?",
-        bytes.length,
-        LIMITS.tailRowJoin,
-      )
-      .toArray();
-    if (last !== undefined) {
-      const joined = new Uint8Array(last.bytes.byteLength + bytes.length);
-      joined.set(new Uint8Array(last.bytes));
-      joined.set(bytes, last.bytes.byteLength);
-      this.#sql.exec("UPDATE tail SET bytes = ? WHERE n = ?", joined, last.n);
-      from = bytes.length;
-    }
-    for (; from < bytes.length; from += LIMITS.tailRow) {
-      this.#sql.exec("INSERT INTO tail (bytes) VALUES (?)", bytes.slice(from, from + LIMITS.tailRow));
-    }
-  }
-
-  #emptyTail(): void {
-    this.#sql.exec("DELETE FROM tail");
-    this.#sql.exec("UPDATE upload SET tail_length = 0");
-  }
-
   #close(extentNumber: number): void {
     this.#sql.exec("UPDATE extents SET multipart_id = NULL WHERE n = ?", extentNumber);
     this.#sql.exec("DELETE FROM parts WHERE extent_n = ?", extentNumber);
@@ -440,41 +350,11 @@ export class Ledger {
     if (row === undefined) {
       return null;
     }
-    if (row.format !== FORMAT) {
-      throw new Error(`Cannot read an upload of format ${row.format}: this is ${FORMAT}`);
-    }
     const extents = this.#sql.exec<ExtentRow>("SELECT * FROM extents ORDER BY n").toArray();
-    return toState(row, extents.map(toExtent));
+    return toState(row, extents);
   }
 }
 
 function openKey(state: UploadState | null): string | null {
   return state && (openExtent(state)?.key ?? null);
-}
-
-function toExtent(row: ExtentRow): UploadExtent {
-  const { n, key, part_size: partSize, length, multipart_id: id } = row;
-  const multipart = id === null ? null : { id, begunAt: row.begun_at };
-  return { n, key, partSize, length, multipart };
-}
-
-function toState(row: UploadRow, extents: UploadExtent[]): UploadState {
-  const basis = {
-    uuid: row.uuid as Uuid, // written by open(), from a Uuid
-    workspaceId: row.workspace_id,
-    createdAt: row.created_at,
-    lastAppendAt: row.last_append_at,
-    reportedAt: row.reported_at,
-    extents,
-    tailLength: row.tail_length,
-  };
-  if (row.phase === "open") {
-    return { ...basis, phase: "open" };
-  }
-  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal()
-  if (row.phase === "sealing") {
-    return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid };
-  }
-  const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
-  return { ...basis, phase: "sealed", intent, result, sealedAt: row.sealed_at ?? 0 };
 }

@@ -4,7 +4,6 @@
 import { beginMultipart, completeMultipart, putPart } from "../blobs/objects.ts";
 import type { StoredPart } from "../blobs/objects.ts";
 import { LIMITS } from "../protocol/limits.ts";
-
 import { confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { UploadExtent } from "./state.ts";
@@ -50,19 +49,12 @@ export class PartWriter {
     this.#throwFailure();
     const extent = await this.#extentForNextPart();
     const parts = this.#partsOf(extent);
-    const position = parts.length;
     // Holds the place, so that parts stay in order however they finish.
-    parts.push({ partNumber: 0, etag: "" });
-    const task = this.#store(extent, bytes).then(
-      (part) => {
-        parts[position] = part;
-      },
-      (cause: unknown) => {
-        this.#failure = { cause };
-      },
-    );
-    const tracked = task.finally(() => this.#inFlight.delete(tracked));
-    this.#inFlight.add(tracked);
+    const position = parts.push({ partNumber: 0, etag: "" }) - 1;
+    const task = this.#store(extent, bytes, (part) => {
+      parts[position] = part;
+    }).finally(() => this.#inFlight.delete(task));
+    this.#inFlight.add(task);
   }
 
   /** Waits until every part is stored, and throws what made one fail. */
@@ -76,11 +68,21 @@ export class PartWriter {
     await Promise.all(this.#inFlight);
   }
 
-  /** Takes its numbers before the first await: parts are numbered in the order of their sending. */
-  async #store(extent: UploadExtent, bytes: Uint8Array): Promise<StoredPart> {
+  /** Takes its numbers before the first await: parts are numbered in the order of their sending. Never
+   * rejects; what went wrong is thrown to whoever asks next. */
+  async #store(
+    extent: UploadExtent,
+    bytes: Uint8Array,
+    keep: (part: StoredPart) => void,
+  ): Promise<void> {
     const { ledger, bucket } = this.#context;
     const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
-    return putPart(bucket, multipart, ledger.takePartNumbers(extent.n, NUMBERS_PER_PART), bytes);
+    try {
+      const first = ledger.takePartNumbers(extent.n, NUMBERS_PER_PART);
+      keep(await putPart(bucket, multipart, first, bytes));
+    } catch (cause) {
+      this.#failure = { cause };
+    }
   }
 
   async #extentForNextPart(): Promise<UploadExtent> {
@@ -111,7 +113,9 @@ export class PartWriter {
 
   #isFull(extent: UploadExtent): boolean {
     // The tail, at the seal, needs numbers too.
-    return this.#context.ledger.partNumbersTaken(extent.n) > LIMITS.partNumbers - 2 * NUMBERS_PER_PART;
+    return (
+      this.#context.ledger.partNumbersTaken(extent.n) > LIMITS.partNumbers - 2 * NUMBERS_PER_PART
+    );
   }
 
   /** Completes an extent with what is committed and what this append added; the latter still counts only

@@ -8,7 +8,6 @@ import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { SealGuard, SealIntent, SealResult, SealedUpload } from "../protocol/uploads.ts";
-
 import { confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { decideSeal, offsetOf } from "./state.ts";

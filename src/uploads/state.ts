@@ -75,7 +75,11 @@ export function decideAppend(
   }
   const offset = offsetOf(state);
   if (terms.offset !== null && terms.offset !== offset) {
-    return { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${terms.offset}` };
+    return {
+      ok: false,
+      code: "upload_offset_conflict",
+      detail: `at ${offset}, not ${terms.offset}`,
+    };
   }
   if (offset + (terms.length ?? 0) > LIMITS.uploadSize) {
     return { ok: false, code: "upload_too_large" };
@@ -103,7 +107,11 @@ export function planTruncate(
   }
   const offset = offsetOf(state);
   if (target > offset) {
-    return { ok: false, code: "truncate_beyond_end", detail: `it ends at ${offset}, not ${target}` };
+    return {
+      ok: false,
+      code: "truncate_beyond_end",
+      detail: `it ends at ${offset}, not ${target}`,
+    };
   }
   if (target === offset) {
     return { ok: true, plan: { kind: "nothing" } };
@@ -164,7 +172,11 @@ export function decideSeal(
   }
   const size = offsetOf(state);
   if (guard.size !== null && guard.size !== size) {
-    return { ok: false, code: "upload_content_mismatch", detail: `size ${size}, not ${guard.size}` };
+    return {
+      ok: false,
+      code: "upload_content_mismatch",
+      detail: `size ${size}, not ${guard.size}`,
+    };
   }
   if (guard.sha512 !== null && guard.sha512 !== sha512) {
     return { ok: false, code: "upload_content_mismatch", detail: `sha512 ${sha512}` };

@@ -2,11 +2,10 @@
 // multipart upload is completed first, which changes nothing by itself; then at most one part's bytes are
 // read back and become the tail, in one ledger transaction.
 
-import { readPiece, StorageError } from "../blobs/objects.ts";
-import { slicesFor } from "../blobs/extents.ts";
 import type { RunningChecksums } from "../blobs/checksums.ts";
+import { slicesFor } from "../blobs/extents.ts";
+import { readPiece, StorageError } from "../blobs/objects.ts";
 import type { Outcome } from "../protocol/errors.ts";
-
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { planTruncate, tailStart } from "./state.ts";

@@ -9,7 +9,6 @@ import type { IRequest } from "itty-router";
 import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { UploadView } from "../protocol/uploads.ts";
-
 import { append } from "./append.ts";
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
@@ -21,138 +20,133 @@ import { finishSeal, seal } from "./seal.ts";
 import { offsetOf } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
-/** A class for the binding UPLOADS, over a catalog that `deskFor` gives. */
-export function uploadObjectOver(deskFor: (env: Env) => CatalogDesk) {
-  return class extends DurableObject<Env> {
-    readonly #context: UploadContext;
-    readonly #router = Router({ finally: [json] });
-    #lastTurn: Promise<unknown> = Promise.resolve();
+/** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
+export abstract class UploadObjectBase extends DurableObject<Env> {
+  readonly #context: UploadContext;
+  readonly #router = Router({ finally: [json] });
+  #lastTurn: Promise<unknown> = Promise.resolve();
 
-    constructor(ctx: DurableObjectState, env: Env) {
-      super(ctx, env);
-      const ledger = new Ledger(ctx.storage);
-      const desk = deskFor(env);
-      this.#context = { ledger, bucket: env.BUCKET, desk, openExtentConfirmed: false };
-      this.#router
-        .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
-        .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
-        .post("/truncate/:target", (request: IRequest) =>
-          this.#inTurn(() => this.#truncate(request)),
-        )
-        .get("/view", (request: IRequest) => this.#view(request))
-        .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
-        .post("/expire", (request: IRequest) => this.#inTurn(() => this.#expire(request)));
-    }
+  constructor(ctx: DurableObjectState, env: Env, desk: CatalogDesk) {
+    super(ctx, env);
+    const ledger = new Ledger(ctx.storage);
+    this.#context = { ledger, bucket: env.BUCKET, desk, openExtentConfirmed: false };
+    this.#router
+      .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
+      .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
+      .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
+      .get("/view", (request: IRequest) => this.#view(request))
+      .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
+      .post("/expire", (request: IRequest) => this.#inTurn(() => this.#expire(request)));
+  }
 
-    override fetch(request: Request): Promise<Response> {
-      return this.#router.fetch(request);
-    }
+  override fetch(request: Request): Promise<Response> {
+    return this.#router.fetch(request);
+  }
 
-    /** Finishes a seal, completes a multipart upload before R2 drops it, or forgets a sealed upload. */
-    override alarm(): Promise<void> {
-      return this.#inTurn(async () => {
-        switch (this.#context.ledger.state?.phase) {
-          case "sealing":
-            await finishSeal(this.#context);
-            this.#context.ledger.setAlarm();
-            return this.#tidy();
-          case "open":
-            await this.#closeOldExtent();
-            return this.#tidy();
-          case "sealed":
-            await removeLeftovers(this.#context);
-            return this.#context.ledger.clear();
-          case undefined:
-            return;
-        }
-      });
-    }
-
-    /** Runs an operation when all before it have ended, however they did. */
-    #inTurn<T>(operation: () => Promise<T>): Promise<T> {
-      const turn = this.#lastTurn.then(operation);
-      this.#lastTurn = turn.catch(() => {});
-      return turn;
-    }
-
-    #open({ uuid, workspaceId }: OpenRequest): Outcome<object> {
-      this.#context.ledger.open(uuid, workspaceId, Date.now());
-      return { ok: true };
-    }
-
-    async #append(request: IRequest): Promise<Outcome<UploadView>> {
-      if (!this.#isKnownTo(request)) {
-        await request.body?.cancel();
-        return { ok: false, code: "upload_not_found" };
+  /** Finishes a seal, completes a multipart upload before R2 drops it, or forgets a sealed upload. */
+  override alarm(): Promise<void> {
+    return this.#inTurn(async () => {
+      switch (this.#context.ledger.state?.phase) {
+        case "sealing":
+          await finishSeal(this.#context);
+          this.#context.ledger.setAlarm();
+          return this.#tidy();
+        case "open":
+          await this.#closeOldExtent();
+          return this.#tidy();
+        case "sealed":
+          await removeLeftovers(this.#context);
+          return this.#context.ledger.clear();
+        case undefined:
+          return;
       }
-      const appended = await append(this.#context, request.body, readAppendTerms(request.headers));
-      await this.#tidy();
-      return appended.ok ? this.#view(request) : appended;
-    }
+    });
+  }
 
-    async #truncate(request: IRequest): Promise<Outcome<UploadView>> {
-      if (!this.#isKnownTo(request)) {
-        return { ok: false, code: "upload_not_found" };
+  /** Runs an operation when all before it have ended, however they did. */
+  #inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(operation);
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
+  }
+
+  #open({ uuid, workspaceId }: OpenRequest): Outcome<object> {
+    this.#context.ledger.open(uuid, workspaceId, Date.now());
+    return { ok: true };
+  }
+
+  async #append(request: IRequest): Promise<Outcome<UploadView>> {
+    if (!this.#isKnownTo(request)) {
+      await request.body?.cancel();
+      return { ok: false, code: "upload_not_found" };
+    }
+    const appended = await append(this.#context, request.body, readAppendTerms(request.headers));
+    await this.#tidy();
+    return appended.ok ? this.#view(request) : appended;
+  }
+
+  async #truncate(request: IRequest): Promise<Outcome<UploadView>> {
+    if (!this.#isKnownTo(request)) {
+      return { ok: false, code: "upload_not_found" };
+    }
+    const truncated = await truncate(this.#context, Number(request.params["target"]));
+    await this.#tidy();
+    return truncated.ok ? this.#view(request) : truncated;
+  }
+
+  #view(request: IRequest): Outcome<UploadView> {
+    const { state } = this.#context.ledger;
+    if (state === null || state.phase === "sealed" || !this.#isKnownTo(request)) {
+      return { ok: false, code: "upload_not_found" };
+    }
+    const { createdAt, lastAppendAt } = state;
+    return { ok: true, size: offsetOf(state), createdAt, lastAppendAt };
+  }
+
+  async #seal(request: IRequest): Promise<Awaited<ReturnType<typeof seal>>> {
+    if (!this.#isKnownTo(request)) {
+      return { ok: false, code: "upload_not_found" };
+    }
+    const { intent, guard } = await request.json<SealRequest>();
+    const sealed = await seal(this.#context, intent, guard);
+    await this.#tidy();
+    return sealed;
+  }
+
+  async #expire(request: IRequest) {
+    if (this.#context.ledger.state === null) {
+      return { ok: true, reply: { kind: "unknown" } };
+    }
+    const { idleBefore } = await request.json<ExpireRequest>();
+    return { ok: true, reply: await expire(this.#context, idleBefore) };
+  }
+
+  #isKnownTo(request: IRequest): boolean {
+    const workspaceId = Number(request.headers.get(WORKSPACE_HEADER));
+    return this.#context.ledger.state?.workspaceId === workspaceId;
+  }
+
+  async #closeOldExtent(): Promise<void> {
+    const extent = await confirmOpenExtent(this.#context);
+    if (extent !== null && extent.length > 0) {
+      await completeExtent(this.#context, extent);
+    }
+    this.#context.ledger.dropEmptyExtents({ openToo: true });
+  }
+
+  /** What follows every operation: the report to the catalog, and R2 data to remove. None of it changes
+   * the answer; what fails is done after the next operation, or by the alarm or the sweep. */
+  async #tidy(): Promise<void> {
+    const { ledger, desk } = this.#context;
+    const state = requireState(this.#context);
+    try {
+      if (state.phase === "open" && state.lastAppendAt - state.reportedAt > LIMITS.activityReport) {
+        await desk.reportAppend(state.uuid, state.lastAppendAt);
+        ledger.reported(state.lastAppendAt);
       }
-      const truncated = await truncate(this.#context, Number(request.params["target"]));
-      await this.#tidy();
-      return truncated.ok ? this.#view(request) : truncated;
+      await removeLeftovers(this.#context);
+    } catch (error) {
+      console.error("Cannot tidy up after an operation", error);
     }
-
-    #view(request: IRequest): Outcome<UploadView> {
-      const { state } = this.#context.ledger;
-      if (state === null || state.phase === "sealed" || !this.#isKnownTo(request)) {
-        return { ok: false, code: "upload_not_found" };
-      }
-      const { createdAt, lastAppendAt } = state;
-      return { ok: true, size: offsetOf(state), createdAt, lastAppendAt };
-    }
-
-    async #seal(request: IRequest): Promise<Awaited<ReturnType<typeof seal>>> {
-      if (!this.#isKnownTo(request)) {
-        return { ok: false, code: "upload_not_found" };
-      }
-      const { intent, guard } = await request.json<SealRequest>();
-      const sealed = await seal(this.#context, intent, guard);
-      await this.#tidy();
-      return sealed;
-    }
-
-    async #expire(request: IRequest) {
-      if (this.#context.ledger.state === null) {
-        return { ok: true, reply: { kind: "unknown" } };
-      }
-      const { idleBefore } = await request.json<ExpireRequest>();
-      return { ok: true, reply: await expire(this.#context, idleBefore) };
-    }
-
-    #isKnownTo(request: IRequest): boolean {
-      const workspaceId = Number(request.headers.get(WORKSPACE_HEADER));
-      return this.#context.ledger.state?.workspaceId === workspaceId;
-    }
-
-    async #closeOldExtent(): Promise<void> {
-      const extent = await confirmOpenExtent(this.#context);
-      if (extent !== null && extent.length > 0) {
-        await completeExtent(this.#context, extent);
-      }
-      this.#context.ledger.dropEmptyExtents({ openToo: true });
-    }
-
-    /** What follows every operation: the report to the catalog, and R2 data to remove. None of it changes
-     * the answer; what fails is done after the next operation, or by the alarm or the sweep. */
-    async #tidy(): Promise<void> {
-      const { ledger, desk } = this.#context;
-      const state = requireState(this.#context);
-      try {
-        if (state.phase === "open" && state.lastAppendAt - state.reportedAt > LIMITS.activityReport) {
-          await desk.reportAppend(state.uuid, state.lastAppendAt);
-          ledger.reported(state.lastAppendAt);
-        }
-        await removeLeftovers(this.#context);
-      } catch (error) {
-        console.error("Cannot tidy up after an operation", error);
-      }
-    }
-  };
+  }
 }

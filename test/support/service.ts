@@ -3,14 +3,15 @@
 
 import { readFileSync } from "node:fs";
 
+import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 import { createTestHarness } from "wrangler";
 
 import { TEST_SECRETS } from "./secrets.ts";
 
 /** The bindings of the Worker under test, as the harness gives them. */
 export interface TestEnv {
-  DB: import("@cloudflare/workers-types").D1Database;
-  BUCKET: import("@cloudflare/workers-types").R2Bucket;
+  DB: D1Database;
+  BUCKET: R2Bucket;
 }
 
 /** Splits schema.sql into statements; none of them holds a semicolon inside. */

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../../../src/http/content.ts";
 
 export const ETAG = '"sha512-abc"';
-export const LAST_MODIFIED = Date.UTC(2026, 9, 21, 7, 28, 0, 789);
+const LAST_MODIFIED = Date.UTC(2026, 9, 21, 7, 28, 0, 789);
 export const LAST_MODIFIED_TEXT = "Wed, 21 Oct 2026 07:28:00 GMT";
 export const DIGEST = "sha-256=:AAAA:";
 
@@ -51,11 +51,11 @@ export function makeSource(size: number, failAt = Infinity): RecordingSource {
 }
 
 /** The bytes of makeSource(). */
-export function pattern(size: number): Uint8Array {
+function pattern(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, index) => 97 + (index % 23));
 }
 
-/** The same as text. */
+/** The same bytes as text, from `start` to `end`. */
 export function patternText(start: number, end: number): string {
   return new TextDecoder().decode(pattern(end).slice(start));
 }

@@ -1,0 +1,102 @@
+// The upload object's tables, and rows <-> UploadState. docs/storage.md explains each column.
+
+import type { Uuid } from "../protocol/ids.ts";
+import type { SealIntent, SealResult } from "../protocol/uploads.ts";
+import type { UploadExtent, UploadState } from "./state.ts";
+
+export const SCHEMA = `
+CREATE TABLE IF NOT EXISTS upload (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL,
+  uuid TEXT NOT NULL,
+  workspace_id INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_append_at INTEGER NOT NULL,
+  reported_at INTEGER NOT NULL,
+  tail_length INTEGER NOT NULL,
+  extents_begun INTEGER NOT NULL,
+  checksums BLOB NOT NULL,
+  phase TEXT NOT NULL,
+  intent TEXT,
+  blob_uuid TEXT,
+  result TEXT,
+  sealed_at INTEGER
+);
+CREATE TABLE IF NOT EXISTS extents (
+  n INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  part_size INTEGER NOT NULL,
+  length INTEGER NOT NULL,
+  multipart_id TEXT,
+  next_number INTEGER NOT NULL,
+  begun_at INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS parts (
+  extent_n INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  PRIMARY KEY (extent_n, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tail (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS boundaries (offset INTEGER PRIMARY KEY, checksums BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
+`;
+
+/** Raised when the rows change their meaning; a newer object then upgrades the older rows here. */
+export const FORMAT = 1;
+
+export type UploadRow = {
+  format: number;
+  uuid: string;
+  workspace_id: number;
+  created_at: number;
+  last_append_at: number;
+  reported_at: number;
+  tail_length: number;
+  phase: string;
+  intent: string | null;
+  blob_uuid: string | null;
+  result: string | null;
+  sealed_at: number | null;
+};
+
+export type ExtentRow = {
+  n: number;
+  key: string;
+  part_size: number;
+  length: number;
+  multipart_id: string | null;
+  begun_at: number;
+};
+
+function toExtent(row: ExtentRow): UploadExtent {
+  const { n, key, part_size: partSize, length, multipart_id: id } = row;
+  const multipart = id === null ? null : { id, begunAt: row.begun_at };
+  return { n, key, partSize, length, multipart };
+}
+
+/** The state that the rows hold. */
+export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): UploadState {
+  if (row.format !== FORMAT) {
+    throw new Error(`Cannot read an upload of format ${row.format}: this is ${FORMAT}`);
+  }
+  const extents = extentRows.map(toExtent);
+  const basis = {
+    uuid: row.uuid as Uuid, // written by open(), from a Uuid
+    workspaceId: row.workspace_id,
+    createdAt: row.created_at,
+    lastAppendAt: row.last_append_at,
+    reportedAt: row.reported_at,
+    extents,
+    tailLength: row.tail_length,
+  };
+  if (row.phase === "open") {
+    return { ...basis, phase: "open" };
+  }
+  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal()
+  if (row.phase === "sealing") {
+    return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid };
+  }
+  const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
+  return { ...basis, phase: "sealed", intent, result, sealedAt: row.sealed_at ?? 0 };
+}
