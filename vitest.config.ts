@@ -1,7 +1,11 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+import { OFFLINE } from "./scripts/project.mjs";
 import { TEST_SECRETS } from "./test/support/secrets.ts";
+
+// Wrangler, in this process and in those that it forks, takes these from the environment.
+Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
 export default defineConfig({
   test: {

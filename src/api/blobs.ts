@@ -26,7 +26,7 @@ export const blobs = new Hono<AppEnv>()
     const headers = dataHeaders(blob);
     return slice === null
       ? respondWithBytes(c.req.raw, source, headers)
-      : respondWithStream(source, slice.start, slice.end, headers);
+      : respondWithStream(c.req.raw, source, slice, headers);
   });
 
 /** Blobs by their checksum. Unknown, and known only to others, is null: an error would stop the client's

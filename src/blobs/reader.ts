@@ -20,8 +20,10 @@ export interface BlobSource {
 async function openSlice(bucket: R2Bucket, slice: Slice): Promise<ReadableStream<Uint8Array>> {
   const { key, offset, length } = slice;
   const object = await bucket.get(key, { range: { offset, length } });
-  if (object === null) {
-    throw new Error(`Object ${key} of a blob is missing`);
+  if (object === null || object.size < offset + length) {
+    // R2 would give what there is and end cleanly.
+    await object?.body.cancel();
+    throw new Error(`Object ${key} has no ${length} bytes at ${offset}`);
   }
   return object.body;
 }
@@ -50,11 +52,22 @@ export async function openBlob(
     return openSlice(bucket, only);
   }
   const { readable, writable } = new FixedLengthStream(size);
-  void sendSlices(bucket, slices, writable).then(
-    () => writable.close(),
-    (error: unknown) => writable.abort(error).catch(() => {}),
-  );
+  void sendAndClose(bucket, slices, writable);
   return readable;
+}
+
+async function sendAndClose(
+  bucket: R2Bucket,
+  slices: readonly Slice[],
+  to: WritableStream<Uint8Array>,
+): Promise<void> {
+  try {
+    await sendSlices(bucket, slices, to);
+    await to.close();
+  } catch (reason) {
+    // The reader gets the reason; where it was the reader that left, there is nobody to tell.
+    await to.abort(reason).catch(() => {});
+  }
 }
 
 /** A blob with the validators that its content gives it. `modifiedAt` is the version's: the blob's own time

@@ -36,16 +36,17 @@ export function respondWithBytes(request: Request, source: ByteSource, headers: 
 }
 
 /**
- * Answers 200 with the bytes [start, end) as if they were all there is, in chunks without a length.
+ * Answers 200 with the bytes of `slice` as if they were all there is, in chunks without a length.
  * It has no validators and no digest: those of the source are true of the whole only.
  */
 export function respondWithStream(
+  request: Request,
   source: ByteSource,
-  start: number,
-  end: number,
+  slice: Slice,
   headers: Headers,
 ): Response {
-  const body = bodyOfUnknownLength((to) => sendSlice(source, { start, end }, to));
+  const isHead = request.method === "HEAD";
+  const body = isHead ? null : bodyOfUnknownLength((to) => sendSlice(source, slice, to));
   return new Response(body, { headers: uncompressed(new Headers(headers)) });
 }
 

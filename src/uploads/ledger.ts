@@ -4,7 +4,6 @@
 import { RunningChecksums } from "../blobs/checksums.ts";
 import type { Multipart, StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
 import { FORMAT, SCHEMA, toState } from "./ledger-rows.ts";
 import type { ExtentRow, UploadRow } from "./ledger-rows.ts";

@@ -302,7 +302,9 @@ describe("respondWithBytes() for HEAD", () => {
 });
 
 function stream(start: number, source = makeSource(SIZE), contentType = "text/plain") {
-  return respondWithStream(source, start, SIZE, new Headers({ "Content-Type": contentType }));
+  const request = new Request("https://stowage.example/");
+  const headers = new Headers({ "Content-Type": contentType });
+  return respondWithStream(request, source, { start, end: SIZE }, headers);
 }
 
 describe("respondWithStream()", () => {

@@ -12,7 +12,16 @@ const bodies: [string, (source: ByteSource) => Response][] = [
   ["the whole", (source) => get(source, null)],
   ["one range", (source) => get(source, "bytes=1000-8999")],
   ["several ranges", (source) => get(source, "bytes=0-99,1000-8999")],
-  ["a stream", (source) => respondWithStream(source, 0, SIZE, new Headers())],
+  [
+    "a stream",
+    (source) =>
+      respondWithStream(
+        new Request("https://stowage.example/"),
+        source,
+        { start: 0, end: SIZE },
+        new Headers(),
+      ),
+  ],
 ];
 
 const bodiesWithLength = bodies.filter(([name]) => name !== "a stream");

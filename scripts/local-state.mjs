@@ -1,0 +1,119 @@
+// What the local server keeps between starts: its secrets, and the folder with its database and bytes.
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+
+import { run } from "./processes.mjs";
+import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
+
+const SECRETS = ["SYSTEM_KEY", "TOKEN_SECRET"];
+const SECRETS_FILE = join(ROOT, ".dev.vars");
+
+/**
+ * What a step of the start answers: done, or why not, and the output that tells more.
+ * @typedef {{ ok: true } | { ok: false, reason: string, output?: string }} Step
+ */
+
+/**
+ * Writes the secrets of the local server unless an earlier start did; never changes them.
+ * @returns {Step}
+ */
+export function provideSecrets() {
+  if (!existsSync(SECRETS_FILE)) {
+    const lines = SECRETS.map((name) => `${name}=${randomBytes(32).toString("hex")}\n`);
+    writeFileSync(SECRETS_FILE, lines.join(""), { mode: 0o600, flag: "wx" });
+  }
+  const text = readFileSync(SECRETS_FILE, "utf8");
+  const missing = SECRETS.filter((name) => !new RegExp(`^${name}=.`, "m").test(text));
+  return missing.length === 0
+    ? { ok: true }
+    : {
+        ok: false,
+        reason: `.dev.vars lacks ${missing.join(" and ")}: add NAME=value lines, or delete the file to get new ones`,
+      };
+}
+
+/**
+ * Takes the state folder for this process, because two servers would corrupt each other's view of it. The claim
+ * needs no release: it holds while its process lives and its port answers.
+ * @param {string} state
+ * @param {string} host
+ * @param {number} port
+ * @returns {Promise<Step>}
+ */
+export async function claimState(state, host, port) {
+  const file = join(state, "server.json");
+  const holder = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : null;
+  if (holder !== null && isAlive(holder.pid) && (await isListening(host, holder.port))) {
+    return {
+      ok: false,
+      reason: `${state} is being served at http://${host}:${holder.port}/: stop that server, or set STOWAGE_STATE to another folder`,
+    };
+  }
+  mkdirSync(state, { recursive: true });
+  writeFileSync(file, JSON.stringify({ pid: process.pid, port }));
+  return { ok: true };
+}
+
+/**
+ * Applies schema.sql to the local database unless the mark beside the database says that it is applied. Whatever
+ * chooses the database's file is part of the mark, so that a new database gets its schema.
+ * @param {string} state
+ * @returns {Promise<Step>}
+ */
+export async function applySchema(state) {
+  const mark = join(state, "v3", "d1", "schema.sha256");
+  const digest = createHash("sha256");
+  for (const file of ["schema.sql", "wrangler.toml", "node_modules/wrangler/package.json"]) {
+    digest.update(readFileSync(join(ROOT, file)));
+  }
+  const wanted = digest.digest("hex");
+  if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) {
+    return { ok: true };
+  }
+  const { code, output } = await run(
+    NODE,
+    [
+      join(BIN, "wrangler"),
+      "d1",
+      "execute",
+      "DB",
+      "--local",
+      "--yes",
+      `--persist-to=${state}`,
+      "--file=schema.sql",
+    ],
+    toolEnvironment(),
+  );
+  if (code !== 0) {
+    return { ok: false, reason: `Cannot apply schema.sql to the database in ${state}`, output };
+  }
+  mkdirSync(dirname(mark), { recursive: true });
+  writeFileSync(mark, wanted);
+  return { ok: true };
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {string} host
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function isListening(host, port) {
+  return new Promise((settle) => {
+    const socket = connect(port, host, () => {
+      socket.destroy();
+      settle(true);
+    });
+    socket.once("error", () => settle(false));
+  });
+}

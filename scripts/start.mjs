@@ -1,0 +1,195 @@
+// `npm start`: serves Stowage on this machine. Installs what is missing, prepares the state folder, runs
+// `wrangler dev`, and says how to use it. PORT chooses the port, STOWAGE_STATE the folder that holds everything.
+import { once } from "node:events";
+import { get } from "node:http";
+import { createServer } from "node:net";
+import { join, relative, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
+
+import { ensureInstalled } from "./ensure-installed.mjs";
+import { applySchema, claimState, provideSecrets } from "./local-state.mjs";
+import { exitOf, onOutputLine, startChild, stopChildren, stopOnSignals } from "./processes.mjs";
+import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
+
+/** @typedef {import("./local-state.mjs").Step} Step */
+
+const HOST = "127.0.0.1";
+const START_LIMIT_MS = 60_000;
+
+/** Ends a process that lost the one that started it, as when that was killed with SIGKILL. */
+const END_WITH_PARENT =
+  'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';
+
+/** How wrangler reports an upload whose client disconnects, which the Worker sees and handles. */
+const CLIENT_GONE =
+  /^(\[wrangler:error\] Error: |✘ \[ERROR\] Error inside ProxyWorker .*)Network connection lost\.$/;
+
+const port = readPort(process.env.PORT || "8787");
+const state = resolve(ROOT, process.env.STOWAGE_STATE || ".wrangler/state");
+const address = `http://${HOST}:${port}`;
+
+stopOnSignals(0);
+requireDone(await probePort());
+await ensureInstalled();
+requireDone(provideSecrets());
+requireDone(await claimState(state, HOST, port));
+requireDone(await applySchema(state));
+await serve();
+
+/** @param {string} text */
+function readPort(text) {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535) {
+    fail(`PORT is "${text}"; it must be a number from 1 to 65535`);
+  }
+  return number;
+}
+
+/**
+ * Finds out whether the port can be had.
+ * @returns {Promise<Step>}
+ */
+function probePort() {
+  const probe = createServer();
+  return new Promise((settle) => {
+    probe.once("error", (/** @type {NodeJS.ErrnoException} */ { code, message }) => {
+      const advice = `stop what runs there, or choose another port, as in PORT=${port + 1} npm start`;
+      settle({
+        ok: false,
+        reason:
+          code === "EADDRINUSE"
+            ? `Port ${port} is in use: ${advice}`
+            : `Cannot listen on port ${port}: ${message}`,
+      });
+    });
+    probe.listen(port, HOST, () => probe.close(() => settle({ ok: true })));
+  });
+}
+
+/** Runs the server until it ends; its errors go to the terminal from the moment that it answers. */
+async function serve() {
+  const server = startChild(
+    NODE,
+    [
+      `--import=${END_WITH_PARENT}`,
+      join(BIN, "wrangler"),
+      "dev",
+      `--ip=${HOST}`,
+      `--port=${port}`,
+      "--inspector-port=0", // any free one: servers run side by side
+      `--persist-to=${state}`,
+      "--show-interactive-dev-session=false",
+    ],
+    {
+      env: { ...toolEnvironment(), WRANGLER_REGISTRY_PATH: join(state, "registry") },
+      output: "pipe",
+      ipc: true,
+    },
+  );
+  /** @type {string[]} */
+  const early = [];
+  let onLine = (/** @type {string} */ line) => {
+    early.push(line);
+  };
+  onOutputLine(server, (line) => onLine(line));
+  const ended = exitOf(server);
+  const isUp = await Promise.race([
+    answers(server),
+    ended.then(() => false),
+    delay(START_LIMIT_MS, false),
+  ]);
+  if (!isUp) {
+    await stopChildren();
+    fail("The server did not start", early.join("\n"));
+  }
+  console.log(welcome());
+  onLine = report;
+  early.forEach(report);
+  const code = await ended;
+  await stopChildren();
+  fail(`The server ended by itself with code ${code}`);
+}
+
+/**
+ * Waits until wrangler says that it serves, then until it answers.
+ * @param {import("node:child_process").ChildProcess} server
+ */
+async function answers(server) {
+  await once(server, "message");
+  while (!(await isAnswering())) {
+    await delay(50);
+  }
+  return true;
+}
+
+/** @returns {Promise<boolean>} */
+function isAnswering() {
+  return new Promise((settle) => {
+    get(address, { agent: false }, (response) => {
+      response.resume();
+      settle(true);
+    }).once("error", () => settle(false));
+  });
+}
+
+function welcome() {
+  const inside = relative(ROOT, state);
+  return String.raw`
+Stowage is ready at ${address}/ and keeps everything in ${inside.startsWith("..") ? state : inside}
+Ctrl-C stops it.
+
+The key of the workspace "system", which administers all, is SYSTEM_KEY in .dev.vars
+To try it, paste these into another terminal in this folder.
+
+Ask for the front page:
+
+  curl ${address}/
+
+Log in as "system":
+
+  KEY=$(sed -n 's/^SYSTEM_KEY=//p' .dev.vars); TOKEN=$(curl -s -X POST ${address}/auth -H 'Content-Type: application/json' -d "{\"namespace\":\"system\",\"key\":\"$KEY\"}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+
+Make a workspace "demo" with a key for CI:
+
+  curl -s -X POST ${address}/auth/namespaces -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"namespace":"demo","key_name":"ci","key":"demo-key"}'
+`;
+}
+
+/**
+ * Shows a line of an error, unless it only says that a client went away.
+ * @param {string} line
+ */
+function report(line) {
+  const text = stripVTControlCharacters(line).trim();
+  if (text !== "" && !CLIENT_GONE.test(text)) {
+    console.error(plain(line));
+  }
+}
+
+/**
+ * Wrangler colours some errors even where nothing shows colours.
+ * @param {string} text
+ */
+function plain(text) {
+  return process.stderr.isTTY ? text : stripVTControlCharacters(text);
+}
+
+/** @param {Step} step */
+function requireDone(step) {
+  if (!step.ok) {
+    fail(step.reason, step.output);
+  }
+}
+
+/**
+ * Ends the script with what was wrong and the last lines that tell why.
+ * @param {string} message
+ * @param {string} [output]
+ * @returns {never}
+ */
+function fail(message, output = "") {
+  const lines = plain(output).trim().split("\n").slice(-20);
+  console.error([message, ...lines].join("\n").trim());
+  process.exit(1);
+}

@@ -1,0 +1,24 @@
+import { env } from "cloudflare:workers";
+
+import schema from "../../../schema.sql?raw";
+import { createWorkspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/workspaces.ts";
+
+/** Applies schema.sql to this file's catalog. */
+export async function applySchema(): Promise<void> {
+  const statements = schema
+    .replaceAll(/--.*$/gmu, "")
+    .split(";")
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "");
+  await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
+}
+
+/** A new workspace. */
+export async function makeWorkspace(name: string): Promise<Workspace> {
+  const workspace = await createWorkspace(env.DB, name, false, Date.now());
+  if (workspace === null) {
+    throw new Error(`Workspace ${name} exists already`);
+  }
+  return workspace;
+}
