@@ -28,7 +28,7 @@ async function attempt<T>(what: string, action: (round: number) => Promise<T>): 
       if (round === LIMITS.storageAttempts) {
         throw new StorageError(`Cannot ${what}`, { cause });
       }
-      await scheduler.wait(50 * 4 ** round * Math.random());
+      await scheduler.wait(20 * 4 ** round * Math.random());
     }
   }
 }
