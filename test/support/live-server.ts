@@ -1,0 +1,104 @@
+// `npm start` as a process of its own, on its own port and state folder, to be killed and started again.
+
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+
+import { Service } from "./service.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const START_LIMIT_MS = 60_000;
+
+/** A port that is free now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts the server and waits until it answers. */
+export async function startLiveServer(state: string, port: number): Promise<LiveServer> {
+  const child = spawn(process.execPath, ["scripts/start.mjs"], {
+    cwd: ROOT,
+    env: { ...process.env, PORT: String(port), STOWAGE_STATE: state },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = await readUntilReady(child);
+  if (!output.includes("ready")) {
+    throw new Error(`Server did not start:\n${output}`);
+  }
+  return new LiveServer(child, new Service(`http://127.0.0.1:${port}`));
+}
+
+function readUntilReady(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let output = "";
+    const timer = setTimeout(() => resolve(output), START_LIMIT_MS);
+    const take = (chunk: Buffer) => {
+      output += chunk.toString();
+      if (output.includes("Ctrl-C stops it")) {
+        clearTimeout(timer);
+        resolve(output);
+      }
+    };
+    child.stdout?.on("data", take);
+    child.stderr?.on("data", take);
+    child.once("exit", () => resolve(output));
+  });
+}
+
+export class LiveServer {
+  readonly service: Service;
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess, service: Service) {
+    this.#child = child;
+    this.service = service;
+  }
+
+  /** The key of the workspace `system`, as the start wrote it. */
+  get systemKey(): string {
+    const text = readFileSync(new URL("../../.dev.vars", import.meta.url), "utf8");
+    return /^SYSTEM_KEY=(.+)$/mu.exec(text)?.[1] ?? "";
+  }
+
+  /** The process ids of the server and all that it started. */
+  pids(): number[] {
+    const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/u).map(Number));
+    const found = [this.#child.pid ?? 0];
+    for (const pid of found) {
+      found.push(...table.filter(([, parent]) => parent === pid).map(([child = 0]) => child));
+    }
+    return found;
+  }
+
+  /** Ends every process at once, without a word of warning. */
+  async kill(): Promise<void> {
+    const exited = new Promise((resolve) => this.#child.once("exit", resolve));
+    for (const pid of this.pids().toReversed()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
+    await exited;
+  }
+
+  /** Ends the server as Ctrl-C does. */
+  async stop(): Promise<void> {
+    const exited = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGINT");
+    await exited;
+  }
+}

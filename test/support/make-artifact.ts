@@ -1,0 +1,170 @@
+// Artifacts of many files. No call of the API makes them yet: their bytes go in as uploads, their rows
+// straight into D1, as schema.sql says that they are numbered.
+
+import { createHash, randomUUID } from "node:crypto";
+
+import type { Service, TestEnv } from "./service.ts";
+
+/** A file of a version. Equal contents are uploaded once. */
+export interface MadeFile {
+  path: string;
+  bytes: Uint8Array;
+}
+
+/** A workspace, and a token of its key. */
+export interface Home {
+  workspace: string;
+  bearer: string;
+}
+
+export interface MadeArtifact {
+  id: number;
+  uuid: string;
+}
+
+/** A row of `files` or `folders`; `blob` is the blob's uuid, and null for a folder. */
+interface Entry {
+  ordinal: number;
+  path: string;
+  blob: string | null;
+  entryCount: number;
+  fileCount: number;
+  totalBytes: number;
+}
+
+type TestService = Service & { env: TestEnv };
+
+/** Entries that one statement inserts: a parameter holds at most 2 MB. */
+const BATCH = 5_000;
+
+/** Makes an artifact with one version. */
+export async function makeArtifact(
+  service: TestService,
+  home: Home,
+  name: string,
+  files: readonly MadeFile[],
+): Promise<MadeArtifact> {
+  const { DB } = service.env;
+  const uuid = randomUUID();
+  const { meta } = await DB.prepare(
+    `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at)
+     SELECT ?1, id, 'other', 'test://' || ?1, ?2, 0, ?3 FROM workspaces WHERE name = ?4`,
+  )
+    .bind(uuid, name, Date.now(), home.workspace)
+    .run();
+  const artifact = { id: meta.last_row_id, uuid };
+  await addVersion(service, home, artifact, files);
+  return artifact;
+}
+
+/** Gives an artifact one more version. */
+export async function addVersion(
+  service: TestService,
+  home: Home,
+  artifact: MadeArtifact,
+  files: readonly MadeFile[],
+): Promise<void> {
+  const { DB } = service.env;
+  const entries = numberEntries(await uploadContents(service, home.bearer, files));
+  const { meta } = await DB.prepare(
+    `INSERT INTO versions (artifact_id, version_index, created_at)
+     SELECT id, highest_index + 1, ?2 FROM artifacts WHERE id = ?1`,
+  )
+    .bind(artifact.id, Date.now())
+    .run();
+  for (let first = 0; first < entries.length; first += BATCH) {
+    const batch = JSON.stringify(entries.slice(first, first + BATCH));
+    await DB.batch([
+      DB.prepare(
+        `INSERT INTO files (version_id, ordinal, path, blob_id)
+         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', b.id
+         FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> 'blob'`,
+      ).bind(meta.last_row_id, batch),
+      DB.prepare(
+        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
+         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',
+           e.value ->> 'fileCount', e.value ->> 'totalBytes'
+         FROM json_each(?2) e WHERE e.value ->> 'blob' IS NULL`,
+      ).bind(meta.last_row_id, batch),
+    ]);
+  }
+  await DB.prepare("UPDATE artifacts SET highest_index = highest_index + 1 WHERE id = ?1")
+    .bind(artifact.id)
+    .run();
+}
+
+/** Where a blob's bytes are in R2, in order. */
+export async function listKeys(service: TestService, bytes: Uint8Array): Promise<string[]> {
+  const { results } = await service.env.DB.prepare(
+    "SELECT e.key FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.sha512 = ?1 ORDER BY position",
+  )
+    .bind(hexDigest("sha512", bytes))
+    .all<{ key: string }>();
+  return results.map(({ key }) => key);
+}
+
+/** A checksum in lower-case hex. */
+export function hexDigest(algorithm: "sha256" | "sha512", bytes: Uint8Array): string {
+  return createHash(algorithm).update(bytes).digest("hex");
+}
+
+/** Sorts paths as their UTF-8 bytes. */
+export function inByteOrder(paths: Iterable<string>): string[] {
+  return [...paths]
+    .map((path) => Buffer.from(path))
+    .toSorted(Buffer.compare)
+    .map(String);
+}
+
+async function uploadContents(
+  service: TestService,
+  bearer: string,
+  files: readonly MadeFile[],
+): Promise<Map<string, { blob: string; size: number }>> {
+  const hashes = new Map<Uint8Array, string>();
+  const blobs = new Map<string, string>();
+  const stored = new Map<string, { blob: string; size: number }>();
+  for (const { path, bytes } of files) {
+    const sha256 = hashes.get(bytes) ?? hexDigest("sha256", bytes);
+    hashes.set(bytes, sha256);
+    const blob =
+      blobs.get(sha256) ?? (await service.upload(`content-${sha256}`, bytes, bearer)).blob_uuid;
+    blobs.set(sha256, blob);
+    stored.set(path, { blob, size: bytes.length });
+  }
+  return stored;
+}
+
+function numberEntries(files: ReadonlyMap<string, { blob: string; size: number }>): Entry[] {
+  const entries = new Map<string, Entry>();
+  for (const [path, { blob, size }] of files) {
+    const folders = [...path.matchAll(/\//gu)].map(({ index }) => path.slice(0, index + 1));
+    for (const folder of ["", ...folders]) {
+      const entry = entries.get(folder) ?? newEntry(folder, null);
+      entry.fileCount += 1;
+      entry.totalBytes += size;
+      entries.set(folder, entry);
+    }
+    entries.set(path, newEntry(path, blob));
+  }
+  const numbered = inByteOrder(entries.keys()).flatMap((path) => entries.get(path) ?? []);
+  // The folders that the entry at hand is in, the root first.
+  const open: Entry[] = [];
+  for (const [ordinal, entry] of numbered.entries()) {
+    entry.ordinal = ordinal;
+    while (open.length > 0 && !entry.path.startsWith(open.at(-1)?.path ?? "")) {
+      open.pop();
+    }
+    for (const folder of open) {
+      folder.entryCount += 1;
+    }
+    if (entry.blob === null) {
+      open.push(entry);
+    }
+  }
+  return numbered;
+}
+
+function newEntry(path: string, blob: string | null): Entry {
+  return { ordinal: 0, path, blob, entryCount: 0, fileCount: 0, totalBytes: 0 };
+}

@@ -1,0 +1,35 @@
+// One HTTP request as it is written here. fetch() tidies paths, joins headers, undoes compression and
+// does not tell a body that was cut off from one that failed.
+
+import { request } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+
+export interface RawReply {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** Did the body end as the protocol says, with its last byte or chunk? */
+  isComplete: boolean;
+}
+
+/** Sends a request without a body on a connection of its own; an array of values is as many headers. */
+export function rawRequest(
+  origin: string,
+  path: string,
+  { method = "GET", headers = {} }: { method?: string; headers?: OutgoingHttpHeaders } = {},
+): Promise<RawReply> {
+  const { hostname, port } = new URL(origin);
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, path, method, headers, agent: false }, (reply) => {
+      const chunks: Buffer[] = [];
+      reply.on("data", (chunk: Buffer) => chunks.push(chunk));
+      reply.on("error", () => {}); // "close" follows, with `complete` false
+      reply.on("close", () => {
+        const { statusCode: status = 0, complete: isComplete } = reply;
+        resolve({ status, headers: reply.headers, body: Buffer.concat(chunks), isComplete });
+      });
+    });
+    sent.on("error", reject);
+    sent.end();
+  });
+}
