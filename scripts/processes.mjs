@@ -95,12 +95,14 @@ export async function stopChildren() {
  */
 export function stopOnSignals(code) {
   const stop = async () => {
-    isStopping = true;
-    await stopChildren();
-    process.exit(code);
+    if (!isStopping) {
+      isStopping = true;
+      await stopChildren();
+      process.exit(code);
+    }
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.once(signal, stop);
+    process.on(signal, stop); // a Ctrl-C comes twice: from the terminal, and from npm
   }
   if (process.env.npm_lifecycle_event !== undefined) {
     const npm = process.ppid;

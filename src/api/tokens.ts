@@ -22,6 +22,7 @@ import { readJson } from "./json-body.ts";
 /** Long-lived tokens of users and workers, by the workspace `system`; users see to their own. */
 export const tokens = new Hono<AppEnv>()
   .post("/", async (c) => {
+    requireTokens(c.var.identity);
     const request = await readJson(c.req.raw, CreateTokenRequest);
     const userId = await ownerOf(c.env.DB, c.var.identity, request.kind, request.user);
     const token = newSecret();
@@ -39,8 +40,8 @@ export const tokens = new Hono<AppEnv>()
     return c.json((await listTokens(c.env.DB, owner, after, LIMITS.listed)).map(toReply));
   })
   .patch("/:id", async (c) => {
-    const { enabled } = await readJson(c.req.raw, ChangeTokenRequest);
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
+    const { enabled } = await readJson(c.req.raw, ChangeTokenRequest);
     await setTokenEnabled(c.env.DB, token.id, enabled);
     return c.json(toReply({ ...token, enabled }));
   })

@@ -51,7 +51,7 @@ async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
   const found = await findAsked(c);
   switch (decidePage(identity, found.readable)) {
     case "login":
-      return c.redirect(loginUrl(pathAndQuery(c.req.url)), 307);
+      return c.redirect(loginUrl(pathOf(c.req.url) + new URL(c.req.url).search), 307);
     case "refuse":
       throw new AppError("access_token_refused");
     case "forbid":
@@ -82,7 +82,7 @@ function requireVersion({ version }: BrowsedArtifact): Browsed["version"] {
 
 /** The decoded path below the artifact; null where not even the slash behind the id is there. */
 function readPath(url: string): string | null {
-  const [, , , ...segments] = new URL(url).pathname.replace(/^\/+/u, "/").split("/");
+  const [, , , ...segments] = pathOf(url).split("/");
   if (segments.length === 0) {
     return null;
   }
@@ -113,12 +113,14 @@ function readPositive(text: string | undefined, code: ErrorCode): number | null 
   return value;
 }
 
-function pathAndQuery(url: string): string {
-  const { pathname, search } = new URL(url);
-  return pathname + search;
+/** The path as the router sees it: several slashes at its start would name another host to a browser. */
+function pathOf(url: string): string {
+  return new URL(url).pathname.replace(/^\/+/u, "/");
 }
 
+/** To the form with the slash; not for ever, as the next version may have a file of that name. */
 function redirect(c: Context<AppEnv>, to: string): Response {
+  c.header("Cache-Control", "no-cache");
   return c.redirect(to + new URL(c.req.url).search, 301);
 }
 

@@ -3,6 +3,8 @@
 import * as v from "valibot";
 
 const MAX_NAME = 1_000;
+/** The last millisecond that a Date can hold. */
+const MAX_TIME = 8.64e15;
 
 const optionalText = v.nullish(v.pipe(v.string(), v.maxLength(MAX_NAME)), null);
 
@@ -64,7 +66,7 @@ export const CreateTokenRequest = v.object({
   label: v.nullish(v.pipe(v.string(), v.maxLength(255)), ""),
   expires_at: v.nullish(
     v.union([
-      v.pipe(v.number(), v.safeInteger()),
+      v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_TIME)),
       v.pipe(
         v.string(),
         v.transform((text) => Date.parse(text)),

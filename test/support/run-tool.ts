@@ -10,7 +10,12 @@ export interface ToolResult {
 
 /** Runs an installed program to its end, without the settings of whoever runs the tests. */
 export function runTool(command: string, ...args: string[]): Promise<ToolResult> {
-  const env = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8", TZ: "UTC", HOME: "/nonexistent" };
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    LC_ALL: "C.UTF-8",
+    TZ: "UTC",
+    HOME: "/nonexistent",
+  };
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     const chunks: Buffer[] = [];
