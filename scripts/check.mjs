@@ -156,8 +156,9 @@ function toLine({ rule, from, to, cycle }) {
 
 /** Knip tells only a number of files: the sources, and the configuration files that it reads. */
 async function checkDeadCode() {
+  const options = ["--no-progress", "--treat-config-hints-as-errors"];
   const reporters = ["--reporter", "symbols", "--reporter", "./scripts/knip-count.mjs"];
-  const result = await tool("knip", "--no-progress", ...reporters);
+  const result = await tool("knip", ...options, ...reporters);
   const count = numberIn(result.output, /^(\d+) files$/m);
   return finding(count, tooFew(count, sources.length + CONFIGURATION.length), result);
 }

@@ -1,6 +1,6 @@
 // What the local server keeps between starts: its secrets, and the folder with its database and bytes.
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 
@@ -21,8 +21,11 @@ const SECRETS_FILE = join(ROOT, ".dev.vars");
  */
 export function provideSecrets() {
   if (!existsSync(SECRETS_FILE)) {
+    const draft = `${SECRETS_FILE}.${process.pid}`;
     const lines = SECRETS.map((name) => `${name}=${randomBytes(32).toString("hex")}\n`);
-    writeFileSync(SECRETS_FILE, lines.join(""), { mode: 0o600, flag: "wx" });
+    writeFileSync(draft, lines.join(""), { mode: 0o600 });
+    linkUnlessThere(draft, SECRETS_FILE);
+    rmSync(draft);
   }
   const text = readFileSync(SECRETS_FILE, "utf8");
   const missing = SECRETS.filter((name) => !new RegExp(`^${name}=.`, "m").test(text));
@@ -92,6 +95,21 @@ export async function applySchema(state) {
   mkdirSync(dirname(mark), { recursive: true });
   writeFileSync(mark, wanted);
   return { ok: true };
+}
+
+/**
+ * Puts a whole file in place, unless another start did so meanwhile.
+ * @param {string} draft
+ * @param {string} path
+ */
+function linkUnlessThere(draft, path) {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if (!existsSync(path)) {
+      throw error;
+    }
+  }
 }
 
 /** @param {number} pid */

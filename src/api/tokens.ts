@@ -22,7 +22,7 @@ import { readJson } from "./json-body.ts";
 /** Long-lived tokens of users and workers, by the workspace `system`; users see to their own. */
 export const tokens = new Hono<AppEnv>()
   .post("/", async (c) => {
-    requireTokens(c.var.identity);
+    requireUserOrSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateTokenRequest);
     const userId = await ownerOf(c.env.DB, c.var.identity, request.kind, request.user);
     const token = newSecret();
@@ -63,13 +63,16 @@ function toReply(token: AccessToken) {
   };
 }
 
+function requireUserOrSystem(identity: Identity): void {
+  if (identity.kind !== "user") {
+    requireSystem(identity);
+  }
+}
+
 /** The user whose tokens the caller sees, or null for all of them. */
 function seesOnly(identity: Identity): number | null {
-  if (identity.kind === "user") {
-    return identity.userId;
-  }
-  requireSystem(identity);
-  return null;
+  requireUserOrSystem(identity);
+  return identity.kind === "user" ? identity.userId : null;
 }
 
 /** The id of the user that a new token is for, or null for a worker's. */

@@ -33,13 +33,14 @@ export const workspaces = new Hono<AppEnv>()
     requireSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateNamespaceRequest);
     const name = readName(request.namespace);
-    const secret = request.key_name === null ? null : readSecret(request.key);
+    const keyName = request.key_name === null ? null : readKeyName(request.key_name);
+    const secret = keyName === null ? null : readSecret(request.key);
     const workspace = await createWorkspace(c.env.DB, name, request.public, Date.now());
     if (workspace === null) {
       throw new AppError("namespace_exists", `'${name}'`);
     }
-    if (request.key_name !== null && secret !== null) {
-      await setKey(c.env.DB, workspace, request.key_name, secret);
+    if (keyName !== null && secret !== null) {
+      await setKey(c.env.DB, workspace, keyName, secret);
     }
     return c.json(await show(c.env.DB, workspace));
   })
@@ -86,7 +87,8 @@ export const workspaces = new Hono<AppEnv>()
     requireOwn(c.var.identity, namespace);
     const request = await readJson(c.req.raw, KeyRequest);
     const workspace = await requireWorkspace(c.env.DB, namespace);
-    return c.json(await setKeyAsAsked(c.env.DB, workspace, request.key_name, request.key));
+    const name = readKeyName(request.key_name);
+    return c.json(await setKeyAsAsked(c.env.DB, workspace, name, request.key));
   })
   .put("/:namespace/keys/:key", async (c) => {
     const { namespace, key } = c.req.param();
@@ -171,12 +173,26 @@ function readName(name: string | null): string {
   return name;
 }
 
+/** Any name that can stand in a URL, by which alone a key is deleted. */
+function readKeyName(name: string | null): string {
+  if (name === null || name === "") {
+    throw new AppError("key_name_unspecified");
+  }
+  if (name === "." || name === ".." || !name.isWellFormed() || /[/\\\p{Cc}]/u.test(name)) {
+    throw new AppError("key_name_invalid", `'${name}'`);
+  }
+  return name;
+}
+
 function readSecret(key: unknown): string {
   if (key === undefined || key === null || key === "") {
     throw new AppError("key_unspecified");
   }
-  if (typeof key !== "string" || key.length > LIMITS.secretLength) {
+  if (typeof key !== "string") {
     throw new AppError("key_not_a_string");
+  }
+  if (key.length > LIMITS.secretLength) {
+    throw new AppError("key_too_long");
   }
   return key;
 }
@@ -185,12 +201,9 @@ function readSecret(key: unknown): string {
 async function setKeyAsAsked(
   db: Env["DB"],
   workspace: Workspace,
-  name: string | null,
+  name: string,
   key: unknown,
 ): Promise<string | { key_name: string; key: string }> {
-  if (name === null || name === "") {
-    throw new AppError("key_name_unspecified");
-  }
   if (key !== undefined) {
     await setKey(db, workspace, name, readSecret(key));
     return name;

@@ -31,7 +31,7 @@ class Engine {
   readonly digestSize: number;
 
   constructor(module: WebAssembly.Module, parameter: number, digestSize: number) {
-    // The cast's proof is the SHA-256 of each binary, pinned in test/unit/blobs/checksums.test.ts.
+    // The cast's proof is the SHA-256 of each binary, pinned in test/conformance/vendored.test.ts.
     this.#exports = new WebAssembly.Instance(module).exports as unknown as HashExports;
     const { memory, STATE_SIZE } = this.#exports;
     const stateSize = new DataView(memory.buffer).getUint32(Number(STATE_SIZE.value), true);

@@ -1,19 +1,21 @@
 import type { Uuid } from "../protocol/ids.ts";
 
-/** Notes a new upload, before its object is opened: what the catalog does not know is never swept. */
+/** Notes a new upload, before its object is opened: what the catalog does not know is never swept. False when
+ * its workspace is gone. */
 export async function insertUpload(
   db: D1Database,
   uuid: Uuid,
   workspaceId: number,
   now: number,
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { meta } = await db
     .prepare(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-       VALUES (?1, ?2, ?3, ?3)`,
+       SELECT ?1, id, ?3, ?3 FROM workspaces WHERE id = ?2`,
     )
     .bind(uuid, workspaceId, now)
     .run();
+  return meta.changes > 0;
 }
 
 /** Notes when an upload last got a byte. */

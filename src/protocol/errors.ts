@@ -20,7 +20,13 @@ export const ERRORS = {
   key_missing: { status: 400, message: "missing key in request" },
   key_unspecified: { status: 400, message: "no key specified" },
   key_name_unspecified: { status: 400, message: "no key name specified" },
+  key_name_invalid: {
+    status: 400,
+    message: "key name is not usable",
+    help: "A name is 1 to 1,000 characters without '/', '\\' or control characters, and not '.' or '..'",
+  },
   key_not_a_string: { status: 400, message: "key is not a string" },
+  key_too_long: { status: 400, message: "key must have at most 1,024 characters" },
   keys_too_many: { status: 507, message: "namespace has as many keys as it may have" },
   key_unauthorized: { status: 401, message: "unauthorized" },
   token_missing: {

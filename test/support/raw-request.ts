@@ -12,12 +12,13 @@ export interface RawReply {
   isComplete: boolean;
 }
 
-/** Sends a request without a body on a connection of its own; an array of values is as many headers. */
+/** Sends a request on a connection of its own; an array of values is as many headers. */
 export function rawRequest(
   origin: string,
   path: string,
-  { method = "GET", headers = {} }: { method?: string; headers?: OutgoingHttpHeaders } = {},
+  init: { method?: string; headers?: OutgoingHttpHeaders; body?: string } = {},
 ): Promise<RawReply> {
+  const { method = "GET", headers = {}, body = "" } = init;
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const sent = request({ hostname, port, path, method, headers, agent: false }, (reply) => {
@@ -30,6 +31,6 @@ export function rawRequest(
       });
     });
     sent.on("error", reject);
-    sent.end();
+    sent.end(body);
   });
 }

@@ -23,6 +23,9 @@ export function schemaStatements(): string[] {
     .filter((statement) => statement !== "");
 }
 
+/** What startService gives. */
+export type RunningService = Awaited<ReturnType<typeof startService>>;
+
 /** Starts a service of its own with an empty catalog. */
 export async function startService(vars: Record<string, string> = {}) {
   const harness = createTestHarness({
@@ -58,13 +61,18 @@ export class Service {
     return fetch(this.origin + path, { redirect: "manual", ...rest, headers });
   }
 
-  /** A request with a JSON body whose answer must be 200. */
-  async json<T>(method: string, path: string, body: unknown, bearer: string): Promise<T> {
-    const response = await this.fetch(path, {
+  /** A request with a JSON body, whatever its answer is. */
+  send(method: string, path: string, body: unknown, bearer?: string): Promise<Response> {
+    return this.fetch(path, {
       method,
-      bearer,
+      ...(bearer === undefined ? {} : { bearer }),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+  }
+
+  /** A request with a JSON body whose answer must be 200. */
+  async json<T>(method: string, path: string, body: unknown, bearer: string): Promise<T> {
+    const response = await this.send(method, path, body, bearer);
     if (response.status !== 200) {
       throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     }

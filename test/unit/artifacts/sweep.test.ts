@@ -1,0 +1,151 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { sweep } from "../../../src/artifacts/sweep.ts";
+import { insertUpload } from "../../../src/catalog/uploads.ts";
+import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { valueOf } from "../../../src/protocol/errors.ts";
+import { newUuid } from "../../../src/protocol/ids.ts";
+import type { Uuid } from "../../../src/protocol/ids.ts";
+import { LIMITS } from "../../../src/protocol/limits.ts";
+import { UploadGateway } from "../../../src/uploads/gateway.ts";
+import { bytes } from "../support/bytes.ts";
+import { applySchema, makeWorkspace } from "../support/catalog.ts";
+
+const HOUR = 3_600_000;
+const IDLE = 24 * HOUR;
+const ANY = { size: null, sha512: null };
+
+let workspace: Workspace;
+let gateway: UploadGateway;
+
+beforeAll(async () => {
+  await applySchema();
+  workspace = await makeWorkspace("owner");
+  gateway = new UploadGateway(env.UPLOADS, workspace.id);
+});
+
+async function upload(data: Uint8Array): Promise<Uuid> {
+  const uuid = newUuid();
+  await insertUpload(env.DB, uuid, workspace.id, Date.now());
+  valueOf(await gateway.open(uuid));
+  const terms = { offset: null, length: data.length, digest: null };
+  valueOf(await gateway.append(uuid, new Blob([data]).stream(), terms));
+  return uuid;
+}
+
+async function publish(name: string, data: Uint8Array): Promise<Uuid> {
+  const uuid = await upload(data);
+  const sourceUrl = `sf://upload/owner/${name}`;
+  const intent = { workspaceId: workspace.id, type: "image", name, sourceUrl, shared: false };
+  valueOf(await gateway.seal(uuid, intent, ANY));
+  return uuid;
+}
+
+async function countKeys(uuid: Uuid): Promise<number> {
+  return (await env.BUCKET.list({ prefix: `uploads/${uuid}/` })).objects.length;
+}
+
+async function rows(statement: string, ...values: unknown[]): Promise<unknown[]> {
+  const { results } = await env.DB.prepare(statement)
+    .bind(...values)
+    .all();
+  return results;
+}
+
+describe("sweep()", () => {
+  it("removes an upload without a byte for 24 hours, with its R2 data, and keeps a younger one", async () => {
+    const uuid = await upload(bytes(LIMITS.partSize + 1, 1));
+    const now = Date.now();
+    expect(await sweep(env, IDLE, now + 23 * HOUR)).toMatchObject({ uploadsExpired: 0 });
+    expect(valueOf(await gateway.view(uuid)).size).toBe(LIMITS.partSize + 1);
+    expect(await sweep(env, IDLE, now + 25 * HOUR)).toMatchObject({ uploadsExpired: 1 });
+    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await rows("SELECT * FROM uploads WHERE uuid = ?", uuid)).toEqual([]);
+    expect(await sweep(env, IDLE, now + 25 * HOUR)).toMatchObject({ uploadsExpired: 0 });
+  });
+
+  it("lets the object decide when the catalog's time of the last append is old", async () => {
+    const uuid = await upload(bytes(100, 2));
+    await env.DB.prepare("UPDATE uploads SET last_append_at = 5 WHERE uuid = ?").bind(uuid).run();
+    expect(await sweep(env, IDLE, Date.now())).toMatchObject({ uploadsExpired: 0 });
+    const [row] = await rows("SELECT last_append_at FROM uploads WHERE uuid = ?", uuid);
+    const { lastAppendAt } = valueOf(await gateway.view(uuid));
+    expect(row).toEqual({ last_append_at: lastAppendAt });
+  });
+
+  it("forgets an upload whose object was never opened", async () => {
+    const uuid = newUuid();
+    await insertUpload(env.DB, uuid, workspace.id, Date.now() - 2 * IDLE);
+    await sweep(env, IDLE, Date.now());
+    expect(await rows("SELECT * FROM uploads WHERE uuid = ?", uuid)).toEqual([]);
+  });
+
+  it("removes a superseded version and its bytes, each after a day, and nothing that is still named", async () => {
+    const shared = bytes(500, 3);
+    const first = await publish("kept", shared);
+    await publish("pruned", shared);
+    const doomed = await publish("pruned", bytes(501, 4));
+    for (const seed of [5, 6, 7]) {
+      await publish("pruned", bytes(500, seed));
+    }
+    const now = Date.now();
+    await sweep(env, 10 * IDLE, now);
+    expect(await countKeys(doomed)).toBe(1);
+    await sweep(env, 10 * IDLE, now + 25 * HOUR);
+    expect(
+      await rows("SELECT * FROM garbage WHERE key LIKE ?", `uploads/${doomed}/%`),
+    ).toHaveLength(1);
+    expect(await countKeys(doomed)).toBe(1);
+    await sweep(env, 10 * IDLE, now + 50 * HOUR);
+    expect(await countKeys(doomed)).toBe(0);
+    expect(await countKeys(first)).toBe(1);
+    const living = await rows(
+      `SELECT v.version_index FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+       WHERE a.name = 'pruned' ORDER BY 1`,
+    );
+    expect(living).toEqual([{ version_index: 3 }, { version_index: 4 }, { version_index: 5 }]);
+    expect(await rows("SELECT * FROM garbage")).toEqual([]);
+  });
+
+  it("keeps bytes that an upload claimed again in the meantime", async () => {
+    const data = bytes(700, 8);
+    const original = await publish("comes-back", data);
+    for (const seed of [9, 10, 11]) {
+      await publish("comes-back", bytes(700, seed));
+    }
+    const now = Date.now();
+    await publish("claims", data);
+    await sweep(env, 10 * IDLE, now + 25 * HOUR);
+    await sweep(env, 10 * IDLE, now + 50 * HOUR);
+    expect(await countKeys(original)).toBe(1);
+    const extents = await rows("SELECT * FROM extents WHERE key LIKE ?", `uploads/${original}/%`);
+    expect(extents).toHaveLength(1);
+  });
+
+  it("deletes artifacts whose time has come", async () => {
+    await publish("brief", bytes(10, 12));
+    const now = Date.now();
+    await env.DB.prepare("UPDATE artifacts SET expires_at = ? WHERE name = 'brief'")
+      .bind(now)
+      .run();
+    await sweep(env, 10 * IDLE, now);
+    expect(await rows("SELECT deleted_at FROM artifacts WHERE name = 'brief'")).toEqual([
+      { deleted_at: now },
+    ]);
+    expect(
+      await rows(
+        `SELECT v.deleted_at FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+         WHERE a.name = 'brief'`,
+      ),
+    ).toEqual([{ deleted_at: now }]);
+  });
+
+  it("gives the same result when two run at once", async () => {
+    const uuid = await upload(bytes(LIMITS.partSize + 5, 13));
+    const at = Date.now() + 25 * HOUR;
+    await Promise.all([sweep(env, IDLE, at), sweep(env, IDLE, at)]);
+    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await countKeys(uuid)).toBe(0);
+  });
+});
