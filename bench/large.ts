@@ -54,9 +54,9 @@ async function run({ service, systemKey }: LiveServer): Promise<void> {
     "2 MiB appends": () => appendAll(2 * MiB),
     "random appends and truncates": appendAtRandom,
   };
-  for (const [way, append] of Object.entries(ways)) {
+  for (const [way, fill] of Object.entries(ways)) {
     const began = performance.now();
-    const uuid = await append();
+    const uuid = await fill();
     const took = (performance.now() - began) / 1000;
     await expectContent(uuid, way.replaceAll(" ", "-"), expected);
     report(
@@ -150,21 +150,18 @@ async function run({ service, systemKey }: LiveServer): Promise<void> {
     await delay(2_000);
     const before = residentMiB(server);
     const began = performance.now();
-    const curl = spawn("curl", [
-      ...["-sS", "--fail", "--limit-rate", SLOW_RATE, "-o", join(folder, "out.tar.gz")],
-      ...["-H", `Authorization: Bearer ${await token()}`, url],
-    ]);
-    const ended = new Promise<number | null>((resolve) => curl.once("exit", resolve));
+    const output = join(folder, "out.tar.gz");
+    const authorization = `Authorization: Bearer ${await token()}`;
+    const options = ["-sS", "--fail", "--limit-rate", SLOW_RATE, "-o", output, "-H", authorization];
+    const curl = spawn("curl", [...options, url]);
     let peak = before;
-    let code: number | null | undefined;
-    void ended.then((value) => (code = value));
-    while (code === undefined) {
+    while (curl.exitCode === null) {
       await delay(500);
       peak = Math.max(peak, residentMiB(server));
     }
-    expectEqual(String(code), "0", "curl of the archive");
+    expectEqual(String(curl.exitCode), "0", "curl of the archive");
     const took = ((performance.now() - began) / 1000).toFixed(0);
-    const listing = execFileSync("tar", ["xzOf", join(folder, "out.tar.gz")], {
+    const listing = execFileSync("tar", ["xzOf", output], {
       maxBuffer: 2 * ARCHIVE,
     });
     const wanted = createHash("sha512")

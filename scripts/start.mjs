@@ -17,6 +17,9 @@ import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
 const HOST = "127.0.0.1";
 const START_LIMIT_MS = 60_000;
 
+/** As in wrangler.toml: `wrangler dev` fires no cron by itself. */
+const CRON_MS = 600_000;
+
 /** Ends a process that lost the one that started it, as when that was killed with SIGKILL. */
 const END_WITH_PARENT =
   'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';
@@ -106,6 +109,7 @@ async function serve() {
   console.log(welcome());
   onLine = report;
   early.forEach(report);
+  setInterval(fireCron, CRON_MS).unref();
   const code = await ended;
   await stopChildren();
   fail(`The server ended by itself with code ${code}`);
@@ -121,6 +125,14 @@ async function answers(server) {
     await delay(50);
   }
   return true;
+}
+
+/** Runs the Worker's cron; one that cannot run now runs the next time. */
+function fireCron() {
+  get(`${address}/cdn-cgi/local/scheduled`, { agent: false }, (response) => response.resume()).once(
+    "error",
+    () => {},
+  );
 }
 
 /** @returns {Promise<boolean>} */

@@ -36,7 +36,6 @@ app.use(
           ? new Response(null, { status: 204 })
           : answerError(c, "method_not_allowed", c.req.method);
       response.headers.set("Allow", allow);
-      secure(response.headers, c.get("requestId"));
       return response;
     },
   }),

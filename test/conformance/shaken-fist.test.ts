@@ -211,10 +211,7 @@ describe("Authorization", () => {
     ["another type", (claims) => makeJwt({ ...claims, type: "refresh" })],
     ["a subject that is a text", (claims) => makeJwt({ ...claims, sub: "ci" })],
     ["a key that does not exist", (claims) => makeJwt({ ...claims, sub: ["ci", "none"] })],
-    [
-      "a workspace that does not exist",
-      (claims) => makeJwt({ ...claims, sub: ["nowhere", "ci"] }),
-    ],
+    ["a workspace that does not exist", (claims) => makeJwt({ ...claims, sub: ["nowhere", "ci"] })],
     [
       "the nonce of another workspace's key",
       (claims) => makeJwt({ ...claims, sub: ["system", "system"] }),
@@ -222,7 +219,7 @@ describe("Authorization", () => {
     ["another nonce", (claims) => makeJwt({ ...claims, nonce: "0".repeat(32) })],
     ["no nonce", ({ nonce: _, ...claims }) => makeJwt(claims)],
     ["a time to come", (claims) => makeJwt({ ...claims, nbf: Number(claims["nbf"]) + 600 })],
-    ["an expiry that is a text", (claims) => makeJwt({ ...claims, nbf: "now" })],
+    ["a time that is a text", (claims) => makeJwt({ ...claims, nbf: "now" })],
   ])("is refused with %s", async (_, forge) => {
     const forged = forge(claimsOf(token));
     expect(await refusalOf(ask(`Bearer ${forged}`))).toEqual([

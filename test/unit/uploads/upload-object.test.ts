@@ -120,7 +120,7 @@ describe("an upload object", () => {
     const order = sizes.map((size) => size / 70_000 - 1);
     const expected = new Uint8Array(4 * 70_000);
     order.forEach((place, index) => expected.set(pieces[index] ?? [], place * 70_000));
-    expect(order.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(order.toSorted((one, other) => one - other)).toEqual([0, 1, 2, 3]);
     await sealAndRead(uuid, expected);
   });
 
