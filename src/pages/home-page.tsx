@@ -22,7 +22,7 @@ export function HomePage({ address, capabilities }: HomePageProps) {
         <h2 id="open">Open an artifact</h2>
         <p>
           Every artifact has a page that lists its files, at its number or its uuid. A private one
-          asks you to log in.
+          needs a token.
         </p>
         <pre>
           <code>

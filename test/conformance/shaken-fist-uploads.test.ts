@@ -191,7 +191,7 @@ describe("POST /upload/:uuid", () => {
   });
 
   it.each([UNKNOWN_UUID, "name", UNKNOWN_UUID.replaceAll("-", "")])(
-    "answers 404 to %s and takes the body",
+    "answers 404 to %s",
     async (uuid) => {
       expect(await refusalOf(service.append(uuid, "bytes", token))).toEqual(NOT_FOUND);
     },

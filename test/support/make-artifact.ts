@@ -1,7 +1,7 @@
 // Artifacts of many files. No call of the API makes them yet: their bytes go in as uploads, their rows
 // straight into D1, as schema.sql says that they are numbered.
 
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 import type { Service, TestEnv } from "./service.ts";
 
@@ -33,6 +33,8 @@ interface Entry {
 }
 
 type TestService = Service & { env: TestEnv };
+
+const MiB = 1024 * 1024;
 
 /** Entries that one statement inserts: a parameter holds at most 2 MB. */
 const BATCH = 5_000;
@@ -93,14 +95,46 @@ export async function addVersion(
     .run();
 }
 
-/** Where a blob's bytes are in R2, in order. */
-export async function listKeys(service: TestService, bytes: Uint8Array): Promise<string[]> {
+/** Where in R2 a content's bytes are, in order. */
+export async function listExtents(
+  service: TestService,
+  bytes: Uint8Array,
+): Promise<{ key: string; length: number }[]> {
   const { results } = await service.env.DB.prepare(
-    "SELECT e.key FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.sha512 = ?1 ORDER BY position",
+    `SELECT e.key, e.length FROM blobs b JOIN extents e ON e.blob_id = b.id
+     WHERE b.sha512 = ?1 ORDER BY e.position`,
   )
     .bind(hexDigest("sha512", bytes))
-    .all<{ key: string }>();
-  return results.map(({ key }) => key);
+    .all<{ key: string; length: number }>();
+  return results;
+}
+
+/** Deletes the R2 object of one extent of a content, as no request ever does. */
+export async function loseObject(
+  service: TestService,
+  bytes: Uint8Array,
+  position = 0,
+): Promise<void> {
+  const { key } = (await listExtents(service, bytes))[position] ?? { key: "" };
+  await service.env.BUCKET.delete(key);
+}
+
+/** Uploads bytes under a name so that they end up in two objects, the first of 8 MiB: a truncate cuts a
+ * part that is in R2. Gives what was uploaded, and as which artifact. */
+export async function makeScattered(
+  service: TestService,
+  home: Home,
+  name: string,
+): Promise<{ id: number; bytes: Buffer }> {
+  const first = randomBytes(16 * MiB + 1);
+  const second = randomBytes(MiB);
+  const kept = 8 * MiB + 5;
+  const uuid = await service.openUpload(home.bearer);
+  await service.append(uuid, first, home.bearer);
+  await service.truncate(uuid, kept, home.bearer);
+  await service.append(uuid, second, home.bearer);
+  const { id } = await service.convert(uuid, name, home.bearer);
+  return { id, bytes: Buffer.concat([first.subarray(0, kept), second]) };
 }
 
 /** A checksum in lower-case hex. */
@@ -136,7 +170,7 @@ async function uploadContents(
 }
 
 function numberEntries(files: ReadonlyMap<string, { blob: string; size: number }>): Entry[] {
-  const entries = new Map<string, Entry>();
+  const entries = new Map([["", newEntry("", null)]]);
   for (const [path, { blob, size }] of files) {
     const folders = [...path.matchAll(/\//gu)].map(({ index }) => path.slice(0, index + 1));
     for (const folder of ["", ...folders]) {

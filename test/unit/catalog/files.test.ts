@@ -1,0 +1,145 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { findBrowsed } from "../../../src/catalog/artifacts.ts";
+import { findFile, findFolder, listEntries, walkFiles } from "../../../src/catalog/files.ts";
+import { NOBODY } from "../../../src/catalog/reader.ts";
+import { applySchema, makeWorkspace } from "../support/catalog.ts";
+
+const FOLDERS = 200;
+const FILES_EACH = 100;
+const ENTRIES = FOLDERS * (FILES_EACH + 1);
+const PAGE = 50;
+const VERSION = 1;
+
+/** What D1 bills: the rows that statements read, whether they gave them or not. */
+class CountingDatabase {
+  rowsRead = 0;
+
+  prepare(sql: string): CountingStatement {
+    return new CountingStatement(this, env.DB.prepare(sql));
+  }
+
+  async batch(statements: readonly CountingStatement[]): Promise<D1Result[]> {
+    const results = await env.DB.batch(statements.map(({ inner }) => inner));
+    this.rowsRead += results.reduce((sum, { meta }) => sum + meta.rows_read, 0);
+    return results;
+  }
+
+  /** Runs `read` on this database and gives the rows that it read. */
+  static async count(read: (db: D1Database) => Promise<unknown>): Promise<number> {
+    const counting = new CountingDatabase();
+    await read(counting as unknown as D1Database);
+    expect(counting.rowsRead).toBeGreaterThan(0);
+    return counting.rowsRead;
+  }
+}
+
+class CountingStatement {
+  readonly #database: CountingDatabase;
+  readonly inner: D1PreparedStatement;
+
+  constructor(database: CountingDatabase, inner: D1PreparedStatement) {
+    this.#database = database;
+    this.inner = inner;
+  }
+
+  bind(...values: unknown[]): CountingStatement {
+    return new CountingStatement(this.#database, this.inner.bind(...values));
+  }
+
+  async all(): Promise<D1Result> {
+    const result = await this.inner.all();
+    this.#database.rowsRead += result.meta.rows_read;
+    return result;
+  }
+
+  async first(): Promise<unknown> {
+    return (await this.all()).results[0] ?? null;
+  }
+}
+
+beforeAll(async () => {
+  await applySchema();
+  const { id } = await makeWorkspace("many");
+  const files: { ordinal: number; path: string }[] = [];
+  const folders: { ordinal: number; path: string }[] = [];
+  for (let folder = 0; folder < FOLDERS; folder += 1) {
+    const path = `d${String(folder).padStart(3, "0")}/`;
+    const ordinal = 1 + folder * (FILES_EACH + 1);
+    folders.push({ ordinal, path });
+    for (let file = 0; file < FILES_EACH; file += 1) {
+      const name = String(file).padStart(3, "0");
+      files.push({ ordinal: ordinal + 1 + file, path: path + name });
+    }
+  }
+  await env.DB.batch([
+    env.DB.prepare(
+      `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at)
+       VALUES ('u', ?1, 'other', 'x', 'many', 0, 1)`,
+    ).bind(id),
+    env.DB.prepare(
+      "INSERT INTO versions (id, artifact_id, version_index, created_at) VALUES (?1, 1, 1, 1)",
+    ).bind(VERSION),
+    env.DB.prepare(
+      `INSERT INTO blobs (id, uuid, size, sha512, sha256, crc32, created_at)
+       VALUES (1, 'b', 1, 'c', 'd', 'e', 1)`,
+    ),
+    env.DB.prepare("INSERT INTO extents VALUES (1, 0, 'key', 0, 1)"),
+    env.DB.prepare(
+      `INSERT INTO files (version_id, ordinal, path, blob_id)
+       SELECT ?1, value ->> 'ordinal', value ->> 'path', 1 FROM json_each(?2)`,
+    ).bind(VERSION, JSON.stringify(files)),
+    env.DB.prepare(
+      `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
+       SELECT ?1, value ->> 'ordinal', value ->> 'path', ?3, ?3, ?3 FROM json_each(?2)
+       UNION ALL SELECT ?1, 0, '', ?4, ?5, ?5`,
+    ).bind(VERSION, JSON.stringify(folders), FILES_EACH, ENTRIES, FOLDERS * FILES_EACH),
+  ]);
+});
+
+describe("what an artifact of 20,000 files costs", () => {
+  it.each([
+    ["first", 1],
+    ["middle", ENTRIES / 2],
+    ["last", ENTRIES - PAGE + 1],
+  ])("reads at most 120 rows for the %s page", async (_, first) => {
+    const rows = await CountingDatabase.count(async (db) => {
+      await findBrowsed(db, NOBODY, { artifact: 1, version: null }, 2);
+      await findFolder(db, VERSION, "");
+      const entries = await listEntries(db, VERSION, first, first + PAGE - 1);
+      expect(entries.map(({ ordinal }) => ordinal)).toEqual(
+        Array.from({ length: PAGE }, (__, at) => first + at),
+      );
+    });
+    expect(rows).toBeLessThanOrEqual(120);
+  });
+
+  it("reads at most 10 rows for a file or folder, there or not", async () => {
+    for (const path of ["d199/099", "d100/050", "d199/nothing", "zzz", ""]) {
+      const rows = await CountingDatabase.count(async (db) => {
+        await findFile(db, VERSION, path);
+        await findFolder(db, VERSION, `${path}/`);
+        await findFolder(db, VERSION, "d199/");
+      });
+      expect(rows).toBeLessThanOrEqual(10);
+    }
+  });
+
+  it("reads no more than the files of a folder, three rows each, to archive it", async () => {
+    const rows = await CountingDatabase.count(async (db) => {
+      const folder = await findFolder(db, VERSION, "d150/");
+      expect(folder).not.toBeNull();
+      const paths: string[] = [];
+      for await (const file of walkFiles(db, VERSION, folder ?? neverFolder(), 30)) {
+        paths.push(file.path);
+      }
+      expect(paths.length).toBe(FILES_EACH);
+    });
+    expect(rows).toBeLessThanOrEqual(3 * FILES_EACH + 10);
+  });
+});
+
+function neverFolder(): never {
+  throw new Error("There is no such folder");
+}
