@@ -4,18 +4,19 @@ import type { AppEnv } from "../app-env.ts";
 import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { hashRandomSecret, hashSecret, newSecret } from "../auth/passwords.ts";
 import { deleteKey, listKeys, putKey } from "../catalog/keys.ts";
-import { addTrust, listTrusts, removeTrust } from "../catalog/trusts.ts";
+import { addTrust, removeTrust } from "../catalog/trusts.ts";
 import { deleteMember, findUser, putMember } from "../catalog/users.ts";
 import type { Role } from "../catalog/users.ts";
 import {
   createWorkspace,
   deleteWorkspace,
+  describeWorkspace,
   listWorkspaces,
   requireWorkspace,
   SYSTEM,
   updateWorkspace,
 } from "../catalog/workspaces.ts";
-import type { Workspace } from "../catalog/workspaces.ts";
+import type { DescribedWorkspace, Workspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import {
@@ -42,29 +43,29 @@ export const workspaces = new Hono<AppEnv>()
     if (keyName !== null && secret !== null) {
       await setKey(c.env.DB, workspace, keyName, secret);
     }
-    return c.json(await show(c.env.DB, workspace));
+    return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
   .get("/", async (c) => {
     const key = requireWorkspaceKey(c.var.identity);
     const found = key.isSystem
       ? await listWorkspaces(c.env.DB, c.req.query("after") ?? "", LIMITS.listed)
-      : [await requireWorkspace(c.env.DB, key.name)];
-    return c.json(await Promise.all(found.map((workspace) => show(c.env.DB, workspace))));
+      : [await describeWorkspace(c.env.DB, key.name)];
+    return c.json(found.map(toReply));
   })
   .get("/:namespace", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
-    return c.json(await show(c.env.DB, await requireWorkspace(c.env.DB, c.req.param("namespace"))));
+    return c.json(toReply(await describeWorkspace(c.env.DB, c.req.param("namespace"))));
   })
   .patch("/:namespace", async (c) => {
     requireSystem(c.var.identity);
     const changes = await readJson(c.req.raw, ChangeNamespaceRequest);
-    const workspace = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    const changed = await updateWorkspace(c.env.DB, workspace, {
+    const { id, name } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    await updateWorkspace(c.env.DB, id, {
       public: changes.public,
       quotaBytes: changes.quota_bytes,
       defaultExpirationDays: changes.default_expiration_days,
     });
-    return c.json(await show(c.env.DB, changed));
+    return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
   .delete("/:namespace", async (c) => {
     requireSystem(c.var.identity);
@@ -116,7 +117,7 @@ export const workspaces = new Hono<AppEnv>()
     const workspace = await requireWorkspace(c.env.DB, namespace);
     const trusted = await requireWorkspace(c.env.DB, readName(external));
     await addTrust(c.env.DB, workspace.id, trusted.id);
-    return c.json(await show(c.env.DB, workspace));
+    return c.json(toReply(await describeWorkspace(c.env.DB, namespace)));
   })
   .delete("/:namespace/trust/:trusted", async (c) => {
     const { namespace, trusted } = c.req.param();
@@ -124,7 +125,7 @@ export const workspaces = new Hono<AppEnv>()
     const workspace = await requireWorkspace(c.env.DB, namespace);
     const { id } = await requireWorkspace(c.env.DB, trusted);
     await removeTrust(c.env.DB, workspace.id, id);
-    return c.json(await show(c.env.DB, workspace));
+    return c.json(toReply(await describeWorkspace(c.env.DB, namespace)));
   })
   .put("/:namespace/members/:user", async (c) => {
     requireSystem(c.var.identity);
@@ -145,18 +146,14 @@ export const workspaces = new Hono<AppEnv>()
   });
 
 /** Shaken Fist's view of a namespace, and our settings of it. Every namespace trusts `system`. */
-async function show(db: Env["DB"], workspace: Workspace) {
-  const [keys, trusts] = await Promise.all([
-    listKeys(db, workspace.id),
-    listTrusts(db, workspace.id),
-  ]);
+function toReply(workspace: DescribedWorkspace) {
   return {
     name: workspace.name,
     state: "created",
     metadata: {},
     version: 5,
-    keys: keys.map(({ name }) => name),
-    trust: { full: [SYSTEM, ...trusts.filter((name) => name !== SYSTEM)] },
+    keys: workspace.keys,
+    trust: { full: [SYSTEM, ...workspace.trusts.filter((name) => name !== SYSTEM)] },
     public: workspace.public,
     quota_bytes: workspace.quotaBytes,
     default_expiration_days: workspace.defaultExpirationDays,

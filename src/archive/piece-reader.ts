@@ -22,7 +22,6 @@ export class PieceReader {
   /** What is left of a piece of bytes at hand. */
   #bytes: Uint8Array = new Uint8Array();
   #member: OpenMember | null = null;
-  #isCancelled = false;
 
   constructor(pieces: AsyncIterable<ArchivePiece>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
@@ -47,13 +46,10 @@ export class PieceReader {
     return this.#filled > 0 ? new Uint8Array(this.#buffer, 0, this.#filled) : null;
   }
 
-  /** Cancels the open member and ends the pieces, even while a read is under way. Repeatable. */
+  /** Cancels the open member and ends the pieces. Not while a read is under way. */
   async cancel(reason: unknown): Promise<void> {
-    this.#isCancelled = true;
-    const member = this.#member;
-    this.#member = null;
     // A member that failed rejects here with the error that read() gave already.
-    await Promise.allSettled([member?.reader.cancel(reason), this.#pieces.return?.()]);
+    await Promise.allSettled([this.#member?.reader.cancel(reason), this.#pieces.return?.()]);
   }
 
   #copyBytes(): void {
@@ -70,24 +66,23 @@ export class PieceReader {
       this.#member = null;
       return;
     }
-    const room = new Uint8Array(
-      this.#buffer,
-      this.#filled,
-      Math.min(left, CHUNK_SIZE - this.#filled),
-    );
-    const { done, value } = await reader.read(room);
-    if (done) {
-      throw new Error(`Cannot archive "${entry.path}": ${left} of ${entry.size} bytes are missing`);
+    const length = Math.min(left, CHUNK_SIZE - this.#filled);
+    const room = new Uint8Array(this.#buffer, this.#filled, length);
+    // One call for a whole chunk, as every call leaves garbage. What it drops when the stream
+    // breaks in the middle is of no use here.
+    const { value } = await reader.readAtLeast(length, room);
+    if (value === undefined || value.length < length) {
+      throw new Error(`Cannot archive "${entry.path}": it ends before its ${entry.size} bytes`);
     }
     this.#buffer = value.buffer;
-    this.#filled += value.length;
-    member.left -= value.length;
+    this.#filled += length;
+    member.left -= length;
   }
 
   /** Takes up the next piece; false if there is none. */
   async #takePiece(): Promise<boolean> {
     const next = await this.#pieces.next();
-    if (next.done || this.#isCancelled) {
+    if (next.done) {
       return false;
     }
     const piece = next.value;
@@ -96,10 +91,6 @@ export class PieceReader {
       return true;
     }
     const stream = await piece.entry.open();
-    if (this.#isCancelled) {
-      await stream.cancel();
-      return false;
-    }
     const reader = stream.getReader({ mode: "byob" });
     this.#member = { entry: piece.entry, reader, left: piece.entry.size };
     return true;

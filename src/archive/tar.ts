@@ -146,7 +146,7 @@ function ustarBlock({ prefix, name, type, size, modifiedAt }: UstarFields): Uint
 /** Writes a number into a field of `width` bytes, the last of them NUL. */
 function octal(value: number, width: number): string {
   const digits = value.toString(8).padStart(width - 1, "0");
-  if (value < 0 || digits.length >= width) {
+  if (!Number.isSafeInteger(value) || value < 0 || digits.length >= width) {
     throw new Error(`Cannot write a tar header: ${value} does not fit ${width - 1} octal digits`);
   }
   return `${digits}\0`;

@@ -21,3 +21,12 @@ export function slicesFor(extents: readonly Extent[], start: number, end: number
   }
   return slices;
 }
+
+/** Cuts a slice into slices of at most `most` bytes. */
+export function cutSlice({ key, offset, length }: Slice, most: number): Slice[] {
+  const slices: Slice[] = [];
+  for (let from = 0; from < length; from += most) {
+    slices.push({ key, offset: offset + from, length: Math.min(most, length - from) });
+  }
+  return slices;
+}

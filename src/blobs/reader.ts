@@ -1,7 +1,8 @@
 // A blob's bytes on their way out of R2, from any of its extents.
 
+import { LIMITS } from "../protocol/limits.ts";
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-import { slicesFor } from "./extents.ts";
+import { cutSlice, slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";
 
 /** A blob as something that can be sent (http/content.ts calls it a ByteSource). */
@@ -40,13 +41,15 @@ async function sendSlices(
   }
 }
 
-/** Opens all of a blob as one stream; it errors, never ends early, when R2 cannot give every byte. */
+/** Opens all of a blob as one stream for a reader that may be slow: no single read of R2 stays open for long,
+ * and what R2 (or its simulator, which has no back-pressure) sends ahead is bounded. The stream errors, and
+ * never ends early, when R2 cannot give every byte. */
 export async function openBlob(
   bucket: R2Bucket,
   extents: readonly Extent[],
   size: number,
 ): Promise<ReadableStream<Uint8Array>> {
-  const slices = slicesFor(extents, 0, size);
+  const slices = slicesFor(extents, 0, size).flatMap((slice) => cutSlice(slice, LIMITS.readWindow));
   const [only] = slices;
   if (slices.length === 1 && only !== undefined) {
     return openSlice(bucket, only);

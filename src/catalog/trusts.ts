@@ -1,15 +1,4 @@
-/** The names of the workspaces that one trusts to read its artifacts. */
-export async function listTrusts(db: D1Database, workspaceId: number): Promise<string[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT w.name FROM trusts t JOIN workspaces w ON w.id = t.trusted_id
-       WHERE t.workspace_id = ?1 ORDER BY w.name`,
-    )
-    .bind(workspaceId)
-    .all<{ name: string }>();
-  return results.map(({ name }) => name);
-}
-
+/** Lets one workspace read what another has. */
 export async function addTrust(
   db: D1Database,
   workspaceId: number,

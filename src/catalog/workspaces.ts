@@ -57,17 +57,54 @@ export async function requireWorkspace(db: D1Database, name: string): Promise<Wo
   return workspace;
 }
 
-/** All workspaces by name, the first `limit` after `after`. */
+/** A workspace with the names of its keys and of the workspaces that it trusts to read its artifacts. */
+export interface DescribedWorkspace extends Workspace {
+  keys: string[];
+  trusts: string[];
+}
+
+type DescribedRow = WorkspaceRow & { key_names: string; trusted_names: string };
+
+const SELECT_DESCRIBED = `
+  SELECT w.*,
+    (SELECT json_group_array(name) FROM (
+       SELECT name FROM workspace_keys WHERE workspace_id = w.id ORDER BY name)) AS key_names,
+    (SELECT json_group_array(name) FROM (
+       SELECT o.name FROM trusts t JOIN workspaces o ON o.id = t.trusted_id
+       WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusted_names
+  FROM workspaces w`;
+
+function toDescribed(row: DescribedRow): DescribedWorkspace {
+  return {
+    ...toWorkspace(row),
+    keys: JSON.parse(row.key_names) as string[],
+    trusts: JSON.parse(row.trusted_names) as string[],
+  };
+}
+
+/** The workspace of that name with its keys and trusts, or a refusal. */
+export async function describeWorkspace(db: D1Database, name: string): Promise<DescribedWorkspace> {
+  const row = await db
+    .prepare(`${SELECT_DESCRIBED} WHERE w.name = ?1`)
+    .bind(name)
+    .first<DescribedRow>();
+  if (row === null) {
+    throw new AppError("namespace_not_found", `'${name}'`);
+  }
+  return toDescribed(row);
+}
+
+/** All workspaces by name, the first `limit` after `after`, in one statement. */
 export async function listWorkspaces(
   db: D1Database,
   after: string,
   limit: number,
-): Promise<Workspace[]> {
+): Promise<DescribedWorkspace[]> {
   const { results } = await db
-    .prepare("SELECT * FROM workspaces WHERE name > ?1 ORDER BY name LIMIT ?2")
+    .prepare(`${SELECT_DESCRIBED} WHERE w.name > ?1 ORDER BY w.name LIMIT ?2`)
     .bind(after, limit)
-    .all<WorkspaceRow>();
-  return results.map(toWorkspace);
+    .all<DescribedRow>();
+  return results.map(toDescribed);
 }
 
 /** Adds a workspace, or gives null when there is one of that name. */
@@ -96,23 +133,27 @@ export interface WorkspaceChanges {
 
 export async function updateWorkspace(
   db: D1Database,
-  workspace: Workspace,
+  id: number,
   changes: WorkspaceChanges,
-): Promise<Workspace> {
-  const isPublic = changes.public ?? workspace.public;
-  const quotaBytes = changes.quotaBytes === undefined ? workspace.quotaBytes : changes.quotaBytes;
-  const defaultExpirationDays =
-    changes.defaultExpirationDays === undefined
-      ? workspace.defaultExpirationDays
-      : changes.defaultExpirationDays;
+): Promise<void> {
+  const { public: isPublic, quotaBytes, defaultExpirationDays: days } = changes;
   await db
     .prepare(
-      `UPDATE workspaces SET public = ?2, quota_bytes = ?3, default_expiration_days = ?4
+      `UPDATE workspaces SET
+         public = coalesce(?2, public),
+         quota_bytes = iif(?3, ?4, quota_bytes),
+         default_expiration_days = iif(?5, ?6, default_expiration_days)
        WHERE id = ?1`,
     )
-    .bind(workspace.id, isPublic ? 1 : 0, quotaBytes, defaultExpirationDays)
+    .bind(
+      id,
+      isPublic === undefined ? null : Number(isPublic),
+      Number(quotaBytes !== undefined),
+      quotaBytes ?? null,
+      Number(days !== undefined),
+      days ?? null,
+    )
     .run();
-  return { ...workspace, public: isPublic, quotaBytes, defaultExpirationDays };
 }
 
 /** Deletes a workspace with its keys, trusts and members; false when artifacts or uploads are left in it. */

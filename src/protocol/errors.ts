@@ -181,7 +181,6 @@ export const ERRORS = {
   artifact_ambiguous: { status: 400, message: "multiple artifacts have the name" },
   blob_not_found: { status: 404, message: "blob not found" },
   hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
-  hash_malformed: { status: 400, message: "hash is not 128 hexadecimal digits" },
   data_offset_invalid: {
     status: 400,
     message: "offset must be an integer from 0 to the size of the blob",

@@ -85,7 +85,7 @@ async function extract(archive: Buffer): Promise<Map<string, Buffer>> {
   await using folder = await makeFolder();
   const file = join(folder.path, "archive.tar.gz");
   await writeFile(file, archive);
-  const into = await makeFolder();
+  await using into = await makeFolder();
   const { code, output } = await runTool("tar", "-xzf", file, "-C", into.path);
   expect({ code, output }).toEqual({ code: 0, output: "" });
   const found = new Map<string, Buffer>();
@@ -96,7 +96,6 @@ async function extract(archive: Buffer): Promise<Map<string, Buffer>> {
       found.set(path.slice(into.path.length + 1), await readFile(path));
     }
   }
-  await into[Symbol.asyncDispose]();
   return found;
 }
 
@@ -328,10 +327,8 @@ describe("an archive that cannot be finished", () => {
     await loseObject(service, files[1]?.bytes ?? Buffer.of());
     await using folder = await makeFolder();
     const url = `${service.origin}/a/${id}/?archive=tar.gz`;
-    const { code } = await runTool(
-      "sh",
-      ...["-c", 'curl -qsSf "$1" | tar -xz -C "$2"', "sh", url, folder.path],
-    );
+    const pipe = 'curl -qsSf "$1" | tar -xz -C "$2"';
+    const { code } = await runTool("sh", "-c", pipe, "sh", url, folder.path);
     expect(code).not.toBe(0);
   });
 });

@@ -318,7 +318,7 @@ describe("a listing", () => {
     [51, 2],
     [100, 2],
     [101, 3],
-  ])("of %i files has %i pages", async (count, pages) => {
+  ])("of %i files takes %i pages", async (count, pages) => {
     const paths = Array.from({ length: count }, (_, at) => `file-${at}`);
     const { id } = await makeArtifact(service, home, `count-${count}`, filesAt(paths));
     const walked = await walkPages(`/a/${id}/`);
@@ -427,16 +427,17 @@ describe("names in a listing", () => {
       const reply = await rawRequest(service.origin, rows[at]?.href ?? "");
       expect([path, reply.status]).toEqual([path, 200]);
       const file = files.find((one) => one.path === path);
-      expect(reply.headers["content-type"]).toBe(
-        file === undefined ? "text/html; charset=UTF-8" : reply.headers["content-type"],
-      );
-      expect(file === undefined || reply.body.equals(file.bytes)).toBe(true);
+      if (file === undefined) {
+        expect(reply.headers["content-type"]).toMatch(/^text\/html/u);
+      } else {
+        expect([path, reply.body.equals(file.bytes)]).toEqual([path, true]);
+      }
     }
   });
 
   it("lead from a folder's page up to the whole and down to the file", async () => {
     for (const { path, bytes } of files) {
-      const [folder = "", name = ""] = path.split("/");
+      const [folder = ""] = path.split("/");
       const { listing } = await getJson(`${root}${encodeURIComponent(folder)}/`);
       expect(listing.folder).toBe(`${folder}/`);
       expect(listing.entries.map((entry) => entry.path)).toEqual([path]);
@@ -445,7 +446,6 @@ describe("names in a listing", () => {
       const page = await getPage(`${root}${encodeURIComponent(folder)}/`);
       expect(page).toContain(`<a href="${root}">`);
       expect(rowsOf(page)).toMatchObject([{ href: url, size: bytes.length }]);
-      expect(name).toBe(folder);
     }
   });
 

@@ -68,7 +68,7 @@ async function statuses(artifact: MadeArtifact, who: string, places: string[]): 
   const replies = await Promise.all(
     places.map((place) => get(`/a/${artifact.id}/${place}`, credentials[who])),
   );
-  await Promise.all(replies.map((reply) => reply.body?.cancel()));
+  await Promise.all(replies.map(async (reply) => reply.body?.cancel()));
   return replies.map(({ status }) => status);
 }
 
@@ -152,41 +152,43 @@ describe("who may read under /a/", () => {
     );
   });
 
-  it("keeps a refused token away from the login page, and says what to send", async () => {
+  it.each(["..", "%2e%2E", ".%2e"])(
+    "asks for the rights to the artifact in which a path with %s ends up",
+    async (up) => {
+      const path = `/a/${open.id}/doc/${up}/${up}/${hidden.id}/run.sh`;
+      const reply = await rawRequest(service.origin, path);
+      expect(reply.status).toBe(307);
+      expect(reply.body.includes("exit 0")).toBe(false);
+    },
+  );
+
+  it("never sends a refused token to the login page", async () => {
     const reply = await get(`/a/${hidden.id}/run.sh`, credentials["unknown"]);
     expect([reply.status, reply.headers.get("Location")]).toEqual([401, null]);
     expect(reply.headers.get("Cache-Control")).toBe("no-store");
   });
 
   it.each([
-    ["a file", 200, (id: number) => `/a/${id}/run.sh`, "owner"],
-    ["a part of a file", 206, (id: number) => `/a/${id}/run.sh`, "owner", { Range: "bytes=0-1" }],
-    ["no part of a file", 416, (id: number) => `/a/${id}/run.sh`, "owner", { Range: "bytes=99-" }],
-    [
-      "an unchanged file",
-      304,
-      (id: number) => `/a/${id}/run.sh`,
-      "owner",
-      { "If-None-Match": "*" },
-    ],
-    ["a listing", 200, (id: number) => `/a/${id}/`, "owner"],
-    ["an archive", 200, (id: number) => `/a/${id}/?archive=tar.gz`, "owner"],
-    ["a redirect to the slash", 301, (id: number) => `/a/${id}/doc`, "owner"],
-    ["a redirect to the login page", 307, (id: number) => `/a/${id}/`, "nobody"],
-    ["a bad page number", 400, (id: number) => `/a/${id}/?page=0`, "owner"],
-    ["a refused token", 401, (id: number) => `/a/${id}/`, "unknown"],
-    ["a stranger", 403, (id: number) => `/a/${id}/`, "stranger"],
-    ["an unknown path", 404, (id: number) => `/a/${id}/no`, "owner"],
-  ])(
-    "tells caches that the answer depends on credentials: %s",
-    async (_, status, path, who, more = {}) => {
-      const reply = await get(path(hidden.id), { ...credentials[who], ...more });
-      await reply.body?.cancel();
-      expect(reply.status).toBe(status);
-      const vary = (reply.headers.get("Vary") ?? "").toLowerCase().split(/, */u);
-      expect(vary).toEqual(expect.arrayContaining(["cookie", "token", "authorization"]));
-    },
-  );
+    ["a file", 200, "run.sh", "owner", {}],
+    ["a part of a file", 206, "run.sh", "owner", { Range: "bytes=0-1" }],
+    ["no part of a file", 416, "run.sh", "owner", { Range: "bytes=99-" }],
+    ["an unchanged file", 304, "run.sh", "owner", { "If-None-Match": "*" }],
+    ["a listing", 200, "", "owner", {}],
+    ["an archive", 200, "?archive=tar.gz", "owner", {}],
+    ["a redirect to the slash", 301, "doc", "owner", {}],
+    ["a redirect to the login page", 307, "", "nobody", {}],
+    ["a bad page number", 400, "?page=0", "owner", {}],
+    ["a refused token", 401, "", "unknown", {}],
+    ["a stranger", 403, "", "stranger", {}],
+    ["an unknown path", 404, "no", "owner", {}],
+  ])("tells caches that the answer depends on credentials: %s", async (...row) => {
+    const [, status, place, who, more] = row;
+    const headers = { ...credentials[who], ...more };
+    const reply = await rawRequest(service.origin, `/a/${hidden.id}/${place}`, { headers });
+    expect(reply.status).toBe(status);
+    const vary = (reply.headers.vary ?? "").toLowerCase().split(/, */u);
+    expect(vary).toEqual(expect.arrayContaining(["cookie", "token", "authorization"]));
+  });
 
   it("answers 404 to all for an artifact whose time is over, before any sweep", async () => {
     const { bearer } = await makeHome("brief", true);
@@ -245,7 +247,7 @@ describe("the URLs of /a/", () => {
     ["an encoded slash between folder and file", "doc%2Freadme.txt"],
     ["an encoded slash behind a folder", "doc%2F"],
     ["a path with a NUL", "doc/%00"],
-    ["a path longer than any name", `${"x".repeat(4000)}`],
+    ["a path longer than any name", "x".repeat(4000)],
     ["a pattern", "doc/%25"],
     ["an archive of an unknown folder", "no/?archive=tar.gz"],
     ["a page of an unknown folder", "no/?page=1"],
@@ -262,11 +264,11 @@ describe("the URLs of /a/", () => {
   );
 
   it.each([
-    ["artifact", () => `/a/${open.id}`, () => `/a/${open.id}/`],
-    ["artifact named by its uuid", () => `/a/${open.uuid}`, () => `/a/${open.id}/`],
-    ["folder", () => `/a/${open.id}/doc/guide`, () => `/a/${open.id}/doc/guide/`],
+    ["the artifact", () => `/a/${open.id}`, () => `/a/${open.id}/`],
+    ["the artifact by its uuid", () => `/a/${open.uuid}`, () => `/a/${open.id}/`],
+    ["a folder", () => `/a/${open.id}/doc/guide`, () => `/a/${open.id}/doc/guide/`],
   ])(
-    "redirects from a %s without its slash to the one with it, the query kept",
+    "redirects from %s without its slash to the one with it, the query kept",
     async (_, from, to) => {
       for (const query of ["", "?archive=tar.gz&version=1", "?page=2&x=%2F%26"]) {
         const reply = await get(from() + query);
@@ -417,14 +419,14 @@ describe("refusals under /a/", () => {
   it("are a line or two of text for tools that take anything", async () => {
     const reply = await get(lost(), { Accept: "*/*" });
     expect(reply.headers.get("Content-Type")).toMatch(/^text\/plain/u);
-    expect(await reply.text()).toMatch(/^artifact has no such file or folder: 'no\/such'\n$/u);
+    expect(await reply.text()).toMatch(/^[^<{].*no\/such.*\n/u);
   });
 
   it("are JSON for those who ask for it", async () => {
     const reply = await get(lost(), { Accept: "application/json" });
     expect(reply.headers.get("Content-Type")).toMatch(/^application\/json/u);
-    expect(await reply.json()).toEqual({
-      error: "artifact has no such file or folder",
+    expect(await reply.json()).toMatchObject({
+      error: expect.any(String),
       status: 404,
       detail: "'no/such'",
       request_id: reply.headers.get("X-Request-Id"),

@@ -78,7 +78,11 @@ describe("POST /artifacts/upload/:name", () => {
     const uuid = await begin("client");
     const body = { namespace: null, shared: false, source_url: null, upload_uuid: uuid };
     const artifact = await valueOf<ArtifactBody>(convert("client", body));
-    expect(artifact).toMatchObject({ index: 1, namespace: "ci", source_url: "sf://upload/ci/client" });
+    expect(artifact).toMatchObject({
+      index: 1,
+      namespace: "ci",
+      source_url: "sf://upload/ci/client",
+    });
     const recycled = { ...body, upload_uuid: undefined, blob_uuid: artifact.blob_uuid };
     const second = await valueOf<ArtifactBody>(convert("client2", recycled));
     expect(second).toMatchObject({ index: 1, blob_uuid: artifact.blob_uuid });
@@ -89,7 +93,10 @@ describe("POST /artifacts/upload/:name", () => {
     const uuid = await service.openUpload(token);
     const artifact = await valueOf<ArtifactBody>(convert("empty", { upload_uuid: uuid }));
     expect(artifact.blobs["1"]).toMatchObject({ uuid: artifact.blob_uuid, size: 0 });
-    expect(await get(`/blobs/${artifact.blob_uuid}`)).toMatchObject({ size: 0, sha512: sha512("") });
+    expect(await get(`/blobs/${artifact.blob_uuid}`)).toMatchObject({
+      size: 0,
+      sha512: sha512(""),
+    });
     for (const query of ["", "?offset=0"]) {
       const data = await service.fetch(`/blobs/${artifact.blob_uuid}/data${query}`, {
         bearer: token,
@@ -166,7 +173,11 @@ describe("POST /artifacts/upload/:name", () => {
     [{ namespace: "other" }, 404, "namespace not found"],
     [{ namespace: "nowhere" }, 404, "namespace not found"],
     [{ namespace: "system", shared: true }, 404, "namespace not found"],
-    [{ size: 6 }, 409, "upload does not have the size or sha512 of the request; nothing was converted"],
+    [
+      { size: 6 },
+      409,
+      "upload does not have the size or sha512 of the request; nothing was converted",
+    ],
     [
       { sha512: sha512("other") },
       409,
@@ -318,7 +329,9 @@ describe("the name of an artifact", () => {
       expect(await refusalOf(convert(encoded, { upload_uuid: uuid }))).toEqual(refused);
       const reply = service.fetch(`/artifacts/${encoded}`, { bearer: token });
       expect(await refusalOf(reply)).toEqual(refused);
-      expect((await valueOf<ArtifactBody>(convert("kept", { upload_uuid: uuid }))).name).toBe("kept");
+      expect((await valueOf<ArtifactBody>(convert("kept", { upload_uuid: uuid }))).name).toBe(
+        "kept",
+      );
     },
   );
 
@@ -326,11 +339,15 @@ describe("the name of an artifact", () => {
     "makes nothing and is no internal error when it is %s",
     async (encoded) => {
       const body = JSON.stringify({ upload_uuid: await begin("nothing") });
-      const { status, headers, body: reply } = await rawRequest(
-        service.origin,
-        `/artifacts/upload/${encoded}`,
-        { method: "POST", headers: { Authorization: `Bearer ${token}` }, body },
-      );
+      const {
+        status,
+        headers,
+        body: reply,
+      } = await rawRequest(service.origin, `/artifacts/upload/${encoded}`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${token}` },
+        body,
+      });
       expect([400, 404, 405]).toContain(status);
       expect(headers["content-type"]).toBe("application/json");
       expect(JSON.parse(reply.toString())).toMatchObject({ status, error: expect.any(String) });

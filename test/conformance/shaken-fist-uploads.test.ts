@@ -234,7 +234,7 @@ describe("POST /upload/:uuid with an offset", () => {
     "answers 409 and the size, and changes nothing, for '%s' and %o at 5",
     async (query, header) => {
       const uuid = await begin("12345");
-      const response = await service.append(uuid + query, "67", token, header as HeadersInit);
+      const response = await service.append(uuid + query, "67", token, header);
       const { detail } = (await response.clone().json()) as { detail: string };
       expect(await refusalOf(response)).toEqual([409, "upload is at another offset"]);
       expect(detail).toContain("at 5");

@@ -207,7 +207,7 @@ describe("Authorization", () => {
     ["algorithm HS384", (claims) => makeJwt(claims, { alg: "HS384" })],
     ["algorithm HS512", (claims) => makeJwt(claims, { alg: "HS512" })],
     ["another issuer", (claims) => makeJwt({ ...claims, iss: "shakenfist" })],
-    ["no issuer", ({ iss: _, ...claims }) => makeJwt(claims)],
+    ["no issuer", (claims) => makeJwt({ ...claims, iss: undefined })],
     ["another type", (claims) => makeJwt({ ...claims, type: "refresh" })],
     ["a subject that is a text", (claims) => makeJwt({ ...claims, sub: "ci" })],
     ["a key that does not exist", (claims) => makeJwt({ ...claims, sub: ["ci", "none"] })],
@@ -217,7 +217,7 @@ describe("Authorization", () => {
       (claims) => makeJwt({ ...claims, sub: ["system", "system"] }),
     ],
     ["another nonce", (claims) => makeJwt({ ...claims, nonce: "0".repeat(32) })],
-    ["no nonce", ({ nonce: _, ...claims }) => makeJwt(claims)],
+    ["no nonce", (claims) => makeJwt({ ...claims, nonce: undefined })],
     ["a time to come", (claims) => makeJwt({ ...claims, nbf: Number(claims["nbf"]) + 600 })],
     ["a time that is a text", (claims) => makeJwt({ ...claims, nbf: "now" })],
   ])("is refused with %s", async (_, forge) => {

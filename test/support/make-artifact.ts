@@ -146,7 +146,7 @@ export function hexDigest(algorithm: "sha256" | "sha512", bytes: Uint8Array): st
 export function inByteOrder(paths: Iterable<string>): string[] {
   return [...paths]
     .map((path) => Buffer.from(path))
-    .toSorted(Buffer.compare)
+    .toSorted((one, other) => Buffer.compare(one, other))
     .map(String);
 }
 

@@ -15,7 +15,7 @@ export interface TestEnv {
 }
 
 /** Splits schema.sql into statements; none of them holds a semicolon inside. */
-export function schemaStatements(): string[] {
+function schemaStatements(): string[] {
   return readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
     .replaceAll(/--.*$/gmu, "")
     .split(";")

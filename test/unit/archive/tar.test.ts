@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import type { ArchiveEntry } from "../../../src/archive/entry.ts";
 import {
   TAR_END,
   tarEntryLength,
@@ -8,86 +7,167 @@ import {
   tarPadding,
   tarPieces,
 } from "../../../src/archive/tar.ts";
+import { concat, inOrder, makeMember, MODIFIED_AT } from "./members.ts";
 
-const AT = Date.UTC(2026, 10, 22, 6, 5, 13, 999);
-const decoder = new TextDecoder();
+const GiB = 1024 ** 3;
 
-function head(path: string, size = 5) {
-  return { path, size, modifiedAt: AT };
+/** Reads a NUL-terminated field of a header block. */
+function field(block: Uint8Array, offset: number, length: number): string {
+  const text = new TextDecoder().decode(block.subarray(offset, offset + length));
+  return text.replace(/\0.*$/s, "");
 }
 
-/** A NUL-terminated field of a header block. */
-function field(block: Uint8Array, at: number, length: number): string {
-  return decoder.decode(block.subarray(at, at + length)).replace(/\0.*$/su, "");
+/** Reads the fields of a header that differ between members. */
+function fieldsOf(block: Uint8Array) {
+  return {
+    name: field(block, 0, 100),
+    size: Number.parseInt(field(block, 124, 12), 8),
+    type: field(block, 156, 1),
+    prefix: field(block, 345, 155),
+  };
 }
 
-function checksumOf(block: Uint8Array): number {
-  return block.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 32 : byte), 0);
+/** Reads the records of the extended header, if there is one, by the rules of POSIX pax. */
+function recordsOf(header: Uint8Array): Record<string, string> {
+  const records: Record<string, string> = {};
+  if (header.length === 512) {
+    return records;
+  }
+  let rest = header.slice(512, 512 + fieldsOf(header).size);
+  while (rest.length > 0) {
+    const space = rest.indexOf(0x20);
+    const length = Number(new TextDecoder().decode(rest.subarray(0, space)));
+    const record = new TextDecoder().decode(rest.subarray(space + 1, length));
+    expect(record.endsWith("\n")).toBe(true);
+    const [key = "", value = ""] = record.slice(0, -1).split(/=(.*)/s);
+    records[key] = value;
+    rest = rest.subarray(length);
+  }
+  return records;
+}
+
+function headerOf(path: string, size = 0): Uint8Array {
+  return tarHeader({ path, size, modifiedAt: MODIFIED_AT });
+}
+
+/** Makes a path of `length` bytes whose last slash leaves `nameLength` bytes behind it. */
+function pathOf(length: number, nameLength: number): string {
+  return `${"d".repeat(length - nameLength - 1)}/${"n".repeat(nameLength)}`;
 }
 
 describe("tarHeader()", () => {
-  it("says mode 0644, no owner, whole seconds and the size in one block", () => {
-    const block = tarHeader(head("doc/a.txt", 8 ** 3));
-    expect(block.length).toBe(512);
-    expect(field(block, 0, 100)).toBe("doc/a.txt");
-    expect(field(block, 100, 8)).toBe("0000644");
-    expect([field(block, 108, 8), field(block, 116, 8)]).toEqual(["0000000", "0000000"]);
-    expect(field(block, 124, 12)).toBe("00000001000");
-    expect(Number.parseInt(field(block, 136, 12), 8)).toBe(Math.floor(AT / 1000));
-    expect(field(block, 156, 1)).toBe("0");
-    expect(decoder.decode(block.subarray(257, 265))).toBe("ustar\x0000");
-    expect([field(block, 265, 32), field(block, 297, 32)]).toEqual(["", ""]);
-    expect(Number.parseInt(field(block, 148, 8), 8)).toBe(checksumOf(block));
+  it("writes one ustar block with every field in its place", () => {
+    const block = headerOf("docs/read me.txt", 1234);
+    expect(block).toHaveLength(512);
+    expect(new TextDecoder().decode(block.subarray(0, 148))).toBe(
+      "docs/read me.txt".padEnd(100, "\0") +
+        "0000644\0" +
+        "0000000\0" +
+        "0000000\0" +
+        "00000002322\0" +
+        `${Math.floor(MODIFIED_AT / 1000)
+          .toString(8)
+          .padStart(11, "0")}\0`,
+    );
+    expect(new TextDecoder().decode(block.subarray(156))).toBe(
+      `0${"\0".repeat(100)}ustar\x0000${"\0".repeat(64)}0000000\x000000000\0${"\0".repeat(167)}`,
+    );
+  });
+
+  it("sums the block, the checksum read as spaces, into six digits, NUL and space", () => {
+    const block = headerOf("a.bin", 7);
+    const stored = new TextDecoder().decode(block.subarray(148, 156));
+    const sum = block
+      .with(148, 0)
+      .fill(0x20, 148, 156)
+      .reduce((total, byte) => total + byte, 0);
+    expect(stored).toBe(`${sum.toString(8).padStart(6, "0")}\0 `);
   });
 
   it.each([
-    ["100 bytes", "x".repeat(100), "x".repeat(100), ""],
-    ["101 bytes with a slash", `d/${"x".repeat(99)}`, "x".repeat(99), "d"],
-    [
-      "256 bytes that fit prefix and name",
-      `${"d".repeat(155)}/${"x".repeat(100)}`,
-      "x".repeat(100),
-      "d".repeat(155),
-    ],
-  ])("keeps a path of %s in ustar's own fields", (_what, path, name, prefix) => {
-    const block = tarHeader(head(path));
-    expect(block.length).toBe(512);
-    expect([field(block, 0, 100), field(block, 345, 155)]).toEqual([name, prefix]);
+    { what: "100 bytes", path: "n".repeat(100), prefix: 0, name: 100 },
+    { what: "100 bytes with a slash", path: pathOf(100, 50), prefix: 0, name: 100 },
+    { what: "101 bytes with a slash", path: pathOf(101, 50), prefix: 50, name: 50 },
+    { what: "101 bytes after a first slash", path: pathOf(102, 100), prefix: 1, name: 100 },
+    { what: "255 bytes", path: pathOf(255, 100), prefix: 154, name: 100 },
+    { what: "256 bytes", path: pathOf(256, 100), prefix: 155, name: 100 },
+    {
+      what: "201 bytes after the prefix's last place",
+      path: pathOf(201, 45),
+      prefix: 155,
+      name: 45,
+    },
+  ])("fits a path of $what into prefix and name", ({ path, prefix, name }) => {
+    const header = headerOf(path);
+    const fields = fieldsOf(header);
+    expect(header).toHaveLength(512);
+    expect([fields.prefix.length, fields.name.length]).toEqual([prefix, name]);
+    expect([fields.prefix, fields.name].filter(Boolean).join("/")).toBe(path);
   });
 
   it.each([
-    ["101 bytes without a slash", "x".repeat(101)],
-    ["a first name over 155 bytes", `${"d".repeat(156)}/${"x".repeat(99)}`],
-    ["a last name over 100 bytes", `d/${"x".repeat(101)}`],
-    ["non-ASCII", "süß/日本.txt"],
-    ["1,000 bytes", `${"d/".repeat(450)}${"x".repeat(100)}`],
-  ])("puts a path of %s into a pax record", (_what, path) => {
-    const blocks = tarHeader(head(path));
-    expect(field(blocks, 156, 1)).toBe("x");
-    expect(Number.parseInt(field(blocks, 148, 8), 8)).toBe(checksumOf(blocks.subarray(0, 512)));
-    const length = Number.parseInt(field(blocks, 124, 12), 8);
-    const record = decoder.decode(blocks.subarray(512, 512 + length));
-    expect(record).toBe(`${length} path=${path}\n`);
-    const member = blocks.subarray(blocks.length - 512);
-    expect(field(member, 156, 1)).toBe("0");
-    expect(Number.parseInt(field(member, 148, 8), 8)).toBe(checksumOf(member));
+    { what: "101 bytes without a slash", path: "n".repeat(101) },
+    { what: "a name of 101 bytes in a folder", path: pathOf(150, 101) },
+    { what: "a prefix of 156 bytes", path: pathOf(201, 44) },
+    { what: "257 bytes", path: pathOf(257, 100) },
+    { what: "1,000 bytes", path: pathOf(1000, 100) },
+    { what: "a non-ASCII path", path: "données/naïve.txt" },
+    { what: "a path beyond the basic plane", path: "🗄/📦.bin" },
+    { what: "an equals sign and spaces", path: `a = b/${"é".repeat(200)}` },
+  ])("says $what in a pax record", ({ path }) => {
+    const header = headerOf(path, 5);
+    expect(recordsOf(header)).toEqual({ path });
+    expect(fieldsOf(header)).toMatchObject({ type: "x", prefix: "", name: "././@PaxHeader" });
+    expect(fieldsOf(header.subarray(-512))).toMatchObject({ type: "0", size: 5 });
   });
 
-  it("says a size of 8 GiB in a pax record, and one byte less without", () => {
-    expect(tarHeader(head("big", 8 ** 11 - 1)).length).toBe(512);
-    const blocks = tarHeader(head("big", 8 ** 11));
-    expect(decoder.decode(blocks.subarray(512, 1024))).toContain("19 size=8589934592\n");
+  it("gives a reader without pax the file's own name, in ASCII, as far as it fits", () => {
+    const cut = headerOf(`${"d".repeat(200)}/${"n".repeat(101)}`);
+    expect(fieldsOf(cut.subarray(-512))).toMatchObject({ prefix: "", name: "n".repeat(100) });
+    const spelt = headerOf("données/📦 naïve.txt");
+    expect(fieldsOf(spelt.subarray(-512))).toMatchObject({ prefix: "", name: "_ na_ve.txt" });
   });
 
-  it("counts the digits of a record's length in that length", () => {
-    // 'path=' and the rest make 96, 97 and 98 bytes: with their digits 98, 100 and 101.
-    for (const size of [89, 90, 91, 990]) {
-      const blocks = tarHeader(head("é".repeat(size / 2) + "x".repeat(size % 2)));
-      const length = Number.parseInt(field(blocks, 124, 12), 8);
-      const record = decoder.decode(blocks.subarray(512, 512 + length));
-      expect(record.startsWith(`${length} path=`)).toBe(true);
-      expect(record.endsWith("\n")).toBe(true);
+  it("counts a record's own digits in its length, for every length of path", () => {
+    for (let length = 1; length <= 998; length++) {
+      const path = `é${"x".repeat(length - 1)}`;
+      expect(recordsOf(headerOf(path))).toEqual({ path });
     }
+  });
+
+  it("writes a size of 8 GiB - 1 in octal", () => {
+    const header = headerOf("big.bin", 8 * GiB - 1);
+    expect(header).toHaveLength(512);
+    expect(field(header, 124, 12)).toBe("77777777777");
+  });
+
+  it.each([8 * GiB, 5 * 1024 * GiB])("says a size of %d in a pax record", (size) => {
+    const header = headerOf("in/big.bin", size);
+    expect(recordsOf(header)).toEqual({ size: String(size) });
+    expect(fieldsOf(header.subarray(-512))).toMatchObject({ name: "in/big.bin", size: 0 });
+  });
+
+  it("says a long path and a large size in one extended header", () => {
+    const path = "n".repeat(300);
+    const header = headerOf(path, 8 * GiB);
+    expect(recordsOf(header)).toEqual({ path, size: String(8 * GiB) });
+    expect(header).toHaveLength(3 * 512);
+  });
+
+  it("cuts the time to whole seconds, in both headers", () => {
+    const header = tarHeader({ path: "é", size: 0, modifiedAt: 1999 });
+    expect(field(header, 136, 12)).toBe("00000000001");
+    expect(field(header.subarray(-512), 136, 12)).toBe("00000000001");
+  });
+
+  it.each([-1, Number.NaN, 8 ** 11 * 1000])("throws on a time of %s", (modifiedAt) => {
+    expect(() => tarHeader({ path: "a", size: 0, modifiedAt })).toThrow(
+      "Cannot write a tar header",
+    );
+  });
+
+  it("gives the same bytes for the same entry", () => {
+    expect(headerOf("é".repeat(300), 9 * GiB)).toEqual(headerOf("é".repeat(300), 9 * GiB));
   });
 });
 
@@ -97,39 +177,76 @@ describe("tarPadding()", () => {
     [1, 511],
     [511, 1],
     [512, 0],
-  ])("fills %i bytes up with %i", (size, padding) => {
-    expect(tarPadding(size)).toEqual(new Uint8Array(padding));
+    [513, 511],
+    [8 * GiB + 1, 511],
+  ])("follows %d bytes with %d zeros", (size, zeros) => {
+    expect(tarPadding(size)).toEqual(new Uint8Array(zeros));
   });
 });
 
-function entryOf(path: string, content: string): ArchiveEntry {
-  const bytes = new TextEncoder().encode(content);
-  return {
-    path,
-    size: bytes.length,
-    modifiedAt: AT,
-    open: async () => new Blob([bytes]).stream(),
-  };
-}
-
-async function* listed(entries: ArchiveEntry[]): AsyncGenerator<ArchiveEntry> {
-  yield* entries;
-}
+describe("tarEntryLength()", () => {
+  it.each([
+    { path: "a", size: 0, length: 512 },
+    { path: "a", size: 1, length: 1024 },
+    { path: "a", size: 512, length: 1024 },
+    { path: "é", size: 513, length: 2560 },
+    { path: "n".repeat(101), size: 0, length: 1536 },
+    { path: "é".repeat(500), size: 0, length: 2048 },
+    { path: "a", size: 8 * GiB, length: 8 * GiB + 1536 },
+  ])("counts $length bytes for $size bytes at $path", ({ path, size, length }) => {
+    expect(tarEntryLength(path, size)).toBe(length);
+    expect(headerOf(path, size).length + size + tarPadding(size).length).toBe(length);
+  });
+});
 
 describe("tarPieces()", () => {
-  it("lays members out in order without opening them, and ends in two blocks of zeros", async () => {
-    const entries = [entryOf("a", "hello"), entryOf("empty", ""), entryOf("é", "x".repeat(512))];
-    const pieces = await Array.fromAsync(tarPieces(listed(entries)));
-    expect(pieces.filter(({ kind }) => kind === "member")).toEqual([
-      { kind: "member", entry: entries[0] },
-      { kind: "member", entry: entries[2] },
+  it("lays out header, member and padding in the order of the entries", async () => {
+    const first = makeMember("a.txt", new Uint8Array(10));
+    const second = makeMember("b.txt", new Uint8Array(512));
+    const pieces = await Array.fromAsync(tarPieces(inOrder([first, second])));
+    expect(pieces).toEqual([
+      { kind: "bytes", bytes: tarHeader(first) },
+      { kind: "member", entry: first },
+      { kind: "bytes", bytes: new Uint8Array(502) },
+      { kind: "bytes", bytes: tarHeader(second) },
+      { kind: "member", entry: second },
+      { kind: "bytes", bytes: new Uint8Array(0) },
+      { kind: "bytes", bytes: new Uint8Array(1024) },
     ]);
-    const lengths = pieces.map((piece) =>
-      piece.kind === "bytes" ? piece.bytes.length : piece.entry.size,
+    expect([first.traces.opened, second.traces.opened]).toEqual([0, 0]);
+  });
+
+  it("has only a header for an empty member", async () => {
+    const empty = makeMember("empty", new Uint8Array());
+    const pieces = await Array.fromAsync(tarPieces(inOrder([empty])));
+    expect(pieces).toEqual([
+      { kind: "bytes", bytes: tarHeader(empty) },
+      { kind: "bytes", bytes: TAR_END },
+    ]);
+  });
+
+  it("makes two blocks of zeros of no entries", async () => {
+    const pieces = await Array.fromAsync(tarPieces(inOrder([])));
+    const bytes = await concat(
+      pieces.flatMap((piece) => (piece.kind === "bytes" ? [piece.bytes] : [])),
     );
-    const total = lengths.reduce((sum, length) => sum + length, 0);
-    const counted = entries.reduce((sum, { path, size }) => sum + tarEntryLength(path, size), 0);
-    expect(total).toBe(counted + TAR_END.length);
-    expect(pieces.at(-1)).toEqual({ kind: "bytes", bytes: new Uint8Array(1024) });
+    expect(bytes).toEqual(new Uint8Array(1024));
+  });
+
+  it("takes the next entry only when its pieces are wanted", async () => {
+    let taken = 0;
+    async function* entries() {
+      for (const path of ["a", "b", "c"]) {
+        taken++;
+        yield makeMember(path, new Uint8Array(1));
+      }
+    }
+    const pieces = tarPieces(entries());
+    await pieces.next();
+    await pieces.next();
+    await pieces.next();
+    expect(taken).toBe(1);
+    await pieces.return(undefined);
+    expect(taken).toBe(1);
   });
 });

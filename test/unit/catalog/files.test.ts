@@ -30,7 +30,6 @@ class CountingDatabase {
   static async count(read: (db: D1Database) => Promise<unknown>): Promise<number> {
     const counting = new CountingDatabase();
     await read(counting as unknown as D1Database);
-    expect(counting.rowsRead).toBeGreaterThan(0);
     return counting.rowsRead;
   }
 }
@@ -112,6 +111,7 @@ describe("what an artifact of 20,000 files costs", () => {
         Array.from({ length: PAGE }, (__, at) => first + at),
       );
     });
+    expect(rows).toBeGreaterThanOrEqual(PAGE);
     expect(rows).toBeLessThanOrEqual(120);
   });
 
@@ -122,6 +122,7 @@ describe("what an artifact of 20,000 files costs", () => {
         await findFolder(db, VERSION, `${path}/`);
         await findFolder(db, VERSION, "d199/");
       });
+      expect(rows).toBeGreaterThan(0);
       expect(rows).toBeLessThanOrEqual(10);
     }
   });
@@ -136,6 +137,7 @@ describe("what an artifact of 20,000 files costs", () => {
       }
       expect(paths.length).toBe(FILES_EACH);
     });
+    expect(rows).toBeGreaterThanOrEqual(FILES_EACH);
     expect(rows).toBeLessThanOrEqual(3 * FILES_EACH + 10);
   });
 });
