@@ -62,7 +62,7 @@ app.onError((error, c) => {
 });
 
 function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = /^\/+(?:a(?:\/|$)|login$|$)/u.test(new URL(c.req.url).pathname);
+  const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
   const { status } = ERRORS[code];
   if (status === 503) {
     c.header("Retry-After", "2");

@@ -212,7 +212,7 @@ export const ERRORS = {
   configuration_incomplete: {
     status: 500,
     message: "service is not configured",
-    help: "Set the secrets SYSTEM_KEY and TOKEN_SECRET, each of at least 32 characters",
+    help: "Set the secrets SYSTEM_KEY and TOKEN_SECRET, each of at least 32 characters, and check the variables",
   },
   internal: { status: 500, message: "internal error", help: "Send the same request again" },
 } as const satisfies Record<string, Refusal>;

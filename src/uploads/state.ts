@@ -162,14 +162,6 @@ export function decideSeal(
   guard: SealGuard,
   sha512: string,
 ): Outcome<{ decision: SealDecision }> {
-  if (state.phase !== "open") {
-    if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
-      return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
-    }
-    const decision: SealDecision =
-      state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };
-    return { ok: true, decision };
-  }
   const size = offsetOf(state);
   if (guard.size !== null && guard.size !== size) {
     return {
@@ -181,7 +173,15 @@ export function decideSeal(
   if (guard.sha512 !== null && guard.sha512 !== sha512) {
     return { ok: false, code: "upload_content_mismatch", detail: `sha512 ${sha512}` };
   }
-  return { ok: true, decision: { kind: "begin" } };
+  if (state.phase === "open") {
+    return { ok: true, decision: { kind: "begin" } };
+  }
+  if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
+    return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
+  }
+  const decision: SealDecision =
+    state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };
+  return { ok: true, decision };
 }
 
 /** Is an upload idle since `idleBefore`? Only an open one expires: a seal under way ends by itself. */

@@ -125,9 +125,11 @@ describe("decideSeal()", () => {
   it.each([
     ["size", { size: 1, sha512: null }],
     ["sha512", { size: null, sha512: "bb" }],
-  ])("refuses content of another %s", (_what, guard) => {
-    const decided = decideSeal(open, intent, guard, "aa");
-    expect(decided).toMatchObject({ ok: false, code: "upload_content_mismatch" });
+  ])("refuses content of another %s, the first time and again", (_what, guard) => {
+    for (const state of [open, sealing, sealed]) {
+      const decided = decideSeal(state, intent, guard, "aa");
+      expect(decided).toMatchObject({ ok: false, code: "upload_content_mismatch" });
+    }
   });
 });
 
