@@ -64,6 +64,9 @@ app.onError((error, c) => {
 function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
   const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
   const { status } = ERRORS[code];
+  if (status === 401) {
+    c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
+  }
   if (status === 503) {
     c.header("Retry-After", "2");
   }

@@ -57,13 +57,14 @@ async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
     case "forbid":
       throw new AppError("artifact_forbidden");
     case "show":
-      return { ...found, version: requireVersion(found) };
+      return { ...found, version: requireVersion(c, found) };
   }
 }
 
 async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
   const artifact = parseArtifactId(c.req.param("id") ?? "");
-  const version = readPositive(c.req.query("version"), "version_malformed");
+  // One that is not a number is refused later, to those who may read.
+  const version = parseCount(c.req.query("version") ?? "");
   const reader = readerFor(c.var.identity);
   const found =
     artifact && (await findBrowsed(c.env.DB, reader, { artifact, version }, Date.now()));
@@ -73,7 +74,8 @@ async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
   return found;
 }
 
-function requireVersion({ version }: BrowsedArtifact): Browsed["version"] {
+function requireVersion(c: Context<AppEnv>, { version }: BrowsedArtifact): Browsed["version"] {
+  readPositive(c.req.query("version"), "version_malformed");
   if (version === null) {
     throw new AppError("version_not_found");
   }
@@ -212,7 +214,8 @@ function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {
   const { artifact, version, folder, entries, page, pages } = props;
   const pin = version.pinned ? { version: version.index } : {};
   if (page < pages) {
-    const next = folderUrl(artifact.id, folder, { ...pin, page: page + 1 });
+    // Pinned, so that a walk does not mix two versions.
+    const next = folderUrl(artifact.id, folder, { version: version.index, page: page + 1 });
     c.header("Link", `<${next}>; rel="next"`);
   }
   return c.json({

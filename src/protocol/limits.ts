@@ -53,7 +53,7 @@ export const LIMITS = {
   /** Entries on a page of a listing (debusine contract, section 2). */
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
-  readWindow: 16 * MiB,
+  readWindow: 8 * MiB,
   /** Files read from the catalog at a time while an archive is made. */
   archivePage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
