@@ -13,9 +13,10 @@ const OUTPUT_SIZE = 2 * CHUNK_SIZE;
 
 /**
  * Makes the gzip of `pieces`. The same bytes give the same gzip. The work starts at once and stays
- * at most one chunk's output ahead of the consumer. An error in the pieces, or a member that has not
- * exactly the bytes it said, errors the stream. A consumer that cancels ends the pieces and cancels
- * the open member, at the latest when that has given its next chunk.
+ * at most one output ahead of the consumer. An error in the pieces, or a member that has not exactly
+ * the bytes it said, errors the stream. When the consumer cancels, the open member is cancelled and
+ * the pieces are ended, after the read of a member that may be under way. When a client's departure
+ * ends the whole request, the runtime drops all of them without a word.
  */
 export function gzipStream(pieces: AsyncIterable<ArchivePiece>): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
