@@ -10,6 +10,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 export default defineConfig({
   test: {
     coverage: { provider: "istanbul", include: ["src/**"] },
+    maxWorkers: 2, // the default leaves one of two cores idle
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       {

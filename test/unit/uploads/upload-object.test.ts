@@ -294,6 +294,7 @@ async function take(uuid: Uuid, model: Uint8Array, step: Step, seed: number): Pr
       return model.slice(0, target);
     }
     case "evict":
+      await gateway.view(uuid); // only a running object can be evicted
       await evictDurableObject(env.UPLOADS.getByName(uuid));
       return model;
   }
