@@ -1,5 +1,5 @@
 // The 15-minute tokens of workspace keys: JWT, HS256 only. Each carries the nonce of the key that it was
-// given for, so that a deleted or changed key ends its tokens (wire/shaken-fist.md, section 1).
+// given for, so that a deleted or changed key ends its tokens (docs/conformance.md, Shaken Fist).
 
 import { sign, verify } from "hono/jwt";
 import * as v from "valibot";

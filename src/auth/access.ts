@@ -19,7 +19,7 @@ export function readerFor(identity: Identity): Reader {
   }
 }
 
-/** What a page answers (debusine contract, section 1). A refused token never leads to the login page: a
+/** What a page answers (docs/conformance.md, `/a/`). A refused token never leads to the login page: a
  * script would save it as its file. */
 export function decidePage(
   identity: Identity,

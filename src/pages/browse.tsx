@@ -172,7 +172,7 @@ function sendTarGz(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Respo
 }
 
 /** The headers of a user's bytes; how long they may be kept depends on whether the URL can come to mean
- * others (wire/http-files.md, Cache-Control). */
+ * others (docs/conformance.md, Bytes). */
 function bytesHeaders(c: Context<AppEnv>, artifact: Browsed, contentType: string): Headers {
   const isPinned = c.req.query("version") !== undefined;
   const isPublic = artifact.public || artifact.shared;

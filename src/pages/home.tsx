@@ -7,7 +7,7 @@ import { HomePage } from "./home-page.tsx";
 import { renderPage } from "./layout.tsx";
 
 /** What Shaken Fist's clients look for, as plain words, before they use it. Never 'blob-data-limit': with it
- * they download for ever (wire/shaken-fist.md, section 0). */
+ * they download for ever (docs/conformance.md, Shaken Fist). */
 const CAPABILITIES = ["artifact-upload-types", "blob-search-by-hash"];
 
 /** The public start of the service, for people and for the probes of clients. */

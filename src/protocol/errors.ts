@@ -1,5 +1,5 @@
 // Every refusal of the service: its code, its status and its text. Nothing else writes a status for an error.
-// The texts that Shaken Fist's clients know are kept word for word (wire contract, section 2).
+// The texts that Shaken Fist's clients know are kept word for word (docs/conformance.md, Shaken Fist).
 
 /** A line of ERRORS. `help` says what to do, where the message alone does not. */
 interface Refusal {

@@ -1,5 +1,5 @@
 /** A canonical lower-case UUID. Shaken Fist takes any 32 hex digits for one; we take this form only, so that an
- * artifact named by an md5 is found by its name (wire contract, section 2). */
+ * artifact named by an md5 is found by its name (docs/conformance.md, Shaken Fist). */
 export type Uuid = string & { readonly __brand: "uuid" };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u;

@@ -36,7 +36,7 @@ export const LIMITS = {
   sealRetry: 15_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */
   activityReport: 3_600_000,
-  /** Milliseconds for which an isolate trusts a checked key (DESIGN: a deleted key is refused from then on). */
+  /** Milliseconds for which an isolate trusts a checked key; a deleted key is refused from then on. */
   keyMemory: 10_000,
   /** Keys that an isolate remembers at once. */
   keysRemembered: 1_000,
@@ -50,7 +50,7 @@ export const LIMITS = {
   listed: 1_000,
   /** Bytes of a JSON request body. */
   jsonBody: 64 * KiB,
-  /** Entries on a page of a listing (debusine contract, section 2). */
+  /** Entries on a page of a listing (docs/conformance.md, `/a/`). */
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
   readWindow: 8 * MiB,

@@ -1,4 +1,4 @@
-// The objects of the Shaken Fist API (wire/shaken-fist.md, section 2). Times are seconds, as floats.
+// The objects of the Shaken Fist API (docs/conformance.md, Shaken Fist). Times are seconds, as floats.
 
 import type { Uuid } from "./ids.ts";
 

@@ -1,4 +1,4 @@
-// Users, their roles in workspaces, and the long-lived tokens of users and workers (DESIGN, who may do what).
+// Users, their roles in workspaces, and the long-lived tokens of users and workers (docs/architecture.md).
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,5 +1,5 @@
-// Workspaces, their keys and their trusts, by the workspace `system` and by their own keys (DESIGN, who may do
-// what; wire/shaken-fist.md, section 1, calls them namespaces).
+// Workspaces, their keys and their trusts, by the workspace `system` and by their own keys (docs/conformance.md,
+// Administration). The wire calls them namespaces.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,4 +1,4 @@
-// ?archive=tar.gz under /a/, read with GNU tar (debusine contract, section 2).
+// ?archive=tar.gz under /a/, read with GNU tar (docs/conformance.md, `/a/`).
 
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";

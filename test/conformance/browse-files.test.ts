@@ -1,4 +1,4 @@
-// A file under /a/: bytes, ranges, preconditions and the headers around them (wire/http-files.md, RFC 9110).
+// A file under /a/: bytes, ranges, preconditions and the headers around them (docs/conformance.md, Bytes, RFC 9110).
 
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// /a/: who may read, which URLs there are, and what a refusal looks like (debusine contract, sections 1 and 2).
+// /a/: who may read, which URLs there are, and what a refusal looks like (docs/conformance.md, `/a/`).
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

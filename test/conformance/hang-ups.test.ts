@@ -1,4 +1,4 @@
-// Clients that leave in the middle of an append: nothing of it counts (wire/shaken-fist.md, "all-or-nothing"),
+// Clients that leave in the middle of an append: nothing of it counts (docs/conformance.md, Shaken Fist),
 // and the upload goes on from where it was. Raw sockets, because no HTTP client breaks off as told.
 
 import { randomBytes } from "node:crypto";

@@ -1,4 +1,4 @@
-// Secrets: what of them is kept (DESIGN: "stored hashed, shown once"), and that the service does not start
+// Secrets: what of them is kept (SECURITY.md), and that the service does not start
 // with bad ones.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";

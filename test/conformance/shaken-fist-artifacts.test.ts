@@ -1,4 +1,4 @@
-// POST /artifacts/upload/<name> and what it makes (wire/shaken-fist.md, section 2; the guards are ours).
+// POST /artifacts/upload/<name> and what it makes (docs/conformance.md, Shaken Fist; the guards are ours).
 
 import { createHash, randomUUID } from "node:crypto";
 

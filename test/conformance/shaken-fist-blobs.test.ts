@@ -1,4 +1,4 @@
-// Blobs: their views, their bytes and the look-up by checksum (wire/shaken-fist.md, section 2).
+// Blobs: their views, their bytes and the look-up by checksum (docs/conformance.md, Shaken Fist).
 
 import { createHash, randomBytes } from "node:crypto";
 

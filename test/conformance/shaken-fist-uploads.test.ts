@@ -1,4 +1,4 @@
-// POST /upload and what follows it, up to the conversion (wire/shaken-fist.md, section 2; the guards on an
+// POST /upload and what follows it, up to the conversion (docs/conformance.md, Shaken Fist; the guards on an
 // append and GET /upload/<uuid> are ours).
 
 import { createHash, randomBytes } from "node:crypto";

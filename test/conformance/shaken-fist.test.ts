@@ -1,5 +1,5 @@
 // What holds for the whole Shaken Fist API: its probe, POST /auth, the tokens that it takes, and the form of
-// its refusals (wire/shaken-fist.md, sections 0 and 1). Each resource has a file of its own beside this one.
+// its refusals (docs/conformance.md, Shaken Fist). Each resource has a file of its own beside this one.
 
 import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { TEST_SECRETS } from "../support/secrets.ts";
 import { startService } from "../support/service.ts";
 import type { RunningService } from "../support/service.ts";
 
-/** How long an isolate may remember a key that is gone (DESIGN, who may do what), and a little more. */
+/** How long an isolate may remember a key that is gone (docs/architecture.md), and a little more. */
 const KEY_MEMORY = 10_500;
 
 let service: RunningService;

@@ -1,4 +1,4 @@
-// What one workspace can learn of another (DESIGN, who may do what; wire/shaken-fist.md, section 4): nothing,
+// What one workspace can learn of another (docs/architecture.md; docs/conformance.md, Shaken Fist): nothing,
 // unless it is trusted or the other is public. "alice" owns, "bob" asks.
 
 import { createHash } from "node:crypto";

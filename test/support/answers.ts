@@ -1,6 +1,6 @@
 // Answers of the JSON API, read with the checks that hold for all of them.
 
-/** The form of every refusal (wire/shaken-fist.md, section 1); `detail` and `help` are ours. */
+/** The form of every refusal (docs/conformance.md, Shaken Fist); `detail` and `help` are ours. */
 interface RefusalBody {
   error: string;
   status: number;

@@ -1,6 +1,6 @@
 // Each call to R2 and to the catalog made to fail, one after the other, before and after it took effect,
 // with every later call of the same operation failing too; then a new object on the same rows, and the
-// client's documented way on. Rows F9 to F13 of the list of faults; invariants I1 to I6.
+// client's documented way on.
 
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
