@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS trusts (
   PRIMARY KEY (workspace_id, trusted_id)
 ) WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS trusts_by_trusted ON trusts (trusted_id);
+
 CREATE TABLE IF NOT EXISTS users (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
@@ -46,6 +48,8 @@ CREATE TABLE IF NOT EXISTS members (
   PRIMARY KEY (workspace_id, user_id)
 ) WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS members_by_user ON members (user_id);
+
 CREATE TABLE IF NOT EXISTS tokens (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL CHECK (kind IN ('user', 'worker')),
@@ -57,6 +61,8 @@ CREATE TABLE IF NOT EXISTS tokens (
   expires_at INTEGER,                   -- NULL: does not expire
   CHECK ((kind = 'user') = (user_id IS NOT NULL))
 );
+
+CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
 
 -- Uploads that have not become a version yet. The bytes and their state are in the upload object of the same uuid.
 CREATE TABLE IF NOT EXISTS uploads (
@@ -86,6 +92,7 @@ CREATE TABLE IF NOT EXISTS artifacts (
 
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id);
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
@@ -112,8 +119,6 @@ CREATE TABLE IF NOT EXISTS blobs (
   created_at INTEGER NOT NULL,
   UNIQUE (sha512, size)
 );
-
-CREATE INDEX IF NOT EXISTS blobs_by_sha256 ON blobs (sha256);
 
 -- Where a blob's bytes are: runs of R2 objects, in order. An empty blob has none.
 CREATE TABLE IF NOT EXISTS extents (

@@ -67,7 +67,7 @@ function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null)
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
   }
-  if (status === 503) {
+  if (code === "storage_unavailable") {
     c.header("Retry-After", "2");
   }
   c.header("Cache-Control", "no-store");

@@ -1,5 +1,5 @@
-// The cron's work. Each step is bounded by LIMITS.sweepBatch, may be cut off at any line and repeated, and
-// may run beside another sweep. What is left over is for the next run.
+// The cron's work. Each step is bounded, may be cut off at any line and repeated, and may run beside another
+// sweep; one that fails does not stop the others. What is left over is for the next run.
 
 import { removeObjects } from "../blobs/objects.ts";
 import {
@@ -10,6 +10,7 @@ import {
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";
 
@@ -18,36 +19,72 @@ export interface SweepReport {
   uploadsExpired: number;
   filesRemoved: number;
   objectsDeleted: number;
+  failures: number;
 }
 
 /** Removes idle uploads, expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(env: Env, idleMs: number, now: number): Promise<SweepReport> {
-  const uploadsExpired = await expireIdleUploads(env, now - idleMs);
-  await deleteExpiredArtifacts(env.DB, now, LIMITS.sweepBatch);
+  const { DB: db } = env;
   const before = now - LIMITS.garbageGrace;
-  const filesRemoved = await removeDeletedFiles(env.DB, before, now, LIMITS.sweepBatch);
-  const keys = await listGarbage(env.DB, before, LIMITS.sweepBatch);
-  // Objects first: a crash in between leaves keys that are deleted once more.
-  await removeObjects(env.BUCKET, keys);
-  await forgetGarbage(env.DB, keys);
-  await forgetConversions(env.DB, now - LIMITS.sealedMemory, LIMITS.sweepBatch);
-  return { uploadsExpired, filesRemoved, objectsDeleted: keys.length };
+  const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
+  const steps = [
+    async () => {
+      for (const uuid of await listIdleUploads(db, now - idleMs, LIMITS.sweepBatch)) {
+        await attempt(report, async () => {
+          report.uploadsExpired += (await expireIdle(env, uuid, now - idleMs)) ? 1 : 0;
+        });
+      }
+    },
+    () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
+    () =>
+      repeat(async () => {
+        const removed = await removeDeletedFiles(db, before, now, LIMITS.sweepBatch);
+        report.filesRemoved += removed;
+        return removed;
+      }),
+    () =>
+      repeat(async () => {
+        const keys = await listGarbage(db, before, LIMITS.sweepBatch);
+        // Objects first: a crash in between leaves keys that are deleted once more.
+        await removeObjects(env.BUCKET, keys);
+        await forgetGarbage(db, keys);
+        report.objectsDeleted += keys.length;
+        return keys.length;
+      }),
+    () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
+  ];
+  for (const step of steps) {
+    await attempt(report, step);
+  }
+  return report;
 }
 
-/** The catalog knows which uploads look idle; each object decides for itself, in its turn. */
-async function expireIdleUploads(
-  { DB: db, UPLOADS: uploads }: Env,
-  before: number,
-): Promise<number> {
-  let expired = 0;
-  for (const uuid of await listIdleUploads(db, before, LIMITS.sweepBatch)) {
-    const reply = await expireUpload(uploads, uuid, before);
-    if (reply.kind === "kept") {
-      await noteAppend(db, uuid, reply.lastAppendAt);
-    } else {
-      await forgetUpload(db, uuid);
-      expired += 1;
+/** Runs a step; a failure is logged and counted, and what follows goes on. */
+async function attempt(report: SweepReport, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    report.failures += 1;
+    console.error("Cannot finish a step of the sweep", error);
+  }
+}
+
+/** Repeats a step while it finds a whole batch to do. */
+async function repeat(step: () => Promise<number>): Promise<void> {
+  for (let round = 0; round < LIMITS.sweepRounds; round += 1) {
+    if ((await step()) < LIMITS.sweepBatch) {
+      return;
     }
   }
-  return expired;
+}
+
+/** The catalog knows which uploads look idle; each object decides for itself. */
+async function expireIdle(env: Env, uuid: Uuid, before: number): Promise<boolean> {
+  const reply = await expireUpload(env.UPLOADS, uuid, before);
+  if (reply.kind === "kept") {
+    await noteAppend(env.DB, uuid, reply.lastAppendAt);
+    return false;
+  }
+  await forgetUpload(env.DB, uuid);
+  return true;
 }

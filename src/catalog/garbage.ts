@@ -32,9 +32,9 @@ export async function removeDeletedFiles(
     FROM versions v JOIN files f ON f.version_id = v.id
     WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`;
   // The blobs that only doomed rows hold.
-  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d
-    WHERE (SELECT count(*) FROM files WHERE blob_id = d.blob_id)
-        = (SELECT count(*) FROM (${doomed}) e WHERE e.blob_id = d.blob_id)`;
+  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d WHERE NOT EXISTS (
+      SELECT 1 FROM files k WHERE k.blob_id = d.blob_id
+        AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed})))`;
   const [, , , files] = await db.batch([
     db
       .prepare(
@@ -91,17 +91,18 @@ export async function forgetGarbage(db: D1Database, keys: readonly string[]): Pr
     .run();
 }
 
-/** Forgets conversions made before `before`: upload objects forget theirs as well by then. */
+/** Forgets conversions made before `before`, and says how many. */
 export async function forgetConversions(
   db: D1Database,
   before: number,
   limit: number,
-): Promise<void> {
-  await db
+): Promise<number> {
+  const { meta } = await db
     .prepare(
       `DELETE FROM conversions WHERE upload_uuid IN (
          SELECT upload_uuid FROM conversions WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`,
     )
     .bind(before, limit)
     .run();
+  return meta.changes;
 }

@@ -1,4 +1,4 @@
-// Who reads: the one place that says in SQL which artifacts an identity may read and write.
+// Who reads: the one place that says in SQL which artifacts an identity may read.
 
 /** An identity as the catalog's statements need it. `all` is the workspace `system` or a worker. */
 export interface Reader {
@@ -10,7 +10,7 @@ export interface Reader {
 /** Nobody reads what is public. */
 export const NOBODY: Reader = { all: false, workspaceId: null, userId: null };
 
-/** The values of ?1, ?2 and ?3, first in every statement that uses READABLE or WRITABLE. */
+/** The values of ?1, ?2 and ?3, first in every statement that uses READABLE. */
 export function readerParameters(reader: Reader): [number, number | null, number | null] {
   return [reader.all ? 1 : 0, reader.workspaceId, reader.userId];
 }

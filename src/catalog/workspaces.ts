@@ -156,15 +156,23 @@ export async function updateWorkspace(
     .run();
 }
 
-/** Deletes a workspace with its keys, trusts and members; false when artifacts or uploads are left in it. */
+/** Deletes a workspace with its keys, trusts and members; false when uploads or artifacts are left in it,
+ * deleted ones included until the sweep has removed their versions. */
 export async function deleteWorkspace(db: D1Database, id: number): Promise<boolean> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM workspaces WHERE id = ?1
-         AND NOT EXISTS (SELECT 1 FROM artifacts WHERE workspace_id = ?1)
-         AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ?1)`,
-    )
-    .bind(id)
-    .run();
-  return meta.changes > 0;
+  const [, deleted] = await db.batch([
+    db
+      .prepare(
+        `DELETE FROM artifacts WHERE workspace_id = ?1 AND deleted_at IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM versions WHERE artifact_id = artifacts.id)`,
+      )
+      .bind(id),
+    db
+      .prepare(
+        `DELETE FROM workspaces WHERE id = ?1
+           AND NOT EXISTS (SELECT 1 FROM artifacts WHERE workspace_id = ?1)
+           AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ?1)`,
+      )
+      .bind(id),
+  ]);
+  return (deleted?.meta.changes ?? 0) > 0;
 }

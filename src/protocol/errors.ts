@@ -77,7 +77,7 @@ export const ERRORS = {
   namespace_not_empty: {
     status: 409,
     message: "namespace still has artifacts or uploads",
-    help: "Delete them first",
+    help: "Delete them first; what is deleted is gone for good a day later",
   },
   namespace_is_system: {
     status: 403,
@@ -119,6 +119,11 @@ export const ERRORS = {
     status: 400,
     message: "body ended before its Content-Length; nothing was appended",
     help: "Send the same bytes again",
+  },
+  upload_answer_lost: {
+    status: 503,
+    message: "answer of the upload was lost; the bytes may have been appended",
+    help: "Compare with the size that GET /upload/<uuid> gives, or truncate to the last size you know",
   },
   upload_body_stalled: {
     status: 408,
@@ -206,7 +211,7 @@ export const ERRORS = {
 
   storage_unavailable: {
     status: 503,
-    message: "storage did not answer; nothing was changed",
+    message: "storage did not answer",
     help: "Send the same request again in a few seconds",
   },
   configuration_incomplete: {

@@ -7,9 +7,6 @@ const GiB = 1024 * MiB;
 export const LIMITS = {
   /** Bytes of a part: R2 wants 5 MiB at least, all equal but the last. */
   partSize: 8 * MiB,
-  /** Bytes of a part once an upload is past `largeUploadFrom`, to stay under 1,000 extents at 5 TiB. */
-  largePartSize: 16 * MiB,
-  largeUploadFrom: 64 * GiB,
   /** R2 takes part numbers 1 to 10,000; a part takes `storageAttempts` of them. */
   partNumbers: 10_000,
   /** R2 drops an open multipart upload after 7 days; ours is completed before. */
@@ -32,8 +29,10 @@ export const LIMITS = {
   bodyIdle: 60_000,
   /** Milliseconds for which a sealed upload object remembers what it became. */
   sealedMemory: 7 * 24 * 3_600_000,
-  /** Milliseconds between two attempts of an upload object to finish a seal by itself. */
-  sealRetry: 15_000,
+  /** Milliseconds after which an upload object tries again by itself what it could not finish. */
+  alarmRetry: 15_000,
+  /** Milliseconds for which the catalog remembers what an upload became: longer than any seal may take. */
+  conversionMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */
   activityReport: 3_600_000,
   /** Milliseconds for which an isolate trusts a checked key; a deleted key is refused from then on. */
@@ -60,8 +59,9 @@ export const LIMITS = {
   maxVersions: 3,
   /** Versions listed of one artifact. */
   versionsListed: 1_000,
-  /** Rows of one kind that a sweep handles in one run; the next run goes on. */
-  sweepBatch: 100,
+  /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
+  sweepBatch: 200,
+  sweepRounds: 20,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
 } as const;

@@ -84,7 +84,7 @@ class AppendRun {
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
     this.#filled = this.#holdsTail ? state.tailLength : 0;
     this.#buffer = this.#holdsTail
-      ? ledger.readTail(state.tailLength, this.#partSize)
+      ? ledger.tail.read(state.tailLength, this.#partSize)
       : new Uint8Array(length ?? 0);
   }
 

@@ -9,7 +9,7 @@ import type { UploadExtent, UploadState } from "./state.ts";
 /** The catalog, as an upload object needs it. */
 export interface CatalogDesk {
   /** Makes the sealed upload a version; a repeat gives the result of the first. Refused when the workspace is
-   * gone or has no room: the upload then stays as it is. */
+   * gone: the upload then stays as it is. */
   publish(sealed: SealedUpload): Promise<Outcome<{ result: SealResult }>>;
   /** Notes when the upload last got a byte. */
   reportAppend(uuid: Uuid, at: number): Promise<void>;
@@ -45,6 +45,9 @@ export async function confirmOpenExtent(context: UploadContext): Promise<UploadE
   context.openExtentConfirmed = true;
   if (size === null) {
     return extent;
+  }
+  if (size < extent.length) {
+    throw new Error(`Object ${extent.key} has ${size} of ${extent.length} bytes`);
   }
   const { tailLength, phase } = requireState(context);
   // Only a seal completes with the tail as last part, and nothing is appended while it goes on.

@@ -6,17 +6,26 @@ import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { isExpired } from "./state.ts";
 
-/** Removes the upload with all its R2 data when it is open and got no byte since `idleBefore`. A crash
- * after any step leaves the rows that name what is still to be removed. */
+/** Removes the upload with all its R2 data when it is open and got no byte since `idleBefore`. First it ends:
+ * nothing can be appended to what is half removed. What then fails is done by the next sweep or the alarm. */
 export async function expire(context: UploadContext, idleBefore: number): Promise<ExpiryReply> {
   const state = requireState(context);
   if (!isExpired(state, idleBefore)) {
-    return { kind: "kept", lastAppendAt: state.lastAppendAt };
+    // A seal under way is not idle: the catalog need not ask again soon.
+    const isOpen = state.phase === "open";
+    return { kind: "kept", lastAppendAt: isOpen ? state.lastAppendAt : Date.now() };
   }
-  context.ledger.dropAllExtents();
+  if (state.phase !== "expired") {
+    context.ledger.expire();
+  }
+  await finishExpiry(context);
+  return { kind: "expired" };
+}
+
+/** Goes on with an expiry that has begun, or forgets a sealed upload. */
+export async function finishExpiry(context: UploadContext): Promise<void> {
   await removeLeftovers(context);
   await context.ledger.clear();
-  return { kind: "expired" };
 }
 
 /** Deletes R2 data that the upload no longer needs; nobody else ever knew its keys. */

@@ -1,6 +1,6 @@
 // The only caller of the binding UPLOADS. An upload's object is named by the upload's uuid.
 
-import type { Outcome } from "../protocol/errors.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
   AppendTerms,
@@ -28,7 +28,7 @@ export class UploadGateway {
   /** Opens a new upload. */
   open(uuid: Uuid): Promise<Outcome<object>> {
     const body: OpenRequest = { uuid, workspaceId: this.#workspaceId };
-    return call(this.#uploads, uuid, "/open", { method: "POST", body: JSON.stringify(body) });
+    return call(this.#target(uuid), "/open", { method: "POST", body: JSON.stringify(body) });
   }
 
   /** Streams a body to the end of the upload. Not to be repeated blindly: its answer may be lost. */
@@ -38,28 +38,33 @@ export class UploadGateway {
     terms: AppendTerms,
   ): Promise<Outcome<UploadView>> {
     const headers = appendHeaders(this.#workspaceId, terms);
-    return call(this.#uploads, uuid, "/append", { method: "POST", headers, body });
+    const init = { method: "POST", headers, body };
+    return call(this.#target(uuid), "/append", init, "upload_answer_lost");
   }
 
   truncate(uuid: Uuid, target: number): Promise<Outcome<UploadView>> {
-    return call(this.#uploads, uuid, `/truncate/${target}`, {
+    return call(this.#target(uuid), `/truncate/${target}`, {
       method: "POST",
       headers: this.#headers,
     });
   }
 
   view(uuid: Uuid): Promise<Outcome<UploadView>> {
-    return call(this.#uploads, uuid, "/view", { headers: this.#headers });
+    return call(this.#target(uuid), "/view", { headers: this.#headers });
   }
 
   /** Makes the upload a version of an artifact; may be repeated. */
   seal(uuid: Uuid, intent: SealIntent, guard: SealGuard): Promise<Outcome<{ result: SealResult }>> {
     const body: SealRequest = { intent, guard };
-    return call(this.#uploads, uuid, "/seal", {
+    return call(this.#target(uuid), "/seal", {
       method: "POST",
       headers: this.#headers,
       body: JSON.stringify(body),
     });
+  }
+
+  #target(uuid: Uuid): Target {
+    return { uploads: this.#uploads, uuid };
   }
 }
 
@@ -70,7 +75,7 @@ export async function expireUpload(
   idleBefore: number,
 ): Promise<ExpiryReply> {
   const body: ExpireRequest = { idleBefore };
-  const outcome = await call<{ reply: ExpiryReply }>(uploads, uuid, "/expire", {
+  const outcome = await call<{ reply: ExpiryReply }>({ uploads, uuid }, "/expire", {
     method: "POST",
     body: JSON.stringify(body),
   });
@@ -80,21 +85,27 @@ export async function expireUpload(
   return outcome.reply;
 }
 
+interface Target {
+  uploads: Env["UPLOADS"];
+  uuid: Uuid;
+}
+
+/** `lost` is the refusal when no answer came. */
 async function call<T extends object>(
-  uploads: Env["UPLOADS"],
-  uuid: Uuid,
+  { uploads, uuid }: Target,
   path: string,
   init: RequestInit,
+  lost: ErrorCode = "storage_unavailable",
 ): Promise<Outcome<T>> {
   try {
     const response = await uploads.getByName(uuid).fetch(`https://upload${path}`, init);
     return await response.json<Outcome<T>>();
   } catch (error) {
     // An error of the object's own code is a bug. Any other is the platform's: the object was moved, reset
-    // by a deploy or overloaded, and nothing that it did not answer for counts.
+    // by a deploy or overloaded, before or after it did what it was asked for.
     if (error instanceof Error && "remote" in error) {
       throw error;
     }
-    return { ok: false, code: "storage_unavailable" };
+    return { ok: false, code: lost };
   }
 }

@@ -93,6 +93,9 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   if (row.phase === "open") {
     return { ...basis, phase: "open" };
   }
+  if (row.phase === "expired") {
+    return { ...basis, phase: "expired" };
+  }
   const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal()
   if (row.phase === "sealing") {
     return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid };

@@ -37,13 +37,14 @@ export interface Leftover {
 export class Ledger {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
-  readonly #tail: TailRows;
+  /** The bytes after the last extent; to be read only, they change with the rest of the upload. */
+  readonly tail: TailRows;
   #state: UploadState | null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
-    this.#tail = new TailRows(storage.sql);
+    this.tail = new TailRows(storage.sql);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
     this.#state = tables.length === 0 ? null : this.#read();
@@ -86,14 +87,10 @@ export class Ledger {
         offset,
       )
       .toArray();
-    return row === undefined
-      ? { offset: 0, checksums: new RunningChecksums() }
-      : { offset: row.offset, checksums: RunningChecksums.load(new Uint8Array(row.checksums)) };
-  }
-
-  /** The first `length` bytes of the tail, in a new array of `capacity` bytes. */
-  readTail(length: number, capacity: number = length): Uint8Array {
-    return this.#tail.read(length, capacity);
+    if (row === undefined) {
+      return { offset: 0, checksums: new RunningChecksums() };
+    }
+    return { ...row, checksums: RunningChecksums.load(new Uint8Array(row.checksums)) };
   }
 
   /** The stored parts of an extent, in order. */
@@ -168,9 +165,9 @@ export class Ledger {
         this.#addBoundary(offset, checksums);
       }
       if (commit.tail.kind === "replace") {
-        this.#tail.empty();
+        this.tail.empty();
       }
-      this.#tail.extend(commit.tail.bytes);
+      this.tail.extend(commit.tail.bytes);
       this.#sql.exec(
         "UPDATE upload SET checksums = ?, last_append_at = ?",
         commit.checksums,
@@ -194,8 +191,8 @@ export class Ledger {
       }
       dropped.forEach((extent) => this.#drop(extent));
       this.#sql.exec("DELETE FROM boundaries WHERE offset > ?", end);
-      this.#tail.empty();
-      this.#tail.extend(tail);
+      this.tail.empty();
+      this.tail.extend(tail);
       this.#sql.exec("UPDATE upload SET checksums = ?", checksums);
     });
   }
@@ -208,7 +205,7 @@ export class Ledger {
         extentNumber,
       );
       this.#close(extentNumber);
-      this.#tail.empty();
+      this.tail.empty();
       this.#sql.exec(
         `INSERT OR REPLACE INTO boundaries (offset, checksums)
          SELECT (SELECT sum(length) FROM extents), checksums FROM upload`,
@@ -219,11 +216,10 @@ export class Ledger {
   /** Notes extents without a byte as left over: a failed append completed them, or a seal has no use for
    * them. The open one is kept for the next part unless `openToo`. */
   dropEmptyExtents({ openToo }: { openToo: boolean }): void {
-    const empty = (this.#state?.extents ?? []).filter(
-      ({ length, multipart }) => length === 0 && (openToo || multipart === null),
-    );
-    if (empty.length > 0) {
-      this.#change(() => empty.forEach((extent) => this.#drop(extent)));
+    const empty = this.#state?.extents.filter(({ length }) => length === 0) ?? [];
+    const dropped = empty.filter(({ multipart }) => openToo || multipart === null);
+    if (dropped.length > 0) {
+      this.#change(() => dropped.forEach((extent) => this.#drop(extent)));
     }
   }
 
@@ -278,9 +274,12 @@ export class Ledger {
     );
   }
 
-  /** Notes all R2 data of the upload as left over: the first step of its removal. */
-  dropAllExtents(): void {
-    this.#change(() => this.#state?.extents.forEach((extent) => this.#drop(extent)));
+  /** Ends the upload and notes all its R2 data as left over, to be removed next. */
+  expire(): void {
+    this.#change(() => {
+      this.#sql.exec("UPDATE upload SET phase = 'expired'");
+      this.#state?.extents.forEach((extent) => this.#drop(extent));
+    });
   }
 
   /** Forgets the upload. */
@@ -292,7 +291,10 @@ export class Ledger {
 
   /** Sets the alarm that the state asks for. Written with the rows: no await lies between. */
   setAlarm(): void {
-    const at = this.#state && nextAlarm(this.#state, Date.now());
+    if (this.#state === null) {
+      return;
+    }
+    const at = nextAlarm(this.#state, Date.now());
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }
 

@@ -126,6 +126,10 @@ export class PartWriter {
     const added = this.#partsOf(extent);
     const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
     const size = extent.length + added.length * extent.partSize;
+    if (size === 0) {
+      ledger.dropEmptyExtents({ openToo: true });
+      return;
+    }
     await completeMultipart(bucket, multipart, [...ledger.parts(extent.n), ...added], size);
     ledger.closeExtent(extent.n);
   }

@@ -8,7 +8,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { SealGuard, SealIntent, SealResult, SealedUpload } from "../protocol/uploads.ts";
-import { confirmOpenExtent, requireState } from "./context.ts";
+import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { decideSeal, offsetOf } from "./state.ts";
 import type { UploadExtent } from "./state.ts";
@@ -62,8 +62,13 @@ async function bringToRest(context: UploadContext): Promise<void> {
   const { ledger } = context;
   const open = await confirmOpenExtent(context);
   if (open !== null && open.length > 0) {
-    await completeWithTail(context, open);
-  } else if (requireState(context).tailLength > 0) {
+    if (ledger.partNumbersTaken(open.n) + LIMITS.storageAttempts <= LIMITS.partNumbers) {
+      await completeWithTail(context, open);
+    } else {
+      await completeExtent(context, open);
+    }
+  }
+  if (requireState(context).tailLength > 0) {
     await putTail(context);
   }
   ledger.dropEmptyExtents({ openToo: true });
@@ -76,7 +81,7 @@ async function completeWithTail(context: UploadContext, extent: UploadExtent): P
   const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
   if (tailLength > 0) {
     const first = ledger.takePartNumbers(extent.n, LIMITS.storageAttempts);
-    parts.push(await putPart(bucket, multipart, first, ledger.readTail(tailLength)));
+    parts.push(await putPart(bucket, multipart, first, ledger.tail.read(tailLength)));
   }
   context.openExtentConfirmed = false;
   await completeMultipart(bucket, multipart, parts, extent.length + tailLength);
@@ -87,7 +92,7 @@ async function completeWithTail(context: UploadContext, extent: UploadExtent): P
 async function putTail(context: UploadContext): Promise<void> {
   const { ledger, bucket } = context;
   const { extents, tailLength } = requireState(context);
-  const tail = ledger.readTail(tailLength);
+  const tail = ledger.tail.read(tailLength);
   const isWhole = extents.every(({ length }) => length === 0);
   // For a whole upload this proves our own checksums against R2's.
   const sha512 = isWhole

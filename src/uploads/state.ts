@@ -1,4 +1,5 @@
-// The life of one upload as plain data and pure functions: open -> sealing -> sealed. The upload object
+// The life of one upload as plain data and pure functions: open -> sealing -> sealed, or open -> expired. The
+// upload object
 // stores this state and moves the bytes; nothing here does I/O.
 //
 // The bytes of an upload are its extents, one after the other, then the tail. At most the last extent is
@@ -37,7 +38,9 @@ interface UploadBasis {
 export type UploadState =
   | (UploadBasis & { phase: "open" })
   | (UploadBasis & { phase: "sealing"; intent: SealIntent; blobUuid: Uuid })
-  | (UploadBasis & { phase: "sealed"; intent: SealIntent; result: SealResult; sealedAt: number });
+  | (UploadBasis & { phase: "sealed"; intent: SealIntent; result: SealResult; sealedAt: number })
+  /** Its bytes are going or gone; nothing leads back. */
+  | (UploadBasis & { phase: "expired" });
 
 /** The offset at which the tail begins: the bytes that are in R2. */
 export function tailStart(state: UploadBasis): number {
@@ -55,13 +58,9 @@ export function openExtent(state: UploadBasis): UploadExtent | null {
   return last !== undefined && last.multipart !== null ? last : null;
 }
 
-/** The size of the next part: fixed for an open extent, larger for a new one of a very large upload. */
+/** The size of the next part: an open extent keeps the one that it began with. */
 export function partSizeOf(state: UploadBasis): number {
-  const open = openExtent(state);
-  if (open !== null) {
-    return open.partSize;
-  }
-  return tailStart(state) < LIMITS.largeUploadFrom ? LIMITS.partSize : LIMITS.largePartSize;
+  return openExtent(state)?.partSize ?? LIMITS.partSize;
 }
 
 /** May this append begin? Gives the offset at which it does. */
@@ -176,6 +175,9 @@ export function decideSeal(
   if (state.phase === "open") {
     return { ok: true, decision: { kind: "begin" } };
   }
+  if (state.phase === "expired") {
+    return { ok: false, code: "upload_not_found" };
+  }
   if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
     return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
   }
@@ -184,23 +186,26 @@ export function decideSeal(
   return { ok: true, decision };
 }
 
-/** Is an upload idle since `idleBefore`? Only an open one expires: a seal under way ends by itself. */
+/** May an upload go that got no byte since `idleBefore`? One that is being sealed or is sealed may not. */
 export function isExpired(state: UploadState, idleBefore: number): boolean {
-  return state.phase === "open" && state.lastAppendAt < idleBefore;
+  return state.phase === "expired" || (state.phase === "open" && state.lastAppendAt < idleBefore);
 }
 
-/** When the object must wake up by itself, or null: to finish a seal, to complete a multipart upload before
- * R2 drops it, or to forget what a sealed upload was. */
+/** When the object must wake up by itself, or null: to finish a seal or an expiry, to complete a multipart
+ * upload before R2 drops it, or to forget what a sealed upload was. What was due already is due again soon. */
 export function nextAlarm(state: UploadState, now: number): number | null {
+  const soon = now + LIMITS.alarmRetry;
   switch (state.phase) {
     case "sealing":
       // The longer it takes, the rarer the attempts.
-      return now + Math.max(LIMITS.sealRetry, (now - state.lastAppendAt) / 8);
+      return Math.max(soon, now + (now - state.lastAppendAt) / 8);
     case "sealed":
-      return state.sealedAt + LIMITS.sealedMemory;
+      return Math.max(soon, state.sealedAt + LIMITS.sealedMemory);
+    case "expired":
+      return soon;
     case "open": {
       const begunAt = openExtent(state)?.multipart?.begunAt;
-      return begunAt === undefined ? null : begunAt + LIMITS.multipartAge;
+      return begunAt === undefined ? null : Math.max(soon, begunAt + LIMITS.multipartAge);
     }
   }
 }
@@ -212,6 +217,7 @@ function requireOpen(state: UploadState): Outcome<object> {
     case "sealing":
       return { ok: false, code: "upload_sealing" };
     case "sealed":
+    case "expired":
       return { ok: false, code: "upload_not_found" };
   }
 }

@@ -10,7 +10,7 @@ export class TailRows {
   }
 
   /** The first `length` bytes, in a new array of `capacity` bytes. */
-  read(length: number, capacity: number): Uint8Array {
+  read(length: number, capacity: number = length): Uint8Array {
     const bytes = new Uint8Array(capacity);
     let filled = 0;
     for (const row of this.#sql.exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM tail ORDER BY n")) {

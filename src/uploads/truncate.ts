@@ -23,7 +23,7 @@ export async function truncate(context: UploadContext, target: number): Promise<
     case "nothing":
       return { ok: true };
     case "tail":
-      cut(context, boundary, ledger.readTail(plan.keep));
+      cut(context, boundary, ledger.tail.read(plan.keep));
       return { ok: true };
     case "back":
       try {

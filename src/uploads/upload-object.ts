@@ -8,11 +8,11 @@ import type { IRequest } from "itty-router";
 
 import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { UploadView } from "../protocol/uploads.ts";
+import type { ExpiryReply, UploadView } from "../protocol/uploads.ts";
 import { append } from "./append.ts";
-import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
+import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
-import { expire, removeLeftovers } from "./expire.ts";
+import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
 import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
 import { Ledger } from "./ledger.ts";
@@ -25,6 +25,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   readonly #context: UploadContext;
   readonly #router = Router({ finally: [json] });
   #lastTurn: Promise<unknown> = Promise.resolve();
+  #turnsWaiting = 0;
 
   constructor(ctx: DurableObjectState, env: Env, desk: CatalogDesk) {
     super(ctx, env);
@@ -34,38 +35,51 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
-      .get("/view", (request: IRequest) => this.#view(request))
+      .get("/view", (request: IRequest) => this.#inTurn(async () => this.#view(request)))
       .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
-      .post("/expire", (request: IRequest) => this.#inTurn(() => this.#expire(request)));
+      .post("/expire", (request: IRequest) => this.#expire(request));
   }
 
   override fetch(request: Request): Promise<Response> {
     return this.#router.fetch(request);
   }
 
-  /** Finishes a seal, completes a multipart upload before R2 drops it, or forgets a sealed upload. */
+  /** Finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
+   * upload. What cannot be done now is tried again: an alarm that only failed would be given up in the end. */
   override alarm(): Promise<void> {
     return this.#inTurn(async () => {
-      switch (this.#context.ledger.state?.phase) {
-        case "sealing":
-          await finishSeal(this.#context);
-          this.#context.ledger.setAlarm();
-          return this.#tidy();
-        case "open":
-          await this.#closeOldExtent();
-          return this.#tidy();
-        case "sealed":
-          await removeLeftovers(this.#context);
-          return this.#context.ledger.clear();
-        case undefined:
-          return;
+      try {
+        await this.#wake();
+      } catch (error) {
+        this.#context.openExtentConfirmed = false;
+        console.error("Cannot do yet what the alarm is for", error);
       }
+      this.#context.ledger.setAlarm();
     });
+  }
+
+  async #wake(): Promise<void> {
+    switch (this.#context.ledger.state?.phase) {
+      case "sealing":
+        await finishSeal(this.#context);
+        return this.#tidy();
+      case "open":
+        await this.#closeOldExtent();
+        return this.#tidy();
+      case "sealed":
+      case "expired":
+        return finishExpiry(this.#context);
+      case undefined:
+        return;
+    }
   }
 
   /** Runs an operation when all before it have ended, however they did. */
   #inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    const turn = this.#lastTurn.then(operation);
+    this.#turnsWaiting += 1;
+    const turn = this.#lastTurn.then(operation).finally(() => {
+      this.#turnsWaiting -= 1;
+    });
     this.#lastTurn = turn.catch(() => {});
     return turn;
   }
@@ -81,7 +95,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       return { ok: false, code: "upload_not_found" };
     }
     const appended = await append(this.#context, request.body, readAppendTerms(request.headers));
-    await this.#tidy();
+    // After the answer, which must not be lost over it: an append cannot be repeated blindly.
+    this.ctx.waitUntil(this.#inTurn(() => this.#tidy()));
     return appended.ok ? this.#view(request) : appended;
   }
 
@@ -96,7 +111,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
 
   #view(request: IRequest): Outcome<UploadView> {
     const { state } = this.#context.ledger;
-    if (state === null || state.phase === "sealed" || !this.#isKnownTo(request)) {
+    const isGone = state === null || state.phase === "sealed" || state.phase === "expired";
+    if (isGone || !this.#isKnownTo(request)) {
       return { ok: false, code: "upload_not_found" };
     }
     const { createdAt, lastAppendAt } = state;
@@ -113,12 +129,19 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return sealed;
   }
 
-  async #expire(request: IRequest) {
-    if (this.#context.ledger.state === null) {
-      return { ok: true, reply: { kind: "unknown" } };
-    }
+  async #expire(request: IRequest): Promise<Outcome<{ reply: ExpiryReply }>> {
     const { idleBefore } = await request.json<ExpireRequest>();
-    return { ok: true, reply: await expire(this.#context, idleBefore) };
+    if (this.#turnsWaiting > 0) {
+      // Something is under way, so it is not idle; a slow append must not hold up the sweep.
+      return { ok: true, reply: { kind: "kept", lastAppendAt: Date.now() } };
+    }
+    return this.#inTurn(async () => {
+      const isKnown = this.#context.ledger.state !== null;
+      const reply: ExpiryReply = isKnown
+        ? await expire(this.#context, idleBefore)
+        : { kind: "unknown" };
+      return { ok: true, reply };
+    });
   }
 
   #isKnownTo(request: IRequest): boolean {
@@ -135,10 +158,13 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   }
 
   /** What follows every operation: the report to the catalog, and R2 data to remove. None of it changes
-   * the answer; what fails is done after the next operation, or by the alarm or the sweep. */
+   * the answer; what fails is done after the next operation, at the expiry or when the object forgets. */
   async #tidy(): Promise<void> {
     const { ledger, desk } = this.#context;
-    const state = requireState(this.#context);
+    const { state } = ledger;
+    if (state === null) {
+      return;
+    }
     try {
       if (state.phase === "open" && state.lastAppendAt - state.reportedAt > LIMITS.activityReport) {
         await desk.reportAppend(state.uuid, state.lastAppendAt);

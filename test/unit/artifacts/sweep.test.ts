@@ -1,5 +1,6 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
@@ -139,6 +140,19 @@ describe("sweep()", () => {
          WHERE a.name = 'brief'`,
       ),
     ).toEqual([{ deleted_at: now }]);
+  });
+
+  it("goes on with everything else when one upload cannot be asked", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const [broken, other] = [await upload(bytes(10, 20)), await upload(bytes(10, 21))];
+    const stub = env.UPLOADS.getByName(broken);
+    await runInDurableObject(stub, (_object, { storage }) => {
+      storage.sql.exec("DROP TABLE garbage");
+    });
+    const report = await sweep(env, IDLE, Date.now() + 25 * HOUR);
+    expect(report).toMatchObject({ failures: 1 });
+    expect(await gateway.view(other)).toMatchObject({ code: "upload_not_found" });
+    await env.DB.prepare("DELETE FROM uploads WHERE uuid = ?").bind(broken).run();
   });
 
   it("gives the same result when two run at once", async () => {

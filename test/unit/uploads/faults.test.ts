@@ -13,7 +13,7 @@ import { LIMITS } from "../../../src/protocol/limits.ts";
 import type { AppendTerms } from "../../../src/protocol/uploads.ts";
 import { append } from "../../../src/uploads/append.ts";
 import type { UploadContext } from "../../../src/uploads/context.ts";
-import { removeLeftovers } from "../../../src/uploads/expire.ts";
+import { expire, removeLeftovers } from "../../../src/uploads/expire.ts";
 import { Ledger } from "../../../src/uploads/ledger.ts";
 import { seal } from "../../../src/uploads/seal.ts";
 import { offsetOf } from "../../../src/uploads/state.ts";
@@ -181,4 +181,26 @@ describe.each(["before", "after"] as const)("a call that fails %s its effect", (
     // Two multipart uploads, two parts, a completion, a read, the tail, its completion and the catalog.
     expect(count).toBeGreaterThanOrEqual(8);
   }, 60_000);
+});
+
+describe("an expiry that R2 breaks off", () => {
+  it("has ended the upload: nothing is appended to what is half removed", async () => {
+    const uuid = newUuid();
+    await runInDurableObject(env.UPLOADS.getByName(uuid), async (_object, { storage }) => {
+      const healthy = faultyContext(storage, new Faults(Infinity, "before"));
+      healthy.ledger.open(uuid, workspace.id, Date.now());
+      const body = () => new Blob([bytes(PART + 1, 99)]).stream();
+      expect(await append(healthy, body(), TERMS)).toMatchObject({ ok: true });
+
+      const broken = faultyContext(storage, new Faults(1, "before"));
+      await expect(expire(broken, Date.now() + 1)).rejects.toThrow("Cannot");
+
+      const later = faultyContext(storage, new Faults(Infinity, "before"));
+      expect(await append(later, body(), TERMS)).toMatchObject({ code: "upload_not_found" });
+      expect(await storage.getAlarm()).not.toBeNull();
+      expect(await expire(later, 0)).toEqual({ kind: "expired" });
+      expect(later.ledger.state).toBeNull();
+    });
+    expect((await env.BUCKET.list({ prefix: `uploads/${uuid}/` })).objects).toEqual([]);
+  });
 });

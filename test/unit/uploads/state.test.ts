@@ -39,6 +39,7 @@ function openState(extents: UploadExtent[], tailLength: number): UploadState {
 
 const open = openState([extent(1, 2 * PART), extent(2, PART, true)], 100);
 const sealing: UploadState = { ...open, phase: "sealing", intent, blobUuid: newUuid() };
+const expired: UploadState = { ...open, phase: "expired" };
 const sealed: UploadState = { ...open, phase: "sealed", intent, result, sealedAt: 9_000 };
 
 describe("offsetOf()", () => {
@@ -48,9 +49,10 @@ describe("offsetOf()", () => {
 });
 
 describe("partSizeOf()", () => {
-  it("keeps the open extent's part size and grows for a new one of a very large upload", () => {
-    expect(partSizeOf(openState([extent(1, 100 * 1024 * MiB, true)], 0))).toBe(PART);
-    expect(partSizeOf(openState([extent(1, 100 * 1024 * MiB)], 0))).toBe(LIMITS.largePartSize);
+  it("is that of the open extent, or of a new one", () => {
+    const other = { ...extent(1, 32 * MiB, true), partSize: 16 * MiB };
+    expect(partSizeOf(openState([other], 0))).toBe(16 * MiB);
+    expect(partSizeOf(openState([{ ...other, multipart: null }], 0))).toBe(PART);
     expect(partSizeOf(openState([], 0))).toBe(PART);
   });
 });
@@ -69,10 +71,11 @@ describe("decideAppend()", () => {
     expect(decideAppend(open, terms)).toMatchObject({ code: "upload_too_large" });
   });
 
-  it("refuses while sealing and once sealed", () => {
+  it("refuses while sealing, once sealed and once expired", () => {
     const terms = { offset: null, length: null };
     expect(decideAppend(sealing, terms)).toMatchObject({ code: "upload_sealing" });
     expect(decideAppend(sealed, terms)).toMatchObject({ code: "upload_not_found" });
+    expect(decideAppend(expired, terms)).toMatchObject({ code: "upload_not_found" });
   });
 });
 
@@ -117,7 +120,8 @@ describe("decideSeal()", () => {
     expect(kind(sealed)).toEqual({ ok: true, decision: { kind: "done", result } });
   });
 
-  it("refuses to become two different artifacts", () => {
+  it("refuses to become two different artifacts, or any once expired", () => {
+    expect(decideSeal(expired, intent, nothing, "aa")).toMatchObject({ code: "upload_not_found" });
     const other = { ...intent, name: "b" };
     expect(decideSeal(sealed, other, nothing, "aa")).toMatchObject({ code: "upload_converted" });
   });
@@ -138,6 +142,7 @@ describe("isExpired()", () => {
     expect(isExpired(open, 5_001)).toBe(true);
     expect(isExpired(open, 5_000)).toBe(false);
     expect(isExpired(sealing, 9_999)).toBe(false);
+    expect(isExpired(expired, 0)).toBe(true);
   });
 });
 
@@ -148,8 +153,15 @@ describe("nextAlarm()", () => {
   });
 
   it("repeats a seal, ever more rarely, and forgets a sealed upload in the end", () => {
-    expect(nextAlarm(sealing, 6_000)).toBe(6_000 + LIMITS.sealRetry);
+    expect(nextAlarm(sealing, 6_000)).toBe(6_000 + LIMITS.alarmRetry);
     expect(nextAlarm(sealing, 5_000 + 8_000_000)).toBe(5_000 + 9_000_000);
     expect(nextAlarm(sealed, 0)).toBe(9_000 + LIMITS.sealedMemory);
+  });
+
+  it("comes again soon where what it was for is overdue", () => {
+    const late = 100 * LIMITS.sealedMemory;
+    for (const state of [open, sealed, expired]) {
+      expect(nextAlarm(state, late)).toBe(late + LIMITS.alarmRetry);
+    }
   });
 });

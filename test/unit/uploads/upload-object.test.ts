@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { blobSource } from "../../../src/blobs/reader.ts";
 import { findSeenBlobBySha512, listExtents } from "../../../src/catalog/blobs.ts";
@@ -224,6 +224,33 @@ describe("an upload object", () => {
     expect(expired).toEqual({ kind: "expired" });
     expect(await keysOf(uuid)).toEqual([]);
     expect(await expireUpload(env.UPLOADS, uuid, Date.now() + 1)).toEqual({ kind: "unknown" });
+  });
+
+  it("does not expire, nor hold up the sweep, while an append is under way", async () => {
+    const uuid = await openUpload();
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const terms = { offset: null, length: null, digest: null };
+    const appended = gateway.append(uuid, readable, terms);
+    await writer.write(bytes(100, 15));
+    const reply = await expireUpload(env.UPLOADS, uuid, Date.now() + 1_000_000);
+    expect(reply.kind).toBe("kept");
+    await writer.close();
+    expect(valueOf(await appended).size).toBe(100);
+  });
+
+  it("tries again by another alarm when R2 does not complete a multipart upload", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const uuid = await openUpload();
+    await append(uuid, bytes(PART + 9, 16));
+    const stub = env.UPLOADS.getByName(uuid);
+    await runInDurableObject(stub, async (_object, { storage }) => {
+      storage.sql.exec("UPDATE parts SET etag = 'no such part'");
+    });
+    await runDurableObjectAlarm(stub);
+    const alarm = await runInDurableObject(stub, (_object, { storage }) => storage.getAlarm());
+    expect(alarm).toBeGreaterThan(Date.now());
+    expect(valueOf(await gateway.view(uuid)).size).toBe(PART + 9);
   });
 
   it("does not exist for another workspace", async () => {
