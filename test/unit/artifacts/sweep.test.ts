@@ -1,4 +1,3 @@
-import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -145,11 +144,14 @@ describe("sweep()", () => {
   it("goes on with everything else when one upload cannot be asked", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const [broken, other] = [await upload(bytes(10, 20)), await upload(bytes(10, 21))];
-    const stub = env.UPLOADS.getByName(broken);
-    await runInDurableObject(stub, (_object, { storage }) => {
-      storage.sql.exec("DROP TABLE garbage");
+    const unreachable = { fetch: () => Promise.reject(new Error("Network connection lost.")) };
+    const uploads = new Proxy(env.UPLOADS, {
+      get: (target, property) =>
+        property === "getByName"
+          ? (name: string) => (name === broken ? unreachable : target.getByName(name))
+          : Reflect.get(target, property),
     });
-    const report = await sweep(env, IDLE, Date.now() + 25 * HOUR);
+    const report = await sweep({ ...env, UPLOADS: uploads }, IDLE, Date.now() + 25 * HOUR);
     expect(report).toMatchObject({ failures: 1 });
     expect(await gateway.view(other)).toMatchObject({ code: "upload_not_found" });
     await env.DB.prepare("DELETE FROM uploads WHERE uuid = ?").bind(broken).run();
