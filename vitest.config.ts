@@ -7,6 +7,19 @@ import { TEST_SECRETS } from "./test/support/secrets.ts";
 // Wrangler, in this process and in those that it forks, takes these from the environment.
 Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
+/** Unit tests that write to D1, R2 or Durable Objects: each file gets storage of its own. */
+const STORAGE_TESTS = [
+  "test/unit/artifacts/**/*.test.ts",
+  "test/unit/catalog/**/*.test.ts",
+  "test/unit/uploads/{faults,upload-object}.test.ts",
+];
+
+const workerd = () =>
+  cloudflareTest({
+    wrangler: { configPath: "./wrangler.toml" },
+    miniflare: { bindings: TEST_SECRETS },
+  });
+
 export default defineConfig({
   test: {
     coverage: { provider: "istanbul", include: ["src/**"] },
@@ -14,17 +27,22 @@ export default defineConfig({
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: TEST_SECRETS },
-          }),
-        ],
-        test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"] },
+        plugins: [workerd()],
+        test: { name: "storage", include: STORAGE_TESTS },
+      },
+      {
+        plugins: [workerd()],
+        test: {
+          name: "unit",
+          isolate: false, // no storage to keep apart: one workerd serves them all
+          include: ["test/unit/**/*.test.{ts,tsx}"],
+          exclude: STORAGE_TESTS,
+        },
       },
       {
         test: {
           name: "service",
+          isolate: false, // each file starts a service of its own; wrangler is loaded once
           include: ["test/{conformance,e2e,faults}/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,

@@ -42,7 +42,7 @@ describe("kill -9 in the middle of an append", () => {
     const system = await server.service.login("system", server.systemKey);
     const uuid = await server.service.openUpload(system);
     let acknowledged = 0;
-    for (const sent of [1, 9 * MiB + 1, 17 * MiB]) {
+    for (const sent of [1 * MiB, 17 * MiB]) {
       const acknowledge = acknowledged + 6 * MiB;
       const chunk = bytes.subarray(acknowledged, acknowledge);
       expect(await (await server.service.append(uuid, chunk, system)).json()).toBe(acknowledge);

@@ -273,7 +273,7 @@ type Step =
 
 const lengths = fc.oneof(
   fc.integer({ min: 1, max: 5_000 }),
-  fc.integer({ min: 1, max: 20 * 1024 * 1024 }),
+  fc.integer({ min: 1, max: 12 * 1024 * 1024 }),
   fc.constantFrom(PART - 1, PART, PART + 1, 2 * PART),
 );
 /** Fractions of the offset, and the places where something changes. */
@@ -339,7 +339,7 @@ describe("any sequence of appends, truncates and evictions", () => {
         }
         await sealAndRead(uuid, model);
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: 8, endOnFailure: true },
     );
   }, 120_000);
 });
