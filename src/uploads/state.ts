@@ -1,6 +1,5 @@
 // The life of one upload as plain data and pure functions: open -> sealing -> sealed, or open -> expired. The
-// upload object
-// stores this state and moves the bytes; nothing here does I/O.
+// upload object stores this state and moves the bytes; nothing here does I/O.
 //
 // The bytes of an upload are its extents, one after the other, then the tail. At most the last extent is
 // open: a multipart upload to which whole parts are still added. At the end of every part, and so where the
