@@ -67,6 +67,9 @@ function readTarget(text: string): number {
 
 function readTerms(request: Request): AppendTerms {
   const length = request.headers.get("Content-Length");
+  if (length === null && request.body !== null) {
+    throw new AppError("upload_length_required");
+  }
   return {
     offset: readOffset(request),
     length: length === null ? null : parseCount(length),

@@ -3,7 +3,7 @@
 
 /** A line of ERRORS. `help` says what to do, where the message alone does not. */
 interface Refusal {
-  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 416 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 500 | 503 | 507;
   message: string;
   help?: string;
 }
@@ -119,6 +119,11 @@ export const ERRORS = {
     status: 400,
     message: "body ended before its Content-Length; nothing was appended",
     help: "Send the same bytes again",
+  },
+  upload_length_required: {
+    status: 411,
+    message: "an append needs a Content-Length; nothing was appended",
+    help: "Send the bytes in pieces of a known length: without one, a broken body cannot be told from a whole one",
   },
   upload_answer_lost: {
     status: 503,

@@ -35,7 +35,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
-      .get("/view", (request: IRequest) => this.#inTurn(async () => this.#view(request)))
+      .get("/view", (request: IRequest) => this.#view(request))
       .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
       .post("/expire", (request: IRequest) => this.#expire(request));
   }
