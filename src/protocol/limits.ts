@@ -27,6 +27,8 @@ export const LIMITS = {
   uploadSize: 5 * 1024 * GiB,
   /** Milliseconds without a byte of a request's body after which the append is given up. */
   bodyIdle: 60_000,
+  /** The same while another request of the upload waits. */
+  bodyIdleContested: 3_000,
   /** Milliseconds for which a sealed upload object remembers what it became. */
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */

@@ -75,7 +75,7 @@ class AppendRun {
     const { ledger } = context;
     this.#context = context;
     this.#terms = terms;
-    this.#body = new BodyReader(body);
+    this.#body = new BodyReader(body, context.isContested);
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
@@ -104,7 +104,7 @@ class AppendRun {
 
   /** Leaves nothing under way. */
   async abandon(): Promise<void> {
-    await this.#body.cancel();
+    this.#body.cancel();
     await this.#writer.abandon();
     this.#context.ledger.dropEmptyExtents({ openToo: false });
   }

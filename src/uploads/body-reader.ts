@@ -14,10 +14,13 @@ export class BodyError extends Error {
 /** Reads a request's body straight into the caller's buffers. */
 export class BodyReader {
   readonly #reader: ReadableStreamBYOBReader;
+  readonly #isContested: () => boolean;
   #received = 0;
 
-  constructor(body: ReadableStream<Uint8Array>) {
+  /** `isContested` tells whether another request waits for this one to end. */
+  constructor(body: ReadableStream<Uint8Array>, isContested: () => boolean) {
     this.#reader = body.getReader({ mode: "byob" });
+    this.#isContested = isContested;
   }
 
   /** Bytes read so far. */
@@ -39,22 +42,29 @@ export class BodyReader {
     return { buffer: new Uint8Array(value.buffer, 0, length), count: value.byteLength };
   }
 
-  /** Gives up the rest of the body. */
-  async cancel(): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
+  /** Gives up the rest of the body; does not wait for a client that may be gone. */
+  cancel(): void {
+    void this.#reader.cancel().catch(() => {});
   }
 
+  /** A client that broke off and came back must not wait for its own dead connection: a body that stands
+   * still is given up sooner when another request waits. */
   async #withinIdleLimit<T>(read: Promise<T>): Promise<T> {
+    const begun = Date.now();
     let timer: number | null = null;
     const stalled = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new BodyError("stalled")), LIMITS.bodyIdle);
+      timer = setInterval(() => {
+        if (this.#isContested() || Date.now() - begun >= LIMITS.bodyIdle) {
+          reject(new BodyError("stalled"));
+        }
+      }, LIMITS.bodyIdleContested);
     });
     try {
       return await Promise.race([read, stalled]);
     } catch (error) {
       throw error instanceof BodyError ? error : new BodyError("incomplete", error);
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   }
 }

@@ -22,6 +22,8 @@ export interface UploadContext {
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */
   openExtentConfirmed: boolean;
+  /** Does another operation wait for this one to end? */
+  isContested: () => boolean;
 }
 
 /** The state of the upload that this object has; a caller without one is a bug. */

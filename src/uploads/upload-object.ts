@@ -25,12 +25,19 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   readonly #context: UploadContext;
   readonly #router = Router({ finally: [json] });
   #lastTurn: Promise<unknown> = Promise.resolve();
-  #turnsWaiting = 0;
+  /** Operations that wait or run. */
+  #turns = 0;
 
   constructor(ctx: DurableObjectState, env: Env, desk: CatalogDesk) {
     super(ctx, env);
     const ledger = new Ledger(ctx.storage);
-    this.#context = { ledger, bucket: env.BUCKET, desk, openExtentConfirmed: false };
+    this.#context = {
+      ledger,
+      bucket: env.BUCKET,
+      desk,
+      openExtentConfirmed: false,
+      isContested: () => this.#turns > 1,
+    };
     this.#router
       .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
@@ -76,9 +83,9 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
 
   /** Runs an operation when all before it have ended, however they did. */
   #inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    this.#turnsWaiting += 1;
+    this.#turns += 1;
     const turn = this.#lastTurn.then(operation).finally(() => {
-      this.#turnsWaiting -= 1;
+      this.#turns -= 1;
     });
     this.#lastTurn = turn.catch(() => {});
     return turn;
@@ -131,7 +138,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
 
   async #expire(request: IRequest): Promise<Outcome<{ reply: ExpiryReply }>> {
     const { idleBefore } = await request.json<ExpireRequest>();
-    if (this.#turnsWaiting > 0) {
+    if (this.#turns > 0) {
       // Something is under way, so it is not idle; a slow append must not hold up the sweep.
       return { ok: true, reply: { kind: "kept", lastAppendAt: Date.now() } };
     }

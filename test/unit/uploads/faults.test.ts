@@ -79,6 +79,7 @@ function faultyContext(storage: DurableObjectStorage, faults: Faults): UploadCon
     bucket: wrap(env.BUCKET),
     desk: wrap(catalogDesk(env)),
     openExtentConfirmed: false,
+    isContested: () => false,
   };
 }
 

@@ -239,6 +239,17 @@ describe("an upload object", () => {
     expect(valueOf(await appended).size).toBe(100);
   });
 
+  it("gives up an append that stands still when the client comes back", async () => {
+    const uuid = await openUpload();
+    const { readable, writable } = new FixedLengthStream(1000);
+    const writer = writable.getWriter();
+    const terms = { offset: null, length: 1000, digest: null };
+    const dead = gateway.append(uuid, readable, terms);
+    await writer.write(bytes(999, 17));
+    expect(await append(uuid, bytes(7, 18))).toBe(7);
+    expect(await dead).toEqual({ ok: false, code: "upload_body_stalled" });
+  });
+
   it("tries again by another alarm when R2 does not complete a multipart upload", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const uuid = await openUpload();
