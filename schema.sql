@@ -138,12 +138,24 @@ CREATE TABLE IF NOT EXISTS files (
   version_id INTEGER NOT NULL REFERENCES versions (id),
   ordinal INTEGER NOT NULL,
   path TEXT NOT NULL,                   -- no slash at either end
-  blob_id INTEGER NOT NULL REFERENCES blobs (id),
-  PRIMARY KEY (version_id, ordinal)
+  blob_id INTEGER REFERENCES blobs (id), -- NULL: declared, its bytes are not there yet
+  -- What the blob says too, or will: a listing then reads one row a file.
+  size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  sha512 TEXT,                          -- NULL while nothing but the declaration is known
+  -- Sums over the version's files up to and including this one, in order (src/archive/lengths.ts): the place of
+  -- a file in an archive of any folder, and the length of that archive, are differences of these.
+  file_number INTEGER NOT NULL,         -- files
+  tar_end INTEGER NOT NULL,             -- bytes in a tar
+  zip_end INTEGER NOT NULL,             -- bytes in a zip before its directory
+  directory_end INTEGER NOT NULL,       -- bytes in the directory of a zip, zip64 aside
+  PRIMARY KEY (version_id, ordinal),
+  CHECK (blob_id IS NULL OR sha512 IS NOT NULL)
 ) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX IF NOT EXISTS files_by_path ON files (version_id, path);
 CREATE INDEX IF NOT EXISTS files_by_blob ON files (blob_id);
+CREATE INDEX IF NOT EXISTS files_missing ON files (version_id, ordinal) WHERE blob_id IS NULL;
 
 CREATE TABLE IF NOT EXISTS folders (
   version_id INTEGER NOT NULL REFERENCES versions (id),

@@ -24,7 +24,7 @@ function toFile({ path, size, sha512, sha256, extents }: FileRow): StoredFile {
 }
 
 const SELECT_FILE = `
-  SELECT f.ordinal, f.path, b.size, b.sha512, b.sha256, ${EXTENTS_OF_B} AS extents
+  SELECT f.ordinal, f.path, f.size, f.sha512, f.sha256, ${EXTENTS_OF_B} AS extents
   FROM files f JOIN blobs b ON b.id = f.blob_id`;
 
 export async function findFile(
@@ -98,9 +98,8 @@ export async function listEntries(
     db.prepare(`${SELECT_FOLDER} AND ordinal BETWEEN ?2 AND ?3`).bind(versionId, first, last),
     db
       .prepare(
-        `SELECT f.ordinal, f.path, b.size, b.sha512, b.sha256 FROM files f
-         JOIN blobs b ON b.id = f.blob_id
-         WHERE f.version_id = ?1 AND f.ordinal BETWEEN ?2 AND ?3`,
+        `SELECT ordinal, path, size, sha512, sha256 FROM files
+         WHERE version_id = ?1 AND ordinal BETWEEN ?2 AND ?3`,
       )
       .bind(versionId, first, last),
   ]);

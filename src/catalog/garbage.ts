@@ -32,7 +32,8 @@ export async function removeDeletedFiles(
     FROM versions v JOIN files f ON f.version_id = v.id
     WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`;
   // The blobs that only doomed rows hold.
-  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d WHERE NOT EXISTS (
+  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d
+    WHERE d.blob_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM files k WHERE k.blob_id = d.blob_id
         AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed})))`;
   const [, , , files] = await db.batch([
