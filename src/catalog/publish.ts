@@ -109,8 +109,9 @@ export async function publishContent(
   return uuid;
 }
 
-/** The blob with its extents; where one with the same content exists already, ours is garbage. */
-function insertBlob(
+/** The statements that add a blob with its extents; where one with the same content exists already, ours is
+ * garbage. */
+export function insertBlob(
   db: D1Database,
   blob: BlobFacts,
   extents: readonly Extent[],
@@ -134,7 +135,8 @@ function insertBlob(
     db
       .prepare(
         `INSERT INTO garbage (key, since) SELECT run.value ->> 'key', ?3 FROM json_each(?2) run
-         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)`,
+         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)
+         ON CONFLICT (key) DO NOTHING`,
       )
       .bind(blob.uuid, runs, now),
   ];
@@ -183,8 +185,8 @@ function insertNextVersion(
   return [
     db
       .prepare(
-        `INSERT INTO versions (artifact_id, version_index, created_at)
-         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
+         SELECT a.id, a.highest_index + 1, ?6, ?6 FROM artifacts a
          WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
            SELECT 1 FROM versions v
            JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
@@ -196,9 +198,9 @@ function insertNextVersion(
     // The lengths are those of one path. An artifact of another name that was made since fails the batch.
     db
       .prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id, size, sha256, sha512,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
            file_number, tar_end, zip_end, directory_end)
-         SELECT v.id, 1, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
+         SELECT v.id, 1, a.workspace_id, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
            ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${next}`,
       )
       .bind(...identity, sha512, size, only.path, sha256, tar, zip, directory),

@@ -61,8 +61,8 @@ export async function addVersion(
   const stored = await uploadContents(service, home.bearer, files);
   const entries = [...numberEntries(stored.toSorted((a, b) => comparePaths(a.path, b.path)))];
   const { meta } = await DB.prepare(
-    `INSERT INTO versions (artifact_id, version_index, created_at)
-     SELECT id, highest_index + 1, ?2 FROM artifacts WHERE id = ?1`,
+    `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
+     SELECT id, highest_index + 1, ?2, ?2 FROM artifacts WHERE id = ?1`,
   )
     .bind(artifact.id, Date.now())
     .run();
@@ -70,9 +70,11 @@ export async function addVersion(
     const batch = JSON.stringify(entries.slice(first, first + BATCH));
     await DB.batch([
       DB.prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id, size, sha256, sha512,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
            file_number, tar_end, zip_end, directory_end)
-         SELECT ?1, e.value ->> 'ordinal', e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
+         SELECT ?1, e.value ->> 'ordinal',
+           (SELECT workspace_id FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE v.id = ?1),
+           e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
            e.value ->> 'fileNumber', e.value ->> 'tarEnd', e.value ->> 'zipEnd', e.value ->> 'directoryEnd'
          FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob'`,
       ).bind(meta.last_row_id, batch),

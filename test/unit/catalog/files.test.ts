@@ -75,7 +75,7 @@ beforeAll(async () => {
        VALUES ('u', ?1, 'other', 'x', 'many', 0, 1)`,
     ).bind(id),
     env.DB.prepare(
-      "INSERT INTO versions (id, artifact_id, version_index, created_at) VALUES (?1, 1, 1, 1)",
+      "INSERT INTO versions (id, artifact_id, version_index, created_at, sealed_at) VALUES (?1, 1, 1, 1, 1)",
     ).bind(VERSION),
     env.DB.prepare(
       `INSERT INTO blobs (id, uuid, size, sha512, sha256, crc32, created_at)
@@ -87,9 +87,9 @@ beforeAll(async () => {
     const batch = JSON.stringify(entries.slice(first, first + BATCH));
     await env.DB.batch([
       env.DB.prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id, size, sha256, sha512,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
            file_number, tar_end, zip_end, directory_end)
-         SELECT ?1, value ->> 'ordinal', value ->> '$.file.path', 1, 1, 'd', 'c',
+         SELECT ?1, value ->> 'ordinal', 1, value ->> '$.file.path', 1, 1, 'd', 'c',
            value ->> 'fileNumber', value ->> 'tarEnd', value ->> 'zipEnd', value ->> 'directoryEnd'
          FROM json_each(?2) WHERE value ->> 'kind' = 'file'`,
       ).bind(VERSION, batch),
