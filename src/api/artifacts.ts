@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { publishBlob } from "../artifacts/publish.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
 import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts.ts";
 import type { Artifact } from "../catalog/artifacts.ts";
 import { findSeenBlob, listVersionBlobs } from "../catalog/blobs.ts";
-import { publishBlob } from "../catalog/publish.ts";
 import type { Reader } from "../catalog/reader.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";

@@ -3,6 +3,7 @@
 
 import { removeObjects } from "../blobs/objects.ts";
 import {
+  deleteAbandonedVersions,
   deleteExpiredArtifacts,
   forgetConversions,
   forgetGarbage,
@@ -22,7 +23,7 @@ export interface SweepReport {
   failures: number;
 }
 
-/** Removes idle uploads, expired artifacts, deleted versions and the R2 objects that nothing names. */
+/** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(env: Env, idleMs: number, now: number): Promise<SweepReport> {
   const { DB: db } = env;
   const before = now - LIMITS.garbageGrace;
@@ -35,6 +36,8 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
         });
       }
     },
+    // After the uploads: those that are not idle have just said so.
+    () => deleteAbandonedVersions(db, now - idleMs, now, LIMITS.sweepBatch),
     () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
     () =>
       repeat(async () => {

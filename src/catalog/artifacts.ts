@@ -54,7 +54,11 @@ function toArtifact(row: ArtifactRow): Artifact {
   };
 }
 
-/** An artifact by its uuid, deleted or not, when the reader may read it. */
+/** The Shaken Fist API knows an artifact from its first whole version on. */
+const HAS_SEALED =
+  "EXISTS (SELECT 1 FROM versions s WHERE s.artifact_id = a.id AND s.sealed_at IS NOT NULL)";
+
+/** An artifact by its uuid, deleted or not, when the reader may read it and a version of it was whole. */
 export async function findArtifactByUuid(
   db: D1Database,
   reader: Reader,
@@ -63,7 +67,7 @@ export async function findArtifactByUuid(
   const row = await db
     .prepare(
       `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.uuid = ?4 AND ${READABLE}`,
+       WHERE a.uuid = ?4 AND ${READABLE} AND (a.deleted_at IS NOT NULL OR ${HAS_SEALED})`,
     )
     .bind(...readerParameters(reader), uuid)
     .first<ArtifactRow>();
@@ -81,7 +85,7 @@ export async function findArtifactsByName(
   const { results } = await db
     .prepare(
       `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE}
+       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE} AND ${HAS_SEALED}
        ORDER BY a.workspace_id = ?2 DESC, a.id LIMIT 2`,
     )
     .bind(...readerParameters(reader), name, now)
@@ -90,11 +94,26 @@ export async function findArtifactsByName(
   return (own.length > 0 ? own : results).map(toArtifact);
 }
 
+export interface BrowsedVersion {
+  id: number;
+  index: number;
+  createdAt: number;
+  /** False while files of it are missing. */
+  sealed: boolean;
+  newest: number;
+}
+
+/** The index of the newest version of artifact `a`; incomplete ones count only while there are no others. */
+export const NEWEST = `(
+  SELECT coalesce(max(iif(sealed_at IS NULL, NULL, version_index)), max(version_index)) FROM versions
+  WHERE artifact_id = a.id AND deleted_at IS NULL
+)`;
+
 /** An artifact under /a/ with one of its versions, and whether the reader may read it. */
 export interface BrowsedArtifact extends Artifact {
   readable: boolean;
   /** Null when the artifact has no version, or not the one that was asked for. */
-  version: { id: number; index: number; createdAt: number; newest: number } | null;
+  version: BrowsedVersion | null;
 }
 
 type BrowsedRow = ArtifactRow & {
@@ -102,6 +121,7 @@ type BrowsedRow = ArtifactRow & {
   version_id: number | null;
   version_index: number;
   version_created_at: number;
+  version_sealed_at: number | null;
   newest: number;
 };
 
@@ -122,12 +142,12 @@ export async function findBrowsed(
     .prepare(
       `WITH found AS (
          SELECT ${COLUMNS}, ${READABLE} AS readable,
-           (SELECT max(version_index) FROM versions
-            WHERE artifact_id = a.id AND deleted_at IS NULL) AS newest
+           ${NEWEST} AS newest
          FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
          WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}
        )
-       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at
+       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at,
+         v.sealed_at AS version_sealed_at
        FROM found LEFT JOIN versions v ON v.artifact_id = found.id AND v.deleted_at IS NULL
          AND v.version_index = coalesce(?5, found.newest)`,
     )
@@ -137,10 +157,11 @@ export async function findBrowsed(
     return null;
   }
   const { version_id: id, version_index: index, version_created_at: createdAt, newest } = row;
+  const sealed = row.version_sealed_at !== null;
   return {
     ...toArtifact(row),
     readable: row.readable === 1,
-    version: id === null ? null : { id, index, createdAt, newest },
+    version: id === null ? null : { id, index, createdAt, sealed, newest },
   };
 }
 

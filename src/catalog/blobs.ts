@@ -117,7 +117,7 @@ export async function listVersionBlobs(
          JOIN folders d ON d.version_id = own.id AND d.ordinal = 0 AND d.entry_count = 1
          JOIN files only ON only.version_id = own.id AND only.ordinal = 1
          JOIN blobs b ON b.id = only.blob_id
-         WHERE own.artifact_id = ?5 AND own.deleted_at IS ?6
+         WHERE own.artifact_id = ?5 AND own.deleted_at IS ?6 AND own.sealed_at IS NOT NULL
          ORDER BY own.version_index DESC LIMIT ?7
        ) ORDER BY version_index`,
     )

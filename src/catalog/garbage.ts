@@ -19,6 +19,34 @@ export async function deleteExpiredArtifacts(
   ]);
 }
 
+/** Marks versions as deleted that miss files and got none since `before`, nor a byte of one; an artifact that
+ * is left without a version goes with them. */
+export async function deleteAbandonedVersions(
+  db: D1Database,
+  before: number,
+  now: number,
+  limit: number,
+): Promise<void> {
+  const abandoned = `SELECT v.id FROM versions v
+    WHERE v.sealed_at IS NULL AND v.deleted_at IS NULL AND v.progress_at < ?1
+      AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.version_id = v.id AND u.last_append_at >= ?1)
+    ORDER BY v.progress_at LIMIT ?3`;
+  await db.batch([
+    db
+      .prepare(
+        `UPDATE artifacts SET deleted_at = ?2
+         WHERE deleted_at IS NULL AND id IN (SELECT artifact_id FROM versions WHERE id IN (${abandoned}))
+           AND NOT EXISTS (
+             SELECT 1 FROM versions k WHERE k.artifact_id = artifacts.id AND k.deleted_at IS NULL
+               AND k.id NOT IN (${abandoned}))`,
+      )
+      .bind(before, now, limit),
+    db
+      .prepare(`UPDATE versions SET deleted_at = ?2 WHERE id IN (${abandoned})`)
+      .bind(before, now, limit),
+  ]);
+}
+
 /** Removes up to `limit` file rows of versions deleted before `before`. A blob that lost its last file goes
  * in the same transaction, so that none can be claimed in between, and the keys of its R2 objects become
  * garbage; an emptied version loses its folders and its own row. Gives how many file rows went. */
@@ -32,7 +60,8 @@ export async function removeDeletedFiles(
     FROM versions v JOIN files f ON f.version_id = v.id
     WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`;
   // The blobs that only doomed rows hold.
-  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d WHERE NOT EXISTS (
+  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d
+    WHERE d.blob_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM files k WHERE k.blob_id = d.blob_id
         AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed})))`;
   const [, , , files] = await db.batch([

@@ -11,9 +11,16 @@ import type {
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
+import { livingAt } from "./reader.ts";
 
 /** The content of a blob, by which the catalog knows it. */
-type Content = Pick<BlobFacts, "sha512" | "size">;
+type Content = Pick<BlobFacts, "sha512" | "sha256" | "size">;
+
+/** The only file of a version: its path, and the bytes that it takes in archives. */
+export interface OnlyFile {
+  path: string;
+  lengths: { tar: number; zip: number; directory: number };
+}
 
 /** Workspace id, type and source_url. */
 type Identity = readonly [number, string, string];
@@ -36,17 +43,34 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
   return row && { artifactUuid: row.uuid, versionIndex: row.version_index };
 }
 
-/** Publishes a sealed upload. Throws when its workspace is gone, or when it was published before: nothing
- * is changed then. */
+/** The name of the living artifact that a publication would give a version, which is the path of its file;
+ * null when there is none yet and the intent names it. */
+export async function findPublishedName(
+  db: D1Database,
+  { workspaceId, type, sourceUrl }: SealIntent,
+  now: number,
+): Promise<string | null> {
+  return db
+    .prepare(
+      `SELECT a.name FROM artifacts a
+       WHERE a.workspace_id = ?1 AND a.type = ?2 AND a.source_url = ?3 AND ${livingAt("?4")}`,
+    )
+    .bind(workspaceId, type, sourceUrl, now)
+    .first<string>("name");
+}
+
+/** Publishes a sealed upload as the only file of a version. Throws when its workspace is gone, or when it was
+ * published before: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
   { uuid, intent, blob, extents }: SealedUpload,
+  only: OnlyFile,
   now: number,
 ): Promise<void> {
   const { workspaceId, type, sourceUrl } = intent;
   await db.batch([
     ...insertBlob(db, blob, extents, now),
-    ...insertVersion(db, intent, blob, now),
+    ...insertVersion(db, { intent, content: blob, only }, now),
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
@@ -58,16 +82,22 @@ export async function publishUpload(
   ]);
 }
 
+/** What becomes a version. */
+export interface NextVersion {
+  intent: SealIntent;
+  content: Content;
+  only: OnlyFile;
+}
+
 /** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
-export async function publishBlob(
+export async function publishContent(
   db: D1Database,
-  intent: SealIntent,
-  content: Content,
+  next: NextVersion,
   now: number,
 ): Promise<Uuid> {
-  const { workspaceId, type, sourceUrl } = intent;
+  const { workspaceId, type, sourceUrl } = next.intent;
   const results = await db.batch<{ uuid: Uuid }>([
-    ...insertVersion(db, intent, content, now),
+    ...insertVersion(db, next, now),
     db
       .prepare(`SELECT uuid FROM artifacts WHERE id = ${ARTIFACT_ID}`)
       .bind(workspaceId, type, sourceUrl),
@@ -79,8 +109,9 @@ export async function publishBlob(
   return uuid;
 }
 
-/** The blob with its extents; where one with the same content exists already, ours is garbage. */
-function insertBlob(
+/** The statements that add a blob with its extents; where one with the same content exists already, ours is
+ * garbage. */
+export function insertBlob(
   db: D1Database,
   blob: BlobFacts,
   extents: readonly Extent[],
@@ -104,7 +135,8 @@ function insertBlob(
     db
       .prepare(
         `INSERT INTO garbage (key, since) SELECT run.value ->> 'key', ?3 FROM json_each(?2) run
-         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)`,
+         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)
+         ON CONFLICT (key) DO NOTHING`,
       )
       .bind(blob.uuid, runs, now),
   ];
@@ -112,13 +144,8 @@ function insertBlob(
 
 /** The artifact, unless it lives already; a new version of it with one file, unless the newest version has
  * the same content; and the end of the versions that are too many. */
-function insertVersion(
-  db: D1Database,
-  intent: SealIntent,
-  content: Content,
-  now: number,
-): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared } = intent;
+function insertVersion(db: D1Database, next: NextVersion, now: number): D1PreparedStatement[] {
+  const { workspaceId, type, sourceUrl, name, shared } = next.intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
   return [
     ...endExpired(db, identity, now),
@@ -131,7 +158,7 @@ function insertVersion(
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
       .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
-    ...insertNextVersion(db, identity, content, now),
+    ...insertNextVersion(db, identity, next, now),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?4
@@ -148,16 +175,18 @@ function insertVersion(
 function insertNextVersion(
   db: D1Database,
   identity: Identity,
-  { sha512, size }: Content,
+  { content, only }: NextVersion,
   now: number,
 ): D1PreparedStatement[] {
+  const { sha512, sha256, size } = content;
+  const { tar, zip, directory } = only.lengths;
   const next = `artifacts a JOIN versions v
     ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
   return [
     db
       .prepare(
-        `INSERT INTO versions (artifact_id, version_index, created_at)
-         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
+         SELECT a.id, a.highest_index + 1, ?6, ?6 FROM artifacts a
          WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
            SELECT 1 FROM versions v
            JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
@@ -166,12 +195,15 @@ function insertNextVersion(
            WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
       )
       .bind(...identity, sha512, size, now),
+    // The lengths are those of one path. An artifact of another name that was made since fails the batch.
     db
       .prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+           file_number, tar_end, zip_end, directory_end)
+         SELECT v.id, 1, a.workspace_id, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
+           ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${next}`,
       )
-      .bind(...identity, sha512, size),
+      .bind(...identity, sha512, size, only.path, sha256, tar, zip, directory),
     db
       .prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)

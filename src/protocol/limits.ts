@@ -51,6 +51,23 @@ export const LIMITS = {
   listed: 1_000,
   /** Bytes of a JSON request body. */
   jsonBody: 64 * KiB,
+  /** Files declared for one artifact: their numbers are made in memory. */
+  bundleFiles: 100_000,
+  /** Bytes of the request that declares them; parsed, it takes about four times as much of an isolate's 128 MB. */
+  bundleBody: 24 * MiB,
+  /** Bytes of an artifact's `data` as JSON. */
+  bundleData: 256 * KiB,
+  /** Refusals of single files that one answer names. */
+  refusalsNamed: 20,
+  /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */
+  stagedRows: 5_000,
+  stagedText: 500_000,
+  /** Bytes of a file that is stored without an upload object when it comes whole: it is held in memory. */
+  directFile: MiB,
+  /** Files read from the catalog at a time while an artifact is described. */
+  describedPage: 2_000,
+  /** Relations listed of one artifact. */
+  relationsListed: 1_000,
   /** Entries on a page of a listing (docs/conformance.md, `/a/`). */
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
