@@ -1,10 +1,30 @@
 // Sealed upload -> blob -> version, with the catalog asked before and after: a batch whose answer was lost
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
-import { findConversion, publishUpload } from "../catalog/publish.ts";
+import { findConversion, isTaken, publishBlob, publishUpload } from "../catalog/publish.ts";
 import { noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById } from "../catalog/workspaces.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
+
+/** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
+ * them as they are. */
+export async function publishClaim(
+  { DB: db }: Pick<Env, "DB">,
+  intent: SealIntent,
+  claim: { content: Pick<BlobFacts, "sha512" | "size">; maxVersions: number | null },
+): Promise<Outcome<{ uuid: Uuid }>> {
+  try {
+    return { ok: true, uuid: await publishBlob(db, intent, claim, Date.now()) };
+  } catch (error) {
+    if (intent.gift && (await isTaken(db, intent))) {
+      return { ok: false, code: "artifact_not_own" };
+    }
+    throw error;
+  }
+}
 
 /** The catalog as upload objects need it. */
 export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
@@ -23,6 +43,9 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         }
         if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
           return { ok: false, code: "namespace_not_found" };
+        }
+        if (sealed.intent.gift && (await isTaken(db, sealed.intent))) {
+          return { ok: false, code: "artifact_not_own" };
         }
         throw error;
       }

@@ -4,6 +4,7 @@
 import { removeObjects } from "../blobs/objects.ts";
 import {
   deleteExpiredArtifacts,
+  forgetArtifacts,
   forgetConversions,
   forgetGarbage,
   listGarbage,
@@ -52,6 +53,7 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
         return keys.length;
       }),
     () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
   ];
   for (const step of steps) {
     await attempt(report, step);

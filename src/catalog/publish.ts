@@ -1,6 +1,7 @@
-// The one batch that makes a version visible: blob, artifact, version, file, folder and the end of the
-// upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
+// The one batch that makes a version visible: blob, artifact, version, file, folder, the events that tell of
+// them and the end of the upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
 
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -11,6 +12,9 @@ import type {
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
+import { pruneStatements, setMaxVersionsStatements } from "./artifact-changes.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteEvent, trimEvents } from "./events.ts";
 
 /** The content of a blob, by which the catalog knows it. */
 type Content = Pick<BlobFacts, "sha512" | "size">;
@@ -24,6 +28,10 @@ const ARTIFACT_ID = `(
   WHERE workspace_id = ?1 AND type = ?2 AND source_url = ?3 AND deleted_at IS NULL
 )`;
 
+// The artifact `a` with the version `v` that was just added, until the highest index is raised.
+const NEXT = `artifacts a JOIN versions v
+  ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
+
 /** What an upload became, or null when it has not been converted. */
 export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<SealResult | null> {
   const row = await db
@@ -36,8 +44,20 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
   return row && { artifactUuid: row.uuid, versionIndex: row.version_index };
 }
 
-/** Publishes a sealed upload. Throws when its workspace is gone, or when it was published before: nothing
- * is changed then. */
+/** Is there a living artifact where a gift is to be made? */
+export async function isTaken(
+  db: D1Database,
+  { workspaceId, type, sourceUrl }: SealIntent,
+): Promise<boolean> {
+  const row = await db
+    .prepare(`SELECT 1 WHERE EXISTS ${ARTIFACT_ID}`)
+    .bind(workspaceId, type, sourceUrl)
+    .first();
+  return row !== null;
+}
+
+/** Publishes a sealed upload. Throws when its workspace is gone, when it was published before, and when it is a
+ * gift that would add a version to what is there: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
   { uuid, intent, blob, extents }: SealedUpload,
@@ -46,28 +66,30 @@ export async function publishUpload(
   const { workspaceId, type, sourceUrl } = intent;
   await db.batch([
     ...insertBlob(db, blob, extents, now),
-    ...insertVersion(db, intent, blob, now),
+    ...insertVersion(db, intent, blob, { now, maxVersions: null }),
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
          VALUES (?4, ${ARTIFACT_ID},
-           (SELECT max(version_index) FROM versions WHERE artifact_id = ${ARTIFACT_ID}), ?5)`,
+           (SELECT max(version_index) FROM versions
+            WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
   ]);
 }
 
-/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
+/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone, and when it
+ * is a gift that would add a version to what is there. `maxVersions` null leaves them as they are. */
 export async function publishBlob(
   db: D1Database,
   intent: SealIntent,
-  content: Content,
+  { content, maxVersions }: { content: Content; maxVersions: number | null },
   now: number,
 ): Promise<Uuid> {
   const { workspaceId, type, sourceUrl } = intent;
   const results = await db.batch<{ uuid: Uuid }>([
-    ...insertVersion(db, intent, content, now),
+    ...insertVersion(db, intent, content, { now, maxVersions }),
     db
       .prepare(`SELECT uuid FROM artifacts WHERE id = ${ARTIFACT_ID}`)
       .bind(workspaceId, type, sourceUrl),
@@ -116,10 +138,13 @@ function insertVersion(
   db: D1Database,
   intent: SealIntent,
   content: Content,
-  now: number,
+  { now, maxVersions }: { now: number; maxVersions: number | null },
 ): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared } = intent;
+  const { workspaceId, type, sourceUrl, name, shared, actor, gift } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
+  const uuid = newUuid();
+  const author = { actor, now };
+  const made = { from: `artifacts a WHERE a.id = ${ARTIFACT_ID} AND a.uuid = ?4` } as const;
   return [
     ...endExpired(db, identity, now),
     db
@@ -130,54 +155,59 @@ function insertVersion(
          FROM workspaces WHERE id = ?1
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
-      .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
-    ...insertNextVersion(db, identity, content, now),
-    db
-      .prepare(
-        `UPDATE versions SET deleted_at = ?4
-         WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL AND id NOT IN (
-           SELECT v.id FROM versions v WHERE v.artifact_id = ${ARTIFACT_ID} AND v.deleted_at IS NULL
-           ORDER BY v.version_index DESC
-           LIMIT (SELECT iif(max_versions = 0, -1, max_versions) FROM artifacts WHERE id = ${ARTIFACT_ID}))`,
-      )
-      .bind(...identity, now),
+      .bind(...identity, uuid, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
+    noteEvent(
+      db,
+      { ...made, values: [...identity, uuid] },
+      { type: "audit", message: "artifact created", ...author },
+    ),
+    ...insertNextVersion(db, intent, { content, uuid }, now),
+    ...(maxVersions === null || gift
+      ? []
+      : setMaxVersionsStatements(db, ARTIFACT_ID, { values: identity, maxVersions }, author)),
+    ...pruneStatements(db, ARTIFACT_ID, identity, author),
+    trimEvents(db, ARTIFACT_ID, identity),
   ];
 }
 
-/** The version after the highest index, its file and its root folder; then that index is the highest. */
+/** The version after the highest index, its file, its root folder and its event; then that index is the highest.
+ * `uuid` is the artifact's if this batch made it. */
 function insertNextVersion(
   db: D1Database,
-  identity: Identity,
-  { sha512, size }: Content,
+  intent: SealIntent,
+  { content: { sha512, size }, uuid }: { content: Content; uuid: Uuid },
   now: number,
 ): D1PreparedStatement[] {
-  const next = `artifacts a JOIN versions v
-    ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
+  const { workspaceId, type, sourceUrl, gift } = intent;
+  const identity: Identity = [workspaceId, type, sourceUrl];
   return [
     db
       .prepare(
+        // A gift to an artifact that was there has no index, which the column refuses: the batch fails.
         `INSERT INTO versions (artifact_id, version_index, created_at)
-         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
+         SELECT a.id, iif(?7 AND a.uuid <> ?8, NULL, a.highest_index + 1), ?6 FROM artifacts a
          WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
            SELECT 1 FROM versions v
            JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
            JOIN files f ON f.version_id = v.id AND f.ordinal = 1 AND f.path = a.name
            JOIN blobs b ON b.id = f.blob_id AND b.sha512 = ?4 AND b.size = ?5
-           WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
+           WHERE v.artifact_id = a.id AND v.version_index = (
+             SELECT max(version_index) FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL))`,
       )
-      .bind(...identity, sha512, size, now),
+      .bind(...identity, sha512, size, now, gift ? 1 : 0, uuid),
     db
       .prepare(
         `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
+         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${NEXT}`,
       )
       .bind(...identity, sha512, size),
     db
       .prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT v.id, 0, '', 1, 1, ?4 FROM ${next}`,
+         SELECT v.id, 0, '', 1, 1, ?4 FROM ${NEXT}`,
       )
       .bind(...identity, size),
+    noteVersion(db, intent, now),
     db
       .prepare(
         `UPDATE artifacts SET highest_index = highest_index + 1
@@ -189,10 +219,33 @@ function insertNextVersion(
   ];
 }
 
+function noteVersion(db: D1Database, intent: SealIntent, now: number): D1PreparedStatement {
+  const { workspaceId, type, sourceUrl, actor } = intent;
+  return noteEvent(
+    db,
+    { from: NEXT, values: [workspaceId, type, sourceUrl] },
+    {
+      type: "audit",
+      message: type === "label" ? "label moved" : "version added",
+      extra: `json_object('index', v.version_index, 'blob_uuid', (
+        SELECT b.uuid FROM files f JOIN blobs b ON b.id = f.blob_id
+        WHERE f.version_id = v.id AND f.ordinal = 1))`,
+      actor,
+      now,
+    },
+  );
+}
+
 /** An expired artifact that the sweep has not met yet is not in the way of a new one. */
 function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
+  const author: Author = { actor: SERVICE_ACTOR, now };
   return [
+    noteEvent(
+      db,
+      { from: `artifacts a WHERE a.id IN (${expired})`, values: [...identity, now] },
+      { type: "status", message: "artifact expired", ...author },
+    ),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?4 WHERE deleted_at IS NULL AND artifact_id IN (${expired})`,
