@@ -102,9 +102,33 @@ CREATE TABLE IF NOT EXISTS artifacts (
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id);
+CREATE INDEX IF NOT EXISTS artifacts_living ON artifacts (workspace_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_shared
+  ON artifacts (workspace_id, id) WHERE shared = 1 AND deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
+
+-- What a workspace notes on its artifacts.
+CREATE TABLE IF NOT EXISTS artifact_metadata (
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,                  -- JSON
+  PRIMARY KEY (artifact_id, key)
+) WITHOUT ROWID;
+
+-- What happened to an artifact, written in the batch that did it.
+CREATE TABLE IF NOT EXISTS events (
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,              -- 1, 2, ... within the artifact; only the newest ones stay
+  at INTEGER NOT NULL,
+  type TEXT NOT NULL,                   -- audit: somebody asked for it; prune, status: it followed
+  message TEXT NOT NULL,
+  actor TEXT NOT NULL,                  -- '<workspace>/<key>', 'user <name>' or 'stowage'
+  extra TEXT NOT NULL,                  -- JSON object
+  PRIMARY KEY (artifact_id, number)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS versions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -14,9 +14,9 @@ const PACKAGES = ["shakenfist-client==0.8.3"];
 stopOnSignals(130);
 await ensureInstalled();
 if (!existsSync(CLIENT)) {
-  const output = { stdio: "inherit" };
-  execFileSync("python3", ["-m", "venv", VENV], output);
-  execFileSync(join(VENV, "bin", "pip"), ["install", "--quiet", ...PACKAGES], output);
+  execFileSync("python3", ["-m", "venv", VENV], { stdio: "inherit" });
+  const pip = ["-m", "pip", "install", "--quiet", ...PACKAGES];
+  execFileSync(join(VENV, "bin", "python3"), pip, { stdio: "inherit" });
 }
 process.exitCode = await exitOf(
   startChild(NODE, [join(BIN, "vitest"), "run", "--config", "vitest.clients.config.ts"], {

@@ -5,15 +5,36 @@ import { entryLengths } from "../archive/lengths.ts";
 import {
   findConversion,
   findPublishedName,
+  isTaken,
   publishContent,
   publishUpload,
 } from "../catalog/publish.ts";
 import type { OnlyFile } from "../catalog/publish.ts";
 import { noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById } from "../catalog/workspaces.ts";
+import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
+
+/** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
+ * them as they are. */
+export async function publishClaim(
+  { DB: db }: Pick<Env, "DB">,
+  intent: SealIntent,
+  claim: { content: Pick<BlobFacts, "sha512" | "sha256" | "size">; maxVersions: number | null },
+): Promise<Outcome<{ uuid: Uuid }>> {
+  const now = Date.now();
+  try {
+    const only = await onlyFile(db, intent, claim.content.size, now);
+    return { ok: true, uuid: await publishContent(db, { intent, only, ...claim }, now) };
+  } catch (error) {
+    if (intent.gift && (await isTaken(db, intent))) {
+      return { ok: false, code: "artifact_not_own" };
+    }
+    throw error;
+  }
+}
 
 /** The catalog as upload objects need it. */
 export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
@@ -35,6 +56,9 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
           return { ok: false, code: "namespace_not_found" };
         }
+        if (sealed.intent.gift && (await isTaken(db, sealed.intent))) {
+          return { ok: false, code: "artifact_not_own" };
+        }
         throw error;
       }
       const result = await findConversion(db, sealed.uuid);
@@ -45,17 +69,6 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
     },
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
   };
-}
-
-/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
-export async function publishBlob(
-  db: Env["DB"],
-  intent: SealIntent,
-  content: Pick<BlobFacts, "sha512" | "sha256" | "size">,
-  now: number,
-): Promise<Uuid> {
-  const only = await onlyFile(db, intent, content.size, now);
-  return publishContent(db, { intent, content, only }, now);
 }
 
 async function onlyFile(

@@ -5,6 +5,7 @@ import { removeObjects } from "../blobs/objects.ts";
 import {
   deleteAbandonedVersions,
   deleteExpiredArtifacts,
+  forgetArtifacts,
   forgetConversions,
   forgetGarbage,
   listGarbage,
@@ -55,6 +56,7 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
         return keys.length;
       }),
     () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
   ];
   for (const step of steps) {
     await attempt(report, step);

@@ -39,7 +39,8 @@ export function toExtents(json: string): Extent[] {
   return JSON.parse(json) as Extent[];
 }
 
-const SEEN = `
+/** The versions that the reader of ?1 to ?3 can read at the time ?4 and that hold blob `b`: when each got it. */
+export const SEEN = `
   SELECT v.created_at FROM files f JOIN versions v ON v.id = f.version_id
   JOIN artifacts a ON a.id = v.artifact_id JOIN workspaces w ON w.id = a.workspace_id
   WHERE f.blob_id = b.id AND v.deleted_at IS NULL AND ${livingAt("?4")} AND ${READABLE}`;

@@ -1,6 +1,9 @@
 // What the sweep removes. Rows go first and leave the keys of their R2 objects in `garbage`; the objects
 // follow after a grace, so that downloads that began before can end.
 
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
+import { noteEvent } from "./events.ts";
+
 /** Marks artifacts that expired by `now` as deleted, with their versions. */
 export async function deleteExpiredArtifacts(
   db: D1Database,
@@ -10,6 +13,11 @@ export async function deleteExpiredArtifacts(
   const expired = `SELECT id FROM artifacts
     WHERE deleted_at IS NULL AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2`;
   await db.batch([
+    noteEvent(
+      db,
+      { from: `artifacts a WHERE a.id IN (${expired})`, values: [now, limit] },
+      { type: "status", message: "artifact expired", actor: SERVICE_ACTOR, now },
+    ),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?1 WHERE deleted_at IS NULL AND artifact_id IN (${expired})`,
@@ -97,6 +105,25 @@ export async function removeDeletedFiles(
       .bind(before),
   ]);
   return files?.meta.changes ?? 0;
+}
+
+/** Forgets artifacts deleted before `before` whose versions are gone, with their metadata and events, and says how
+ * many. */
+export async function forgetArtifacts(
+  db: D1Database,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM artifacts WHERE id IN (
+         SELECT a.id FROM artifacts a WHERE a.deleted_at < ?1
+           AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.artifact_id = a.id)
+         ORDER BY a.deleted_at LIMIT ?2)`,
+    )
+    .bind(before, limit)
+    .run();
+  return meta.changes;
 }
 
 /** Keys of R2 objects that are garbage since before `before`. */

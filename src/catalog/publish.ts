@@ -1,6 +1,7 @@
-// The one batch that makes a version visible: blob, artifact, version, file, folder and the end of the
-// upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
+// The one batch that makes a version visible: blob, artifact, version, file, folder, the events that tell of
+// them and the end of the upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
 
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -11,6 +12,9 @@ import type {
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
+import { pruneStatements, setMaxVersionsStatements } from "./artifact-changes.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteEvent, trimEvents } from "./events.ts";
 import { livingAt } from "./reader.ts";
 
 /** The content of a blob, by which the catalog knows it. */
@@ -30,6 +34,10 @@ const ARTIFACT_ID = `(
   SELECT id FROM artifacts
   WHERE workspace_id = ?1 AND type = ?2 AND source_url = ?3 AND deleted_at IS NULL
 )`;
+
+// The artifact `a` with the version `v` that was just added, until the highest index is raised.
+const NEXT = `artifacts a JOIN versions v
+  ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
 
 /** What an upload became, or null when it has not been converted. */
 export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<SealResult | null> {
@@ -59,8 +67,20 @@ export async function findPublishedName(
     .first<string>("name");
 }
 
-/** Publishes a sealed upload as the only file of a version. Throws when its workspace is gone, or when it was
- * published before: nothing is changed then. */
+/** Is there a living artifact where a gift is to be made? */
+export async function isTaken(
+  db: D1Database,
+  { workspaceId, type, sourceUrl }: SealIntent,
+): Promise<boolean> {
+  const row = await db
+    .prepare(`SELECT 1 WHERE EXISTS ${ARTIFACT_ID}`)
+    .bind(workspaceId, type, sourceUrl)
+    .first();
+  return row !== null;
+}
+
+/** Publishes a sealed upload as the only file of a version. Throws when its workspace is gone, when it was
+ * published before, and when it is a gift that would add a version to what is there: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
   { uuid, intent, blob, extents }: SealedUpload,
@@ -70,12 +90,13 @@ export async function publishUpload(
   const { workspaceId, type, sourceUrl } = intent;
   await db.batch([
     ...insertBlob(db, blob, extents, now),
-    ...insertVersion(db, { intent, content: blob, only }, now),
+    ...insertVersion(db, { intent, content: blob, only, maxVersions: null }, now),
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
          VALUES (?4, ${ARTIFACT_ID},
-           (SELECT max(version_index) FROM versions WHERE artifact_id = ${ARTIFACT_ID}), ?5)`,
+           (SELECT max(version_index) FROM versions
+            WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
@@ -87,9 +108,12 @@ export interface NextVersion {
   intent: SealIntent;
   content: Content;
   only: OnlyFile;
+  /** How many versions the artifact keeps from now on; null leaves that as it is. */
+  maxVersions: number | null;
 }
 
-/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
+/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone, and when it
+ * is a gift that would add a version to what is there. */
 export async function publishContent(
   db: D1Database,
   next: NextVersion,
@@ -145,8 +169,12 @@ export function insertBlob(
 /** The artifact, unless it lives already; a new version of it with one file, unless the newest version has
  * the same content; and the end of the versions that are too many. */
 function insertVersion(db: D1Database, next: NextVersion, now: number): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared } = next.intent;
+  const { intent, maxVersions } = next;
+  const { workspaceId, type, sourceUrl, name, shared, actor, gift } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
+  const uuid = newUuid();
+  const author = { actor, now };
+  const made = { from: `artifacts a WHERE a.id = ${ARTIFACT_ID} AND a.uuid = ?4` } as const;
   return [
     ...endExpired(db, identity, now),
     db
@@ -157,59 +185,64 @@ function insertVersion(db: D1Database, next: NextVersion, now: number): D1Prepar
          FROM workspaces WHERE id = ?1
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
-      .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
-    ...insertNextVersion(db, identity, next, now),
-    db
-      .prepare(
-        `UPDATE versions SET deleted_at = ?4
-         WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL AND id NOT IN (
-           SELECT v.id FROM versions v WHERE v.artifact_id = ${ARTIFACT_ID} AND v.deleted_at IS NULL
-           ORDER BY v.version_index DESC
-           LIMIT (SELECT iif(max_versions = 0, -1, max_versions) FROM artifacts WHERE id = ${ARTIFACT_ID}))`,
-      )
-      .bind(...identity, now),
+      .bind(...identity, uuid, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
+    noteEvent(
+      db,
+      { ...made, values: [...identity, uuid] },
+      { type: "audit", message: "artifact created", ...author },
+    ),
+    ...insertNextVersion(db, next, uuid, now),
+    ...(maxVersions === null || gift
+      ? []
+      : setMaxVersionsStatements(db, ARTIFACT_ID, { values: identity, maxVersions }, author)),
+    ...pruneStatements(db, ARTIFACT_ID, identity, author),
+    trimEvents(db, ARTIFACT_ID, identity),
   ];
 }
 
-/** The version after the highest index, its file and its root folder; then that index is the highest. */
+/** The version after the highest index, its file, its root folder and its event; then that index is the highest.
+ * `uuid` is the artifact's if this batch made it. */
 function insertNextVersion(
   db: D1Database,
-  identity: Identity,
-  { content, only }: NextVersion,
+  { intent, content, only }: NextVersion,
+  uuid: Uuid,
   now: number,
 ): D1PreparedStatement[] {
+  const { workspaceId, type, sourceUrl, gift } = intent;
+  const identity: Identity = [workspaceId, type, sourceUrl];
   const { sha512, sha256, size } = content;
   const { tar, zip, directory } = only.lengths;
-  const next = `artifacts a JOIN versions v
-    ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
   return [
     db
       .prepare(
+        // A gift to an artifact that was there has no index, which the column refuses: the batch fails.
         `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
-         SELECT a.id, a.highest_index + 1, ?6, ?6 FROM artifacts a
+         SELECT a.id, iif(?7 AND a.uuid <> ?8, NULL, a.highest_index + 1), ?6, ?6 FROM artifacts a
          WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
            SELECT 1 FROM versions v
            JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
            JOIN files f ON f.version_id = v.id AND f.ordinal = 1 AND f.path = a.name
            JOIN blobs b ON b.id = f.blob_id AND b.sha512 = ?4 AND b.size = ?5
-           WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
+           WHERE v.artifact_id = a.id AND v.version_index = (
+             SELECT max(version_index) FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL))`,
       )
-      .bind(...identity, sha512, size, now),
+      .bind(...identity, sha512, size, now, gift ? 1 : 0, uuid),
     // The lengths are those of one path. An artifact of another name that was made since fails the batch.
     db
       .prepare(
         `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
            file_number, tar_end, zip_end, directory_end)
          SELECT v.id, 1, a.workspace_id, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
-           ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${next}`,
+           ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${NEXT}`,
       )
       .bind(...identity, sha512, size, only.path, sha256, tar, zip, directory),
     db
       .prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT v.id, 0, '', 1, 1, ?4 FROM ${next}`,
+         SELECT v.id, 0, '', 1, 1, ?4 FROM ${NEXT}`,
       )
       .bind(...identity, size),
+    noteVersion(db, intent, now),
     db
       .prepare(
         `UPDATE artifacts SET highest_index = highest_index + 1
@@ -221,10 +254,33 @@ function insertNextVersion(
   ];
 }
 
+function noteVersion(db: D1Database, intent: SealIntent, now: number): D1PreparedStatement {
+  const { workspaceId, type, sourceUrl, actor } = intent;
+  return noteEvent(
+    db,
+    { from: NEXT, values: [workspaceId, type, sourceUrl] },
+    {
+      type: "audit",
+      message: type === "label" ? "label moved" : "version added",
+      extra: `json_object('index', v.version_index, 'blob_uuid', (
+        SELECT b.uuid FROM files f JOIN blobs b ON b.id = f.blob_id
+        WHERE f.version_id = v.id AND f.ordinal = 1))`,
+      actor,
+      now,
+    },
+  );
+}
+
 /** An expired artifact that the sweep has not met yet is not in the way of a new one. */
 function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
+  const author: Author = { actor: SERVICE_ACTOR, now };
   return [
+    noteEvent(
+      db,
+      { from: `artifacts a WHERE a.id IN (${expired})`, values: [...identity, now] },
+      { type: "status", message: "artifact expired", ...author },
+    ),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?4 WHERE deleted_at IS NULL AND artifact_id IN (${expired})`,

@@ -78,9 +78,22 @@ export const LIMITS = {
   maxVersions: 3,
   /** Versions listed of one artifact. */
   versionsListed: 1_000,
+  /** Artifacts read from the catalog at a time for GET /artifacts, or deleted at a time. */
+  artifactsPage: 100,
+  /** Entries of one artifact's metadata, bytes of a key, and bytes of all of it as JSON: each page of GET /artifacts
+   * holds that of `artifactsPage` artifacts. */
+  metadataEntries: 100,
+  metadataKey: 255,
+  metadataBytes: 64 * KiB,
+  /** Events that an artifact keeps, and those that one request gets (Shaken Fist's default). */
+  eventsKept: 1_000,
+  eventsListed: 100,
   /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
   sweepBatch: 200,
   sweepRounds: 20,
+  /** Milliseconds for which a deleted artifact is shown by its uuid, with its events; not less than
+   * `conversionMemory`: what an upload became is told by this row. */
+  tombstoneMemory: 30 * 24 * 3_600_000,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
 } as const;

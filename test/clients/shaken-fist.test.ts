@@ -148,7 +148,9 @@ describe("sf-client artifact", () => {
 
   it("shows events, newest first, and as few as asked for", async () => {
     const all = await sfJson<{ timestamp: number; message: string }[]>([
-      ...["artifact", "events", "again"],
+      "artifact",
+      "events",
+      "again",
     ]);
     expect(all.length).toBeGreaterThan(0);
     expect(all.map(({ timestamp }) => timestamp)).toEqual(

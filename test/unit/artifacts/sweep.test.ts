@@ -37,7 +37,15 @@ async function upload(data: Uint8Array): Promise<Uuid> {
 async function publish(name: string, data: Uint8Array): Promise<Uuid> {
   const uuid = await upload(data);
   const sourceUrl = `sf://upload/owner/${name}`;
-  const intent = { workspaceId: workspace.id, type: "image", name, sourceUrl, shared: false };
+  const intent = {
+    workspaceId: workspace.id,
+    type: "image",
+    name,
+    sourceUrl,
+    shared: false,
+    actor: "owner/ci",
+    gift: false,
+  };
   valueOf(await gateway.seal(uuid, intent, ANY));
   return uuid;
 }
