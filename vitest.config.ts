@@ -28,7 +28,7 @@ export default defineConfig({
     projects: [
       {
         plugins: [workerd()],
-        test: { name: "storage", include: STORAGE_TESTS },
+        test: { name: "storage", include: STORAGE_TESTS, testTimeout: 20_000 },
       },
       {
         plugins: [workerd()],
