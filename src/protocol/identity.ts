@@ -8,3 +8,11 @@ export type Identity =
   | { kind: "workspace"; workspaceId: number; name: string; keyName: string; isSystem: boolean }
   | { kind: "user"; userId: number; name: string }
   | { kind: "worker"; tokenId: number };
+
+/** A person who is logged in. */
+export interface Session {
+  /** SHA-256 of the session's id. */
+  idHash: string;
+  userId: number;
+  user: string;
+}
