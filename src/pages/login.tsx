@@ -73,7 +73,7 @@ function requireCookieKind(c: Context<AppEnv>) {
 }
 
 /** Where a login leads: what the form says, else the query, when it is on this site. */
-function nextPath(c: Context<AppEnv>, field: FormDataEntryValue | null): string {
+function nextPath(c: Context<AppEnv>, field: File | string | null): string {
   const next = typeof field === "string" ? field : (c.req.query("next") ?? "");
   return parseLocalPath(next) ?? HOME_URL;
 }

@@ -1,41 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parseLocalPath } from "../../../src/http/local-path.ts";
-
-/** What must not be taken for a path of this site; the tests over HTTP send them too. */
-const ELSEWHERE = [
-  ["nothing", ""],
-  ["another host", "//evil.example"],
-  ["another host after a path of dots", "/.//evil.example/"],
-  ["another host after a path that goes up", "/a/..//evil.example/"],
-  ["another host after encoded dots", "/%2e%2e//evil.example"],
-  ["another host after three slashes", "///evil.example"],
-  ["another host after a backslash", "/\\evil.example"],
-  ["another host after two backslashes", "\\\\evil.example"],
-  ["another host after a backslash and a slash", "\\/evil.example"],
-  ["a backslash further on", "/a\\..\\..//evil.example"],
-  ["another host in a whole URL", "https://evil.example/a/1/"],
-  ["another host without its slashes", "https:evil.example"],
-  ["another host with one slash", "https:/evil.example"],
-  ["this site in a whole URL", "https://local.invalid/a/1/"],
-  ["a script", "javascript:alert(1)"],
-  ["a script after a space", " javascript:alert(1)"],
-  ["a script with a tab in its scheme", "java\tscript:alert(1)"],
-  ["a document", "data:text/html,<script>alert(1)</script>"],
-  ["a tab between slashes", "/\t/evil.example"],
-  ["a newline between slashes", "/\n/evil.example"],
-  ["a carriage return and a header", "/a/1/\r\nSet-Cookie: stowage=1"],
-  ["a tab in front", "\t//evil.example"],
-  ["a space in front", " //evil.example"],
-  ["a NUL", "/a/\u0000"],
-  ["a control character of C1", "/a/\u0085"],
-  ["a relative path", "a/1/"],
-  ["a path that goes up", "../a/1/"],
-  ["a query", "?next=/a/1/"],
-  ["a fragment", "#main"],
-  ["a user in front of another host", "//stowage.example@evil.example/"],
-  ["a host of full-width characters", "//ｅvil.example"],
-] as const;
+import { ELSEWHERE } from "../../support/elsewhere.ts";
 
 describe("parseLocalPath()", () => {
   it.each(ELSEWHERE)("refuses %s", (_what, text) => {
