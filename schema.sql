@@ -64,6 +64,27 @@ CREATE TABLE IF NOT EXISTS tokens (
 
 CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
 
+-- People who are logged in. A session ends when it is not used for a while, and at a fixed age.
+CREATE TABLE IF NOT EXISTS sessions (
+  id_hash TEXT PRIMARY KEY,             -- SHA-256 of the id in the cookie, which is not kept
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL         -- at most five minutes behind
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
+CREATE INDEX IF NOT EXISTS sessions_by_use ON sessions (last_used_at);
+
+-- Failed logins of a name, of a network, and of a name from a network.
+CREATE TABLE IF NOT EXISTS login_failures (
+  subject TEXT PRIMARY KEY,             -- a keyed hash: people type passwords where names belong
+  failures INTEGER NOT NULL,            -- each within an hour of the one before; attempts under way count
+  last_at INTEGER NOT NULL,
+  blocked_until INTEGER NOT NULL        -- no attempt is looked at before; 0: none was ever put off
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS login_failures_by_age ON login_failures (last_at);
+
 -- Uploads that have not become a version yet. The bytes and their state are in the upload object of the same uuid.
 CREATE TABLE IF NOT EXISTS uploads (
   uuid TEXT PRIMARY KEY,

@@ -11,6 +11,8 @@ import {
   listGarbage,
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
+import { forgetLoginFailures } from "../catalog/login-failures.ts";
+import { forgetSessions } from "../catalog/sessions.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -57,6 +59,8 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
       }),
     () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
+    () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
   ];
   for (const step of steps) {
     await attempt(report, step);

@@ -25,6 +25,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl, loginUrl } from "../protocol/urls.ts";
 import { FolderPage } from "./folder-page.tsx";
 import type { FolderPageProps } from "./folder-page.tsx";
+import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
 
 type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
@@ -207,7 +208,7 @@ async function list(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Prom
   if (preferredForm(c.req.header("Accept") ?? null, "html") === "json") {
     return listAsJson(c, props);
   }
-  return c.html(renderPage(<FolderPage {...props} />));
+  return c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
 }
 
 function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {

@@ -3,7 +3,7 @@
 
 /** A line of ERRORS. `help` says what to do, where the message alone does not. */
 interface Refusal {
-  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 429 | 500 | 503 | 507;
   message: string;
   help?: string;
 }
@@ -244,7 +244,31 @@ export const ERRORS = {
   },
   data_limit_invalid: { status: 400, message: "limit must be an integer of at least 0" },
 
-  page_private: { status: 401, message: "this artifact is private" },
+  login_failed: {
+    status: 401,
+    message: "name or password is wrong",
+    help: "Try again; a forgotten password can be set anew by who runs this service",
+  },
+  login_too_often: {
+    status: 429,
+    message: "too many failed logins",
+    help: "Wait, then try again",
+  },
+  login_insecure: {
+    status: 403,
+    message: "logging in needs https",
+    help: "Open this address with https, so that nobody on the way can read the password",
+  },
+  cross_site_request: {
+    status: 403,
+    message: "request does not come from a page of this site",
+    help: "Open the page on this site and use its form; a browser of before 2023 does not say where a form is from",
+  },
+  page_private: {
+    status: 401,
+    message: "this artifact is private",
+    help: "Send a token in the Token header, or log in with a browser",
+  },
   version_not_found: { status: 404, message: "artifact has no such version" },
   version_malformed: { status: 400, message: "version is not a positive integer" },
   path_not_found: {

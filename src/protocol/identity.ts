@@ -9,6 +9,14 @@ export type Identity =
   | { kind: "user"; userId: number; name: string }
   | { kind: "worker"; tokenId: number };
 
+/** A person who is logged in. */
+export interface Session {
+  /** SHA-256 of the session's id. */
+  idHash: string;
+  userId: number;
+  user: string;
+}
+
 /** Who did what the service does by itself. */
 export const SERVICE_ACTOR = "stowage";
 

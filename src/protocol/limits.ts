@@ -49,7 +49,23 @@ export const LIMITS = {
   secretLength: 1_024,
   /** Rows of an administration list; `?after=` goes on. */
   listed: 1_000,
-  /** Bytes of a JSON request body. */
+  /** Milliseconds without a request after which a session ends: a night and a morning. */
+  sessionIdle: 24 * 3_600_000,
+  /** Milliseconds after which a session ends however much it is used. */
+  sessionAge: 7 * 24 * 3_600_000,
+  /** Milliseconds between two notes of a session's last use: pages would else write a row each. */
+  sessionReport: 5 * 60_000,
+  /** Sessions of one user; another login ends the one that was used the longest ago. */
+  sessionsOfUser: 50,
+  /** Milliseconds after the last failed login in which its kind is remembered. */
+  loginMemory: 3_600_000,
+  /** Failed logins before the next one has to wait; the wait then doubles from a second with each more, up to
+   * `longestWait`. For a name from one network, which is what a person mistypes; for a network, which may be
+   * an office; and for a name from anywhere. That last wait is short: others bring it about. */
+  loginOfPair: { free: 5, longestWait: 15 * 60_000 },
+  loginOfNetwork: { free: 50, longestWait: 15 * 60_000 },
+  loginOfName: { free: 50, longestWait: 60_000 },
+  /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
   /** Files declared for one artifact: their numbers are made in memory. */
   bundleFiles: 100_000,

@@ -80,6 +80,9 @@ export const CreateUserRequest = v.object({
   password: v.optional(v.unknown()),
 });
 
+/** PATCH /auth/users/<name>. */
+export const ChangeUserRequest = v.object({ password: v.optional(v.unknown()) });
+
 /** PUT /auth/namespaces/<ns>/members/<user>. */
 export const MemberRequest = v.object({ role: v.optional(v.unknown()) });
 
