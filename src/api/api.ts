@@ -9,6 +9,7 @@ import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
 import { labels } from "./labels.ts";
+import { openapi } from "./openapi.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
@@ -20,6 +21,7 @@ export const api = new Hono<AppEnv>()
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)
   .route("/auth", auth)
+  .route("/openapi.json", openapi)
   .route("/upload", uploads)
   // Before the verbs below: artifacts named 'share' or 'versions' must upload.
   .route("/artifacts/upload", convert)

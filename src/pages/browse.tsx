@@ -30,8 +30,8 @@ import { renderPage } from "./layout.tsx";
 
 type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
 
-/** The pages and files of artifacts. */
-export const browse = new Hono<AppEnv>().get("/:id/*", show).get("/:id", show);
+/** The pages and files of artifacts. The wildcard takes the address without the slash, too. */
+export const browse = new Hono<AppEnv>().get("/:id/*", show);
 
 async function show(c: Context<AppEnv>): Promise<Response> {
   const artifact = await requireBrowsed(c);

@@ -23,7 +23,7 @@ export const ConvertRequest = v.object({
   namespace: optionalText,
   artifact_type: v.nullish(v.string(), "image"),
   size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
-  sha512: v.nullish(v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{128}$/u)), null),
+  sha512: v.nullish(v.pipe(v.string(), v.regex(/^[0-9A-Fa-f]{128}$/u), v.toLowerCase()), null),
 });
 
 /** DELETE /artifacts. What is wrong with a value is answered in Shaken Fist's words, here and below. */
