@@ -92,14 +92,5 @@ export const browsing: Area = {
       },
       refusals: FOLDER_REFUSALS,
     },
-    "GET /login": {
-      summary: "Log in",
-      description: "Not built yet: it refuses.",
-      who: "anyone",
-      query: {
-        next: { description: "The path to come back to", schema: { type: "string" } },
-      },
-      refusals: ["page_private"],
-    },
   },
 };

@@ -9,16 +9,28 @@ import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
 import { browsing } from "./browsing.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import { labels } from "./labels.ts";
 import type { Area, Operation, Parameter, Parameters, Reply } from "./operation.ts";
 import { PATH_PARAMETERS } from "./parameters.ts";
 import { people } from "./people.ts";
 import { toReplies, WHO } from "./refusals.ts";
 import { SCHEMAS } from "./schemas.ts";
+import { sessions } from "./sessions.ts";
 import { start } from "./start.ts";
 import { uploads } from "./uploads.ts";
 
 /** In the order of the page. */
-const AREAS: readonly Area[] = [start, uploads, artifacts, blobs, browsing, administration, people];
+const AREAS: readonly Area[] = [
+  start,
+  uploads,
+  artifacts,
+  labels,
+  blobs,
+  browsing,
+  sessions,
+  administration,
+  people,
+];
 
 const DESCRIPTION = `
 Uploads that resume into versioned artifacts, as Shaken Fist's clients make them, and browsing and downloading under \`/a/\` as in Debusine.
@@ -42,6 +54,12 @@ const SECURITY_SCHEMES = {
     in: "header",
     name: "Token",
     description: "A user's or a worker's token, from POST /auth/tokens",
+  },
+  session: {
+    type: "apiKey",
+    in: "cookie",
+    name: "__Host-stowage",
+    description: "What POST /login sets; for pages and the files of artifacts only",
   },
 };
 
@@ -117,7 +135,10 @@ function toRequestBody(
   body: NonNullable<Operation["body"]>,
 ): JsonSchema {
   if ("bytes" in body) {
-    return { description: body.bytes, content: { "application/octet-stream": {} } };
+    return {
+      description: body.bytes,
+      content: { [body.mediaType ?? "application/octet-stream"]: {} },
+    };
   }
   const { $schema: _, ...schema } = toJsonSchema(body, {
     target: "draft-2020-12",

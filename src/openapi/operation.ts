@@ -41,6 +41,7 @@ export interface Operation {
 
 interface BytesBody {
   bytes: string;
+  mediaType?: string;
 }
 
 /** An answer: its forms by media type. A null schema is bytes. */

@@ -1,5 +1,6 @@
 import {
   ChangeTokenRequest,
+  ChangeUserRequest,
   CreateTokenRequest,
   CreateUserRequest,
   MemberRequest,
@@ -12,6 +13,12 @@ import { ref } from "./schemas.ts";
 const TOKEN_ID: Parameters = {
   id: { description: "A token's number", schema: { type: "integer" } },
 };
+
+const USER_NAME: Parameters = {
+  name: { description: "The user's name", schema: { type: "string" } },
+};
+
+const PASSWORD = text("8 to 1,024 characters");
 
 export const people: Area = {
   name: "People",
@@ -28,16 +35,26 @@ export const people: Area = {
       who: "system",
       body: CreateUserRequest,
       bodyHints: {
-        properties: { name: text("Their name"), password: text("8 to 1,024 characters") },
+        properties: { name: text("Their name"), password: PASSWORD },
         required: ["name", "password"],
       },
       reply: ref("User"),
       refusals: ["user_name_invalid", "password_invalid", "user_exists"],
     },
-    "DELETE /auth/users/{name}": {
-      summary: "Delete a user and their tokens",
+    "PATCH /auth/users/{name}": {
+      summary: "Set a user's password",
+      description: "Ends all sessions of the user.",
       who: "system",
-      path: { name: { description: "The user's name", schema: { type: "string" } } },
+      path: USER_NAME,
+      body: ChangeUserRequest,
+      bodyHints: { properties: { password: PASSWORD }, required: ["password"] },
+      reply: ref("User"),
+      refusals: ["password_invalid", "user_not_found"],
+    },
+    "DELETE /auth/users/{name}": {
+      summary: "Delete a user with their tokens and sessions",
+      who: "system",
+      path: USER_NAME,
       reply: NULL,
       refusals: ["user_not_found"],
     },

@@ -30,7 +30,7 @@ export const WHO = {
   /** Like `decidePage`: what is public is for anyone. */
   reader: {
     words: "anyone for what is public or shared, otherwise whoever may read it",
-    security: [{}, ...ANY_SCHEME],
+    security: [{}, ...ANY_SCHEME, { session: [] }],
     refusals: ["access_token_refused", "artifact_forbidden"],
   },
   somebody: { words: "anyone with credentials", security: ANY_SCHEME, refusals: SOMEBODY },

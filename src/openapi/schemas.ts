@@ -119,6 +119,14 @@ export const SCHEMAS = {
     },
     ["blob_uuid"],
   ),
+  Event: record("Something that happened to an artifact", {
+    timestamp: seconds("When"),
+    fqdn: text("Where"),
+    duration: NULL,
+    message: text("What"),
+    extra: { ...METADATA, description: "Its particulars; `actor` is who did it" },
+    type: text("audit, status, prune, mutate, ..."),
+  }),
   IndexedBlob: record("A content in an artifact", {
     uuid: UUID,
     size: count("Bytes"),
