@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { publishKnownBlob } from "../artifacts/publish.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
 import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts.ts";
 import type { Artifact } from "../catalog/artifacts.ts";
 import { findSeenBlob, listVersionBlobs } from "../catalog/blobs.ts";
-import { publishBlob } from "../catalog/publish.ts";
 import type { Reader } from "../catalog/reader.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
@@ -42,7 +42,7 @@ export const artifacts = new Hono<AppEnv>()
     if ((size ?? blob.size) !== blob.size || (sha512 ?? blob.sha512) !== blob.sha512) {
       throw new AppError("upload_content_mismatch", `size ${blob.size}, sha512 ${blob.sha512}`);
     }
-    const uuid = await publishBlob(c.env.DB, intent, blob, Date.now());
+    const uuid = await publishKnownBlob(c.env.DB, intent, blob);
     return c.json(await showArtifact(c.env.DB, c.var.identity, uuid));
   })
   .get("/:ref", async (c) => {
@@ -108,7 +108,7 @@ async function planArtifact(
 }
 
 async function requireBlob(db: Env["DB"], reader: Reader, uuid: Uuid) {
-  const blob = await findSeenBlob(db, reader, uuid, Date.now());
+  const blob = await findSeenBlob(db, reader, { uuid }, Date.now());
   if (blob === null) {
     throw new AppError("blob_not_found");
   }

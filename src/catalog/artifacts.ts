@@ -1,5 +1,6 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { parseUuid } from "../protocol/ids.ts";
+import type { ArtifactState } from "../protocol/views.ts";
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 
@@ -17,6 +18,9 @@ export interface Artifact {
   maxVersions: number;
   createdAt: number;
   deletedAt: number | null;
+  state: ArtifactState;
+  /** Why the last fetch of its URL failed. */
+  errorMessage: string | null;
 }
 
 type ArtifactRow = {
@@ -32,10 +36,12 @@ type ArtifactRow = {
   max_versions: number;
   created_at: number;
   deleted_at: number | null;
+  state: ArtifactState;
+  error_message: string | null;
 };
 
 const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
-  w.public, a.max_versions, a.created_at, a.deleted_at`;
+  w.public, a.max_versions, a.created_at, a.deleted_at, a.state, a.error_message`;
 
 function toArtifact(row: ArtifactRow): Artifact {
   return {
@@ -51,6 +57,8 @@ function toArtifact(row: ArtifactRow): Artifact {
     maxVersions: row.max_versions,
     createdAt: row.created_at,
     deletedAt: row.deleted_at,
+    state: row.state,
+    errorMessage: row.error_message,
   };
 }
 

@@ -141,7 +141,28 @@ function insertVersion(
            LIMIT (SELECT iif(max_versions = 0, -1, max_versions) FROM artifacts WHERE id = ${ARTIFACT_ID}))`,
       )
       .bind(...identity, now),
+    ...refuseOverQuota(db, identity, now),
   ];
+}
+
+/** Ends the batch when its version takes the workspace over its quota, once the superseded ones are gone. */
+function refuseOverQuota(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
+  return [
+    db
+      .prepare(
+        `UPDATE workspaces SET used_bytes = NULL
+         WHERE id = ?1 AND used_bytes > quota_bytes AND EXISTS (
+           SELECT 1 FROM artifacts a JOIN versions v
+             ON v.artifact_id = a.id AND v.version_index = a.highest_index
+           WHERE a.id = ${ARTIFACT_ID} AND v.created_at = ?4)`,
+      )
+      .bind(...identity, now),
+  ];
+}
+
+/** Was it the quota that ended a batch? */
+export function isOverQuota(error: unknown): boolean {
+  return String(error).includes("NOT NULL constraint failed: workspaces.used_bytes");
 }
 
 /** The version after the highest index, its file and its root folder; then that index is the highest. */
@@ -168,8 +189,9 @@ function insertNextVersion(
       .bind(...identity, sha512, size, now),
     db
       .prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
+        `INSERT INTO files (version_id, ordinal, path, blob_id, workspace_id, shared)
+         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
+           a.workspace_id, a.shared FROM ${next}`,
       )
       .bind(...identity, sha512, size),
     db

@@ -8,7 +8,7 @@ import { renderPage } from "./layout.tsx";
 
 /** What Shaken Fist's clients look for, as plain words, before they use it. Never 'blob-data-limit': with it
  * they download for ever (docs/conformance.md, Shaken Fist). */
-const CAPABILITIES = ["artifact-upload-types", "blob-search-by-hash"];
+const CAPABILITIES = ["artifact-upload-types", "blob-metadata", "blob-search-by-hash"];
 
 /** The public start of the service, for people and for the probes of clients. */
 export const home = new Hono<AppEnv>()

@@ -148,6 +148,11 @@ export const ERRORS = {
     status: 400,
     message: "Upload-Offset is not an integer of at least 0",
   },
+  quota_exceeded: {
+    status: 507,
+    message: "namespace has no room for that; nothing was changed",
+    help: "Delete artifacts or versions that are not needed, or ask an administrator for a larger quota",
+  },
   upload_too_large: {
     status: 507,
     message: "an upload holds at most 5 TiB",
@@ -189,7 +194,24 @@ export const ERRORS = {
     help: "Check its id, uuid or name; it may have been deleted or have expired",
   },
   artifact_ambiguous: { status: 400, message: "multiple artifacts have the name" },
+  metadata_key_missing: { status: 400, message: "no key specified" },
+  metadata_key_invalid: {
+    status: 400,
+    message: "key is not usable",
+    help: "A key is 1 to 255 bytes of UTF-8 without '/', '\\' or control characters, and not '.' or '..'",
+  },
+  metadata_value_missing: { status: 400, message: "no value specified" },
+  metadata_full: {
+    status: 507,
+    message: "metadata has as many keys as it may have",
+    help: "Delete a key first",
+  },
   blob_not_found: { status: 404, message: "blob not found" },
+  blob_forbidden: {
+    status: 403,
+    message: "permission denied",
+    help: "Only a namespace with a version that holds the blob may note something of it",
+  },
   hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
   data_offset_invalid: {
     status: 400,

@@ -57,6 +57,11 @@ export const LIMITS = {
   readWindow: 8 * MiB,
   /** Files read from the catalog at a time while an archive is made. */
   archivePage: 500,
+  /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
+  blobsPage: 1_000,
+  /** Keys that a workspace may note of one thing, and the bytes of a key. */
+  metadataKeys: 100,
+  metadataKey: 255,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
   maxVersions: 3,
   /** Versions listed of one artifact. */

@@ -50,6 +50,12 @@ export const KeyRequest = v.object({ key_name: optionalText, key: v.optional(v.u
 /** POST /auth/namespaces/<ns>/trust. */
 export const TrustRequest = v.object({ external_namespace: optionalText });
 
+/** POST and PUT of metadata, of any value but null; with PUT the key is in the path. */
+export const MetadataRequest = v.object({
+  key: v.nullish(v.string(), null),
+  value: v.nullish(v.unknown(), null),
+});
+
 /** POST /auth/users. */
 export const CreateUserRequest = v.object({
   name: optionalText,

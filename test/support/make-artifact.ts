@@ -78,10 +78,11 @@ export async function addVersion(
     const batch = JSON.stringify(entries.slice(first, first + BATCH));
     await DB.batch([
       DB.prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', b.id
+        `INSERT INTO files (version_id, ordinal, path, blob_id, workspace_id)
+         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', b.id,
+           (SELECT workspace_id FROM artifacts WHERE id = ?3)
          FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> 'blob'`,
-      ).bind(meta.last_row_id, batch),
+      ).bind(meta.last_row_id, batch, artifact.id),
       DB.prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
          SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',

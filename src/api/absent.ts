@@ -1,0 +1,19 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { requireSomebody } from "../auth/access.ts";
+
+/** What Shaken Fist has and we do not: clients that list it find none. */
+export const absent = new Hono<AppEnv>()
+  .get("/instances", (c) => {
+    requireSomebody(c.var.identity);
+    return c.json([]);
+  })
+  .get("/networks", (c) => {
+    requireSomebody(c.var.identity);
+    return c.json([]);
+  })
+  .get("/nodes", (c) => {
+    requireSomebody(c.var.identity);
+    return c.json([]);
+  });
