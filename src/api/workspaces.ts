@@ -150,12 +150,13 @@ function toReply(workspace: DescribedWorkspace) {
   return {
     name: workspace.name,
     state: "created",
-    metadata: {},
+    metadata: workspace.metadata,
     version: 5,
     keys: workspace.keys,
     trust: { full: [SYSTEM, ...workspace.trusts.filter((name) => name !== SYSTEM)] },
     public: workspace.public,
     quota_bytes: workspace.quotaBytes,
+    used_bytes: workspace.usedBytes,
     default_expiration_days: workspace.defaultExpirationDays,
   };
 }

@@ -5,9 +5,9 @@ import type { Uuid } from "../protocol/ids.ts";
 import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
 import { COLUMNS, IS_KNOWN, toArtifact } from "./artifacts.ts";
 import type { Artifact, ArtifactRow } from "./artifacts.ts";
-import { SEEN } from "./blobs.ts";
 import { livingAt, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { referencesTo } from "./references.ts";
 
 /** A version's blob as a list of artifacts shows it. */
 interface ListedVersion {
@@ -61,7 +61,7 @@ export async function* walkArtifacts(
     let isWhole = true;
     while (isWhole) {
       const { results } = await db
-        .prepare(selectPage(source))
+        .prepare(selectPage(reader, source))
         .bind(
           ...readerParameters(reader),
           now,
@@ -79,7 +79,10 @@ export async function* walkArtifacts(
   }
 }
 
-function selectPage({ workspaces, where }: { workspaces: string; where: string }): string {
+function selectPage(
+  reader: Reader,
+  { workspaces, where }: { workspaces: string; where: string },
+): string {
   return `
     WITH page AS MATERIALIZED (
       SELECT ${COLUMNS}, ${METADATA_OF_A} AS metadata
@@ -98,7 +101,7 @@ function selectPage({ workspaces, where }: { workspaces: string; where: string }
       JOIN files f ON f.version_id = v.id AND f.ordinal = 1
     ),
     counted AS MATERIALIZED (
-      SELECT b.id, b.uuid, b.size, (SELECT count(*) FROM (${SEEN} LIMIT 1000)) AS reference_count
+      SELECT b.id, b.uuid, b.size, (SELECT count(*) FROM (${referencesTo(reader, "b.id")})) AS reference_count
       FROM (SELECT DISTINCT blob_id FROM held) h JOIN blobs b ON b.id = h.blob_id
     )
     SELECT page.*, (

@@ -329,7 +329,7 @@ describe("a refusal", () => {
   );
 
   it.each([
-    ["GET", "/nodes"],
+    ["GET", "/node"],
     ["POST", "/auth/"],
     ["POST", "/upload/x/y/z/1"],
     ["GET", "/artifacts/a/b/c"],
