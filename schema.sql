@@ -37,7 +37,9 @@ CREATE TABLE IF NOT EXISTS trusts (
   PRIMARY KEY (workspace_id, trusted_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS trusts_by_trusted ON trusts (trusted_id);
+-- Unique, so that a listing through it is known to be in order.
+CREATE UNIQUE INDEX IF NOT EXISTS trusts_of_trusted ON trusts (trusted_id, workspace_id);
+DROP INDEX IF EXISTS trusts_by_trusted;
 
 -- What a workspace notes of itself; value is JSON.
 CREATE TABLE IF NOT EXISTS workspace_metadata (
@@ -61,7 +63,8 @@ CREATE TABLE IF NOT EXISTS members (
   PRIMARY KEY (workspace_id, user_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS members_by_user ON members (user_id);
+CREATE UNIQUE INDEX IF NOT EXISTS members_of_user ON members (user_id, workspace_id);
+DROP INDEX IF EXISTS members_by_user;
 
 CREATE TABLE IF NOT EXISTS tokens (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
