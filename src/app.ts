@@ -7,6 +7,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { api } from "./api/api.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
+import { apiDocs } from "./pages/api-docs.tsx";
 import { browse } from "./pages/browse.tsx";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
@@ -48,6 +49,7 @@ app.use(async (c, next) => {
 });
 
 app.route("/", home);
+app.route("/", apiDocs);
 app.route("/a", browse);
 app.route("/", api);
 

@@ -2,6 +2,8 @@
 // is percent-encoded on its own, so that no name can end a path, start a query or leave a quote.
 
 export const HOME_URL = "/";
+export const API_DOCS_URL = "/apidocs/";
+export const OPENAPI_URL = "/openapi.json";
 export const STYLESHEET_URL = "/style.css";
 export const FAVICON_URL = "/favicon.svg";
 
