@@ -9,6 +9,7 @@ import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
 import { findSession } from "./auth/sessions.ts";
 import { mayChange } from "./http/same-origin.ts";
+import { apiDocs } from "./pages/api-docs.tsx";
 import { browse } from "./pages/browse.tsx";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
@@ -70,6 +71,7 @@ app.use(async (c, next) => {
 
 app.route("/", home);
 app.route("/", login);
+app.route("/", apiDocs);
 app.route("/a", browse);
 app.route("/", api);
 

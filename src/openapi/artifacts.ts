@@ -4,6 +4,7 @@ import {
   MaxVersionsRequest,
 } from "../protocol/requests.ts";
 import { count, listOf, NULL, nullable, oneOf, UUID } from "./json-schema.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import { metadataOperations } from "./metadata.ts";
 import type { Area } from "./operation.ts";
 import { ref } from "./schemas.ts";
@@ -25,6 +26,14 @@ const instanceMetadata = metadataOperations({
     refusals: [...CHANGEABLE, "blob_not_found", "blob_forbidden", "workspace_key_needed"],
   },
 });
+
+/** As a text, too: some clients send what their user typed. */
+export const MAX_VERSIONS: JsonSchema = {
+  type: ["integer", "string", "null"],
+  minimum: 0,
+  pattern: String.raw`^\d+$`,
+  description: "Versions kept; 0 keeps all",
+};
 
 const ALIAS =
   "An alias: the public Shaken Fist client asks for an instance where it means an artifact or a blob.";
@@ -119,7 +128,7 @@ export const artifacts: Area = {
       description: "The oldest that are too many end at once. Without a number: 3.",
       who: "somebody",
       body: MaxVersionsRequest,
-      bodyHints: { properties: { max_versions: nullable(count("Versions; 0 keeps all")) } },
+      bodyHints: { properties: { max_versions: MAX_VERSIONS } },
       reply: NULL,
       refusals: [...CHANGEABLE, "max_versions_not_integer"],
     },

@@ -1,5 +1,6 @@
 import { LabelRequest } from "../protocol/requests.ts";
-import { count, nullable, UUID } from "./json-schema.ts";
+import { MAX_VERSIONS } from "./artifacts.ts";
+import { UUID } from "./json-schema.ts";
 import type { Area, Operation, Parameters } from "./operation.ts";
 import { ref } from "./schemas.ts";
 
@@ -13,7 +14,7 @@ const update: Operation = {
   path: NAME,
   body: LabelRequest,
   bodyHints: {
-    properties: { blob_uuid: UUID, max_versions: nullable(count("Versions kept; 0 keeps all")) },
+    properties: { blob_uuid: UUID, max_versions: MAX_VERSIONS },
     required: ["blob_uuid"],
   },
   reply: ref("Artifact"),

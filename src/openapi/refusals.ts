@@ -96,7 +96,9 @@ const TEXT: JsonSchema = { schema: { type: "string" } };
 
 function describe(code: ErrorCode): string {
   const help = helpFor(code);
-  return `- \`${ERRORS[code].message}\`${help === null ? "" : `: ${help}`}`;
+  // In Markdown `<uuid>` would be a tag.
+  const advice = help === null ? "" : `: ${help.replaceAll("<", String.raw`\<`)}`;
+  return `- \`${ERRORS[code].message}\`${advice}`;
 }
 
 /** The texts of refusals; one that has values in it is known by its beginning. */

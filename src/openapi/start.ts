@@ -37,6 +37,16 @@ export const start: Area = {
         "key_unauthorized",
       ],
     },
+    "GET /apidocs": {
+      summary: "Go to the page about the API",
+      who: "anyone",
+      replies: { 301: { description: "To /apidocs/", headers: { Location: "Where" } } },
+    },
+    "GET /apidocs/": {
+      summary: "Read about the API and try it",
+      who: "anyone",
+      replies: { 200: { description: "A page", content: { "text/html": { type: "string" } } } },
+    },
     "GET /openapi.json": {
       summary: "Get this document",
       who: "anyone",

@@ -1,4 +1,4 @@
-import { fileUrl, folderUrl } from "../protocol/urls.ts";
+import { API_DOCS_URL, fileUrl, folderUrl } from "../protocol/urls.ts";
 import { Layout } from "./layout.tsx";
 
 export interface HomePageProps {
@@ -71,7 +71,8 @@ function ReadOn({ address, capabilities }: HomePageProps) {
         Uploads follow the artifact API of{" "}
         <a href="https://github.com/shakenfist/shakenfist">Shaken Fist</a>, browsing and downloading
         that of <a href="https://salsa.debian.org/freexian-team/debusine">Debusine</a>; the clients
-        of both work as they are, with <code>{address}</code> as the address of the server. The file{" "}
+        of both work as they are, with <code>{address}</code> as the address of the server.{" "}
+        <a href={API_DOCS_URL}>Every operation of the API</a> can be read about and tried. The file{" "}
         <code>README.md</code> and the folder <code>docs</code> in Stowage's source describe the
         rest.
       </p>

@@ -4,6 +4,8 @@
 export const HOME_URL = "/";
 export const LOGIN_URL = "/login";
 export const LOGOUT_URL = "/logout";
+export const API_DOCS_URL = "/apidocs/";
+export const OPENAPI_URL = "/openapi.json";
 export const STYLESHEET_URL = "/style.css";
 export const FAVICON_URL = "/favicon.svg";
 

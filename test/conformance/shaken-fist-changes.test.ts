@@ -148,7 +148,8 @@ describe("GET /artifacts", () => {
       DB.prepare(
         `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions,
            highest_index, created_at)
-         SELECT lower(hex(randomblob(16))), w.id, 'other', 'test://' || n.value, n.value, 3, 1, 5
+         SELECT lower(printf('%s-%s-%s-%s-%s', hex(randomblob(4)), hex(randomblob(2)), hex(randomblob(2)),
+           hex(randomblob(2)), hex(randomblob(6)))), w.id, 'other', 'test://' || n.value, n.value, 3, 1, 5
          FROM json_each(?2) n, workspaces w WHERE w.name = ?1`,
       ).bind(workspace, names),
       DB.prepare(
@@ -159,8 +160,11 @@ describe("GET /artifacts", () => {
          WHERE v.artifact_id IN (SELECT a.id FROM ${ours})`,
       ).bind(workspace),
       DB.prepare(
-        `INSERT INTO files SELECT v.id, 1, 'x', (SELECT id FROM blobs WHERE uuid = ?2)
-         FROM versions v WHERE v.artifact_id IN (SELECT a.id FROM ${ours})`,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+           file_number, tar_end, zip_end, directory_end)
+         SELECT v.id, 1, a.workspace_id, 'x', b.id, b.size, b.sha256, b.sha512, 1, 1, 1, 1
+         FROM versions v JOIN artifacts a ON a.id = v.artifact_id JOIN blobs b ON b.uuid = ?2
+         WHERE v.artifact_id IN (SELECT a.id FROM ${ours})`,
       ).bind(workspace, blob),
     ]);
   }

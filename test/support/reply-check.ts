@@ -44,6 +44,9 @@ const ajv = new Ajv2020({
 ajv.addVocabulary(Object.keys(apiDocument)); // the document around the schemas is none
 ajv.addSchema(apiDocument, "api");
 
+/** What is told at most of one body. */
+const COMPLAINTS = 5;
+
 /** An operation of the document. */
 interface Place {
   name: string;
@@ -161,6 +164,7 @@ function complaintOf(validate: ValidateFunction | undefined, json: string): stri
   }
   const errors = validate.errors ?? [];
   return errors
+    .slice(0, COMPLAINTS)
     .map(({ instancePath, message, params }) => {
       const values = Object.values(params).flat().join(", ");
       return `${instancePath === "" ? "the whole" : instancePath} ${message} (${values})`;

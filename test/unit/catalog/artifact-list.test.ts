@@ -42,7 +42,9 @@ beforeAll(async () => {
     ),
     env.DB.prepare("INSERT INTO folders SELECT id, 0, '', 1, 1, 7 FROM versions"),
     env.DB.prepare(
-      `INSERT INTO files SELECT v.id, 1, 'x', iif(a.name = 'noise', 2, 1)
+      `INSERT INTO files (version_id, ordinal, workspace_id, shared, path, blob_id, size, sha256, sha512,
+         file_number, tar_end, zip_end, directory_end)
+       SELECT v.id, 1, a.workspace_id, a.shared, 'x', iif(a.name = 'noise', 2, 1), 7, 'a', 'b', 1, 1, 1, 1
        FROM versions v JOIN artifacts a ON a.id = v.artifact_id`,
     ),
   ]);
