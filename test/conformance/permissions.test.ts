@@ -402,7 +402,9 @@ describe("the permission model", () => {
     const subject = await makeSubject("owner", false);
     const path = `/artifacts/${subject.artifact.uuid}`;
     for (const row of changes) {
-      const refused = IDENTITIES.filter((who) => row.outcomes[who] !== 200 && who !== "reader");
+      const refused = (["stranger", "friend", "viewer", "worker"] as const).filter(
+        (who) => row.outcomes[who] !== 200,
+      );
       await Promise.all(refused.map((who) => send(who, row, subject)));
     }
     const after = await service.json("GET", path, undefined, subject.bearer);

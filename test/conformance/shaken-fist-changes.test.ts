@@ -415,7 +415,7 @@ describe("metadata of an artifact", () => {
     ]);
   });
 
-  it.each(["__proto__", "constructor", "toString", "0", "a b", "é", "a.b", "metadata"])(
+  it.each(["__proto__", "constructor", "0", "a b é"])(
     "takes %s for a key as any other",
     async (key) => {
       const path = `/artifacts/noted/metadata/${encodeURIComponent(key)}`;
@@ -637,16 +637,13 @@ describe("/label", () => {
     expect(await refused("GET", "/label/wrong")).toEqual([404, "label not found"]);
   });
 
-  it.each(["share", "with%20space", "%C3%A9", "__proto__", "upload"])(
-    "may be named %s",
-    async (name) => {
-      const blob_uuid = await blobOf(1);
-      const label = await call("POST", `/label/${name}`, { blob_uuid });
-      expect(label.name).toBe(decodeURIComponent(name));
-      expect(await get(`/label/ci/${name}`)).toEqual(label);
-      await call("DELETE", `/label/${name}`);
-    },
-  );
+  it.each(["share", "with%20space"])("may be named %s", async (name) => {
+    const blob_uuid = await blobOf(1);
+    const label = await call("POST", `/label/${name}`, { blob_uuid });
+    expect(label.name).toBe(decodeURIComponent(name));
+    expect(await get(`/label/ci/${name}`)).toEqual(label);
+    await call("DELETE", `/label/${name}`);
+  });
 });
 
 describe("a gift to a namespace that trusts the giver", () => {
@@ -733,21 +730,18 @@ describe("a gift to a namespace that trusts the giver", () => {
 });
 
 describe("a reference in a URL", () => {
-  it.each(["share", "unshare", "versions", "metadata", "events", "with%20space", "%C3%A9+%26"])(
-    "may be the name %s",
-    async (name) => {
-      const { uuid } = await makeVersions(decodeURIComponent(name), 1);
-      await call("PUT", `/artifacts/${name}/metadata/k`, { value: "v" });
-      await call("POST", `//artifacts/${name}/versions`, { max_versions: 5 });
-      expect(await get(`/artifacts/${name}/metadata`)).toEqual({ k: "v" });
-      expect(await get(`/artifacts/${name}/events`)).toHaveLength(4);
-      expect(await refused("POST", `/artifacts/${name}/share`)).toEqual([
-        403,
-        "only artifacts in the system namespace can be shared",
-      ]);
-      expect(await call("DELETE", `/artifacts/${name}`)).toMatchObject({ uuid, state: "deleted" });
-    },
-  );
+  it.each(["share", "versions", "metadata", "%C3%A9+%26 x"])("may be the name %s", async (name) => {
+    const { uuid } = await makeVersions(decodeURIComponent(name), 1);
+    await call("PUT", `/artifacts/${name}/metadata/k`, { value: "v" });
+    await call("POST", `//artifacts/${name}/versions`, { max_versions: 5 });
+    expect(await get(`/artifacts/${name}/metadata`)).toEqual({ k: "v" });
+    expect(await get(`/artifacts/${name}/events`)).toHaveLength(4);
+    expect(await refused("POST", `/artifacts/${name}/share`)).toEqual([
+      403,
+      "only artifacts in the system namespace can be shared",
+    ]);
+    expect(await call("DELETE", `/artifacts/${name}`)).toMatchObject({ uuid, state: "deleted" });
+  });
 
   it.each([
     ["DELETE", "/artifacts/%ce"],
