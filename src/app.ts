@@ -5,13 +5,15 @@ import type { Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 
 import { api } from "./api/api.ts";
+import { debusine } from "./api/debusine/debusine.ts";
+import { renderProblem } from "./api/debusine/problem.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
 import { browse } from "./pages/browse.tsx";
+import { debusineUrls } from "./pages/debusine-urls.ts";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
-import { ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
-import type { ErrorCode } from "./protocol/errors.ts";
+import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
 import { readSettings } from "./settings.ts";
 
 /** The whole service over HTTP. */
@@ -34,7 +36,7 @@ app.use(
       const response =
         c.req.method === "OPTIONS"
           ? new Response(null, { status: 204 })
-          : answerError(c, "method_not_allowed", c.req.method);
+          : answerError(c, new AppError("method_not_allowed", c.req.method));
       response.headers.set("Allow", allow);
       return response;
     },
@@ -49,20 +51,23 @@ app.use(async (c, next) => {
 
 app.route("/", home);
 app.route("/a", browse);
+app.route("/api/1.0", debusine);
 app.route("/", api);
+app.route("/", debusineUrls);
 
-app.notFound((c) => answerError(c, "route_not_found", null));
+app.notFound((c) => answerError(c, new AppError("route_not_found")));
 
 app.onError((error, c) => {
   if (isAppError(error)) {
-    return answerError(c, error.code, error.detail);
+    return answerError(c, error);
   }
   console.error(`Request ${c.get("requestId")} failed`, error);
-  return answerError(c, "internal", null);
+  return answerError(c, new AppError("internal"));
 });
 
-function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
+function answerError(c: Context<AppEnv>, refusal: AppError): Response {
+  const { code, detail } = refusal;
+  const { pathname } = new URL(c.req.url);
   const { status } = ERRORS[code];
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
@@ -71,6 +76,10 @@ function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null)
     c.header("Retry-After", "2");
   }
   c.header("Cache-Control", "no-store");
+  if (/^\/+api\//u.test(pathname)) {
+    return renderProblem(c, refusal);
+  }
+  const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(pathname);
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
   return renderError(c, shown, isPage ? "text" : "json");
 }

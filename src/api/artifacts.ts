@@ -14,7 +14,7 @@ import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ConvertRequest } from "../protocol/requests.ts";
-import type { SealIntent } from "../protocol/uploads.ts";
+import type { ArtifactIntent } from "../protocol/uploads.ts";
 import { toArtifactReply, toBlobReply } from "../protocol/views.ts";
 import type { ArtifactReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
@@ -86,7 +86,7 @@ async function planArtifact(
     shared: boolean;
     artifact_type: string;
   },
-): Promise<SealIntent> {
+): Promise<ArtifactIntent> {
   if (!TYPES.has(request.artifact_type)) {
     throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);
   }

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
 import { AppError } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** Reads a request's JSON object by a schema; no body reads as an empty object. The Content-Type is not
@@ -9,7 +10,10 @@ export async function readJson<const S extends v.GenericSchema>(
   request: Request,
   schema: S,
 ): Promise<v.InferOutput<S>> {
-  const parsed = v.safeParse(schema, parseJson(await readText(request)));
+  const parsed = v.safeParse(
+    schema,
+    parseJson(await readText(request, LIMITS.jsonBody, "request_malformed")),
+  );
   if (parsed.success) {
     return parsed.output;
   }
@@ -18,7 +22,8 @@ export async function readJson<const S extends v.GenericSchema>(
   throw new AppError("request_malformed", `${path}: ${issue.message}`);
 }
 
-function parseJson(text: string): unknown {
+/** The value of a JSON text; an empty text is an empty object. */
+export function parseJson(text: string): unknown {
   if (text.trim() === "") {
     return {};
   }
@@ -29,7 +34,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function readText(request: Request): Promise<string> {
+/** A body's text, or the refusal of one of more than `limit` bytes. */
+export async function readText(
+  request: Request,
+  limit: number,
+  tooLong: ErrorCode,
+): Promise<string> {
   const { body } = request;
   if (body === null) {
     return "";
@@ -39,8 +49,8 @@ async function readText(request: Request): Promise<string> {
   let size = 0;
   for await (const chunk of body) {
     size += chunk.byteLength;
-    if (size > LIMITS.jsonBody) {
-      throw new AppError("request_malformed", `body is over ${LIMITS.jsonBody} bytes`);
+    if (size > limit) {
+      throw new AppError(tooLong, `body is over ${limit} bytes`);
     }
     text += decoder.decode(chunk, { stream: true });
   }

@@ -2,6 +2,7 @@
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
 import { entryLengths } from "../archive/lengths.ts";
+import { completeByUpload, isLivingVersion } from "../catalog/contents.ts";
 import {
   findConversion,
   findPublishedName,
@@ -11,8 +12,9 @@ import {
 import type { OnlyFile } from "../catalog/publish.ts";
 import { noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById } from "../catalog/workspaces.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
+import type { ArtifactIntent, BlobFacts, SealedUpload, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 
 /** The catalog as upload objects need it. */
@@ -24,16 +26,15 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         return { ok: true, result: before };
       }
       try {
-        const now = Date.now();
-        const only = await onlyFile(db, sealed.intent, sealed.blob.size, now);
-        await publishUpload(db, sealed, only, now);
+        await publishSealed(db, sealed, Date.now());
       } catch (error) {
         const committed = await findConversion(db, sealed.uuid);
         if (committed !== null) {
           return { ok: true, result: committed };
         }
-        if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
-          return { ok: false, code: "namespace_not_found" };
+        const code = await findWhatIsGone(db, sealed.intent);
+        if (code !== null) {
+          return { ok: false, code };
         }
         throw error;
       }
@@ -47,10 +48,33 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
   };
 }
 
+async function publishSealed(
+  db: Env["DB"],
+  { uuid, intent, blob, extents }: SealedUpload,
+  now: number,
+): Promise<void> {
+  if ("versionId" in intent) {
+    const { versionId } = intent;
+    await completeByUpload(db, uuid, { versionId, blob, extents }, now);
+  } else {
+    const only = await onlyFile(db, intent, blob.size, now);
+    await publishUpload(db, { uuid, intent, blob, extents }, only, now);
+  }
+}
+
+/** Why a batch was refused: what it was for is there no more. */
+async function findWhatIsGone(db: Env["DB"], intent: SealIntent): Promise<ErrorCode | null> {
+  if ("versionId" in intent) {
+    return (await isLivingVersion(db, intent.versionId)) ? null : "artifact_not_found";
+  }
+  const workspace = await findWorkspaceById(db, intent.workspaceId);
+  return workspace === null ? "namespace_not_found" : null;
+}
+
 /** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
 export async function publishBlob(
   db: Env["DB"],
-  intent: SealIntent,
+  intent: ArtifactIntent,
   content: Pick<BlobFacts, "sha512" | "sha256" | "size">,
   now: number,
 ): Promise<Uuid> {
@@ -60,7 +84,7 @@ export async function publishBlob(
 
 async function onlyFile(
   db: Env["DB"],
-  intent: SealIntent,
+  intent: ArtifactIntent,
   size: number,
   now: number,
 ): Promise<OnlyFile> {

@@ -5,9 +5,9 @@ import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type {
+  ArtifactIntent,
   BlobFacts,
   Extent,
-  SealIntent,
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
@@ -47,7 +47,7 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
  * null when there is none yet and the intent names it. */
 export async function findPublishedName(
   db: D1Database,
-  { workspaceId, type, sourceUrl }: SealIntent,
+  { workspaceId, type, sourceUrl }: ArtifactIntent,
   now: number,
 ): Promise<string | null> {
   return db
@@ -63,7 +63,7 @@ export async function findPublishedName(
  * published before: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
-  { uuid, intent, blob, extents }: SealedUpload,
+  { uuid, intent, blob, extents }: SealedUpload<ArtifactIntent>,
   only: OnlyFile,
   now: number,
 ): Promise<void> {
@@ -84,7 +84,7 @@ export async function publishUpload(
 
 /** What becomes a version. */
 export interface NextVersion {
-  intent: SealIntent;
+  intent: ArtifactIntent;
   content: Content;
   only: OnlyFile;
 }

@@ -18,13 +18,24 @@ export interface BlobFacts {
   crc32: string;
 }
 
+/** What an upload is to become. */
+export type SealIntent = ArtifactIntent | ContentIntent;
+
 /** The artifact that an upload is to become a version of. */
-export interface SealIntent {
+export interface ArtifactIntent {
   workspaceId: number;
   type: string;
   name: string;
   sourceUrl: string;
   shared: boolean;
+}
+
+/** The declared content whose bytes an upload brings to an incomplete version. */
+export interface ContentIntent {
+  workspaceId: number;
+  versionId: number;
+  sha256: string;
+  size: number;
 }
 
 /** What a client says the content must be, or null where it says nothing. */
@@ -40,9 +51,9 @@ export interface SealResult {
 }
 
 /** All that the catalog needs to publish an upload whose bytes are in place. */
-export interface SealedUpload {
+export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   uuid: Uuid;
-  intent: SealIntent;
+  intent: Intent;
   blob: BlobFacts;
   extents: readonly Extent[];
 }

@@ -178,7 +178,8 @@ export function decideSeal(
     return { ok: false, code: "upload_not_found" };
   }
   if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
-    return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
+    const became = "name" in state.intent ? `'${state.intent.name}'` : "a file of an artifact";
+    return { ok: false, code: "upload_converted", detail: became };
   }
   const decision: SealDecision =
     state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };

@@ -10,7 +10,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ExpiryReply, UploadView } from "../protocol/uploads.ts";
 import { append } from "./append.ts";
-import { completeExtent, confirmOpenExtent } from "./context.ts";
+import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
@@ -39,7 +39,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       isContested: () => this.#turns > 1,
     };
     this.#router
-      .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
+      .post("/open", (request: IRequest) => this.#open(request))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
@@ -91,9 +91,16 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return turn;
   }
 
-  #open({ uuid, workspaceId }: OpenRequest): Outcome<object> {
-    this.#context.ledger.open(uuid, workspaceId, Date.now());
-    return { ok: true };
+  async #open(request: IRequest): Promise<Outcome<UploadView>> {
+    const { uuid } = await request.json<OpenRequest>();
+    const { ledger } = this.#context;
+    if (ledger.state?.phase === "expired") {
+      return { ok: false, code: "storage_unavailable" };
+    }
+    if (ledger.state === null) {
+      ledger.open(uuid, workspaceOf(request), Date.now());
+    }
+    return this.#view(request);
   }
 
   async #append(request: IRequest): Promise<Outcome<UploadView>> {
@@ -111,7 +118,12 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     if (!this.#isKnownTo(request)) {
       return { ok: false, code: "upload_not_found" };
     }
-    const truncated = await truncate(this.#context, Number(request.params["target"]));
+    const { target, from } = readCut(request);
+    const offset = offsetOf(requireState(this.#context));
+    if (from !== null && from !== offset) {
+      return { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${from}` };
+    }
+    const truncated = await truncate(this.#context, target);
     await this.#tidy();
     return truncated.ok ? this.#view(request) : truncated;
   }
@@ -152,8 +164,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   }
 
   #isKnownTo(request: IRequest): boolean {
-    const workspaceId = Number(request.headers.get(WORKSPACE_HEADER));
-    return this.#context.ledger.state?.workspaceId === workspaceId;
+    return this.#context.ledger.state?.workspaceId === workspaceOf(request);
   }
 
   async #closeOldExtent(): Promise<void> {
@@ -182,4 +193,17 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       console.error("Cannot tidy up after an operation", error);
     }
   }
+}
+
+function workspaceOf(request: IRequest): number {
+  return Number(request.headers.get(WORKSPACE_HEADER));
+}
+
+/** Where to cut, and where the caller saw the upload end, if that matters. */
+function readCut(request: IRequest): { target: number; from: number | null } {
+  const from = request.query["from"];
+  return {
+    target: Number(request.params["target"]),
+    from: from === undefined ? null : Number(from),
+  };
 }
