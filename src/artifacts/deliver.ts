@@ -100,13 +100,15 @@ class Delivery {
   }
 
   async append({ start, length, body }: Piece): Promise<Delivered> {
-    const ready = await this.#makeEndAt(start);
-    if (ready !== null) {
+    const found = await this.#findEnd(start);
+    if (!found.ok || found.kind !== "partial") {
       await body?.cancel();
-      return ready;
+      return found;
     }
     const terms = { offset: start, length, digest: null };
-    const appended = await this.#gateway.append(this.#uuid, body, terms);
+    // Only from where the end was seen: another client may be adding to it.
+    const cut = found.held === start ? {} : { cutFrom: found.held };
+    const appended = await this.#gateway.append(this.#uuid, body, { ...terms, ...cut });
     return appended.ok ? this.#judge(appended.size) : this.#explain(appended);
   }
 
@@ -117,29 +119,30 @@ class Delivery {
       return this.#judge(view.size);
     }
     // Claimed, and not opened yet or no more: none of it is there.
-    return view.code === "upload_not_found"
-      ? { ok: true, kind: "partial", held: 0 }
-      : this.#explain(view);
+    return view.code === "upload_not_found" ? this.#partial(0) : this.#explain(view);
   }
 
-  /** Cuts off what lies behind `start`. Gives the answer where no bytes can be taken there. */
-  async #makeEndAt(start: number): Promise<Delivered | null> {
+  /** Opens the upload and finds its end, at or behind `start`. A file that is all there is judged first. */
+  async #findEnd(start: number): Promise<Delivered> {
     const view = await this.#gateway.open(this.#uuid);
     if (!view.ok) {
       return this.#explain(view);
     }
-    if (start >= view.size) {
-      return start === view.size ? null : gap(start, view.size);
+    if (view.size < this.#to.size) {
+      return start > view.size ? gap(start, view.size) : this.#partial(view.size);
     }
-    // Only from where it was seen: another client may be adding to it.
-    const cut = await this.#gateway.truncate(this.#uuid, start, view.size);
-    return cut.ok ? null : this.#explain(cut);
+    const judged = await this.#judge(view.size);
+    return judged.ok || judged.code !== "file_content_mismatch" ? judged : this.#partial(0);
+  }
+
+  #partial(held: number): Delivered {
+    return { ok: true, kind: "partial", held };
   }
 
   async #judge(held: number): Promise<Delivered> {
     const { workspaceId, versionId, sha256, size } = this.#to;
     if (held < size) {
-      return { ok: true, kind: "partial", held };
+      return this.#partial(held);
     }
     const intent = { workspaceId, versionId, sha256, size };
     const sealed = await this.#gateway.seal(this.#uuid, intent, { size: null, sha512: null });
@@ -149,8 +152,8 @@ class Delivery {
     if (sealed.code !== "upload_content_mismatch") {
       return this.#explain(sealed);
     }
-    await this.#gateway.truncate(this.#uuid, 0, held);
-    return mismatch(sealed.detail ?? "");
+    const dropped = await this.#gateway.truncate(this.#uuid, 0, held);
+    return dropped.ok ? mismatch(sealed.detail ?? "") : this.#explain(dropped);
   }
 
   async #explain(refusal: Outcome<object> & { ok: false }): Promise<Delivered> {

@@ -69,6 +69,8 @@ export interface UploadView {
 export interface AppendTerms {
   /** Where the bytes belong: refused when the upload is elsewhere. */
   offset: number | null;
+  /** The upload is cut at `offset` first, if it ends here. */
+  cutFrom?: number;
   /** Content-Length. */
   length: number | null;
   digest: { algorithm: "sha256" | "sha512"; bytes: Uint8Array } | null;

@@ -10,7 +10,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ExpiryReply, UploadView } from "../protocol/uploads.ts";
 import { append } from "./append.ts";
-import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
+import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
@@ -18,7 +18,7 @@ import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
 import { offsetOf } from "./state.ts";
-import { truncate } from "./truncate.ts";
+import { cutFirst, truncate, truncateFrom } from "./truncate.ts";
 
 /** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
 export abstract class UploadObjectBase extends DurableObject<Env> {
@@ -39,7 +39,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       isContested: () => this.#turns > 1,
     };
     this.#router
-      .post("/open", (request: IRequest) => this.#open(request))
+      .post("/open", (request: IRequest) => this.#inTurn(() => this.#open(request)))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
@@ -108,7 +108,13 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       await request.body?.cancel();
       return { ok: false, code: "upload_not_found" };
     }
-    const appended = await append(this.#context, request.body, readAppendTerms(request.headers));
+    const terms = readAppendTerms(request.headers);
+    const cut = await cutFirst(this.#context, terms);
+    if (!cut.ok) {
+      await request.body?.cancel();
+      return cut;
+    }
+    const appended = await append(this.#context, request.body, terms);
     // After the answer, which must not be lost over it: an append cannot be repeated blindly.
     this.ctx.waitUntil(this.#inTurn(() => this.#tidy()));
     return appended.ok ? this.#view(request) : appended;
@@ -118,12 +124,11 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     if (!this.#isKnownTo(request)) {
       return { ok: false, code: "upload_not_found" };
     }
-    const { target, from } = readCut(request);
-    const offset = offsetOf(requireState(this.#context));
-    if (from !== null && from !== offset) {
-      return { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${from}` };
-    }
-    const truncated = await truncate(this.#context, target);
+    const from = request.query["from"];
+    const target = Number(request.params["target"]);
+    const truncated = await (from === undefined
+      ? truncate(this.#context, target)
+      : truncateFrom(this.#context, Number(from), target));
     await this.#tidy();
     return truncated.ok ? this.#view(request) : truncated;
   }
@@ -197,13 +202,4 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
 
 function workspaceOf(request: IRequest): number {
   return Number(request.headers.get(WORKSPACE_HEADER));
-}
-
-/** Where to cut, and where the caller saw the upload end, if that matters. */
-function readCut(request: IRequest): { target: number; from: number | null } {
-  const from = request.query["from"];
-  return {
-    target: Number(request.params["target"]),
-    from: from === undefined ? null : Number(from),
-  };
 }
