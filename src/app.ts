@@ -5,17 +5,19 @@ import type { Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 
 import { api } from "./api/api.ts";
+import { debusine } from "./api/debusine/debusine.ts";
+import { renderProblem } from "./api/debusine/problem.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
 import { findSession } from "./auth/sessions.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
 import { browse } from "./pages/browse.tsx";
+import { debusineUrls } from "./pages/debusine-urls.ts";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
 import { login } from "./pages/login.tsx";
 import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
-import type { ErrorCode } from "./protocol/errors.ts";
 import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
@@ -42,7 +44,7 @@ app.use(
       const response =
         c.req.method === "OPTIONS"
           ? new Response(null, { status: 204 })
-          : answerError(c, "method_not_allowed", c.req.method);
+          : answerError(c, new AppError("method_not_allowed", c.req.method));
       response.headers.set("Allow", allow);
       return response;
     },
@@ -73,20 +75,22 @@ app.route("/", home);
 app.route("/", login);
 app.route("/", apiDocs);
 app.route("/a", browse);
+app.route("/api/1.0", debusine);
 app.route("/", api);
+app.route("/", debusineUrls);
 
-app.notFound((c) => answerError(c, "route_not_found", null));
+app.notFound((c) => answerError(c, new AppError("route_not_found")));
 
 app.onError((error, c) => {
   if (isAppError(error)) {
-    return answerError(c, error.code, error.detail);
+    return answerError(c, error);
   }
   console.error(`Request ${c.get("requestId")} failed`, error);
-  return answerError(c, "internal", null);
+  return answerError(c, new AppError("internal"));
 });
 
-function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = isPagePath(c.req.path) && c.req.path !== HOME_URL;
+function answerError(c: Context<AppEnv>, refusal: AppError): Response {
+  const { code, detail } = refusal;
   const { status } = ERRORS[code];
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
@@ -95,6 +99,10 @@ function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null)
     c.header("Retry-After", "2");
   }
   c.header("Cache-Control", "no-store");
+  if (c.req.path.startsWith("/api/")) {
+    return renderProblem(c, refusal);
+  }
+  const isPage = isPagePath(c.req.path) && c.req.path !== HOME_URL;
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
   return renderError(c, shown, isPage ? "text" : "json");
 }

@@ -12,7 +12,7 @@ import type { Identity } from "../protocol/identity.ts";
 import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { ConvertRequest } from "../protocol/requests.ts";
-import type { SealIntent } from "../protocol/uploads.ts";
+import type { ArtifactIntent } from "../protocol/uploads.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
 import { requireBlob, showArtifact } from "./artifact-lookup.ts";
 import { readJson } from "./json-body.ts";
@@ -72,7 +72,7 @@ async function planArtifact(
     shared: boolean;
     artifact_type: string;
   },
-): Promise<SealIntent> {
+): Promise<ArtifactIntent> {
   if (!TYPES.has(request.artifact_type)) {
     throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);
   }

@@ -18,7 +18,8 @@ export async function readJson<const S extends v.GenericSchema>(
   throw new AppError("request_malformed", `${path}: ${issue.message}`);
 }
 
-function parseJson(text: string): unknown {
+/** The value of a JSON text; an empty text is an empty object. */
+export function parseJson(text: string): unknown {
   if (text.trim() === "") {
     return {};
   }

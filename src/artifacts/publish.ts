@@ -2,6 +2,7 @@
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
 import { entryLengths } from "../archive/lengths.ts";
+import { completeByUpload, isLivingVersion } from "../catalog/contents.ts";
 import {
   findConversion,
   findPublishedName,
@@ -15,14 +16,14 @@ import { noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
+import type { ArtifactIntent, BlobFacts, SealedUpload, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 
 /** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
  * them as they are. */
 export async function publishClaim(
   { DB: db }: Pick<Env, "DB">,
-  intent: SealIntent,
+  intent: ArtifactIntent,
   claim: { content: Pick<BlobFacts, "sha512" | "sha256" | "size">; maxVersions: number | null },
 ): Promise<Outcome<{ uuid: Uuid }>> {
   const now = Date.now();
@@ -43,9 +44,7 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         return { ok: true, result: before };
       }
       try {
-        const now = Date.now();
-        const only = await onlyFile(db, sealed.intent, sealed.blob.size, now);
-        await publishUpload(db, sealed, only, now);
+        await publishSealed(db, sealed, Date.now());
       } catch (error) {
         const committed = await findConversion(db, sealed.uuid);
         if (committed !== null) {
@@ -63,9 +62,23 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
   };
 }
 
+async function publishSealed(
+  db: Env["DB"],
+  { uuid, intent, blob, extents }: SealedUpload,
+  now: number,
+): Promise<void> {
+  if ("versionId" in intent) {
+    const { versionId } = intent;
+    await completeByUpload(db, uuid, { versionId, blob, extents }, now);
+  } else {
+    const only = await onlyFile(db, intent, blob.size, now);
+    await publishUpload(db, { uuid, intent, blob, extents }, only, now);
+  }
+}
+
 async function onlyFile(
   db: Env["DB"],
-  intent: SealIntent,
+  intent: ArtifactIntent,
   size: number,
   now: number,
 ): Promise<OnlyFile> {
@@ -79,6 +92,9 @@ async function refusalFor(
   intent: SealIntent,
   error: unknown,
 ): Promise<{ ok: false; code: ErrorCode; detail?: string }> {
+  if ("versionId" in intent && !(await isLivingVersion(db, intent.versionId))) {
+    return { ok: false, code: "artifact_not_found" };
+  }
   const workspace = await findWorkspaceById(db, intent.workspaceId);
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
@@ -86,7 +102,7 @@ async function refusalFor(
   if (isOverQuota(error)) {
     return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
   }
-  if (intent.gift && (await isTaken(db, intent))) {
+  if ("gift" in intent && intent.gift && (await isTaken(db, intent))) {
     return { ok: false, code: "artifact_not_own" };
   }
   throw error;

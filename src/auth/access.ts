@@ -35,6 +35,11 @@ export function decidePage(
   return identity.refusal === null ? "login" : "refuse";
 }
 
+/** May the identity add to a workspace that its reader may write to? A worker only reads. */
+export function mayAdd(identity: Identity, { writable }: { writable: boolean }): boolean {
+  return writable && identity.kind !== "worker";
+}
+
 /** The identity when it is a workspace key: only those open and convert uploads. */
 export function requireWorkspaceKey(identity: Identity): Identity & { kind: "workspace" } {
   if (identity.kind === "workspace") {

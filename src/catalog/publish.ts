@@ -6,9 +6,9 @@ import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type {
+  ArtifactIntent,
   BlobFacts,
   Extent,
-  SealIntent,
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
@@ -55,7 +55,7 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
  * null when there is none yet and the intent names it. */
 export async function findPublishedName(
   db: D1Database,
-  { workspaceId, type, sourceUrl }: SealIntent,
+  { workspaceId, type, sourceUrl }: ArtifactIntent,
   now: number,
 ): Promise<string | null> {
   return db
@@ -70,7 +70,7 @@ export async function findPublishedName(
 /** Is there a living artifact where a gift is to be made? */
 export async function isTaken(
   db: D1Database,
-  { workspaceId, type, sourceUrl }: SealIntent,
+  { workspaceId, type, sourceUrl }: ArtifactIntent,
 ): Promise<boolean> {
   const row = await db
     .prepare(`SELECT 1 WHERE EXISTS ${ARTIFACT_ID}`)
@@ -83,7 +83,7 @@ export async function isTaken(
  * published before, and when it is a gift that would add a version to what is there: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
-  { uuid, intent, blob, extents }: SealedUpload,
+  { uuid, intent, blob, extents }: SealedUpload<ArtifactIntent>,
   only: OnlyFile,
   now: number,
 ): Promise<void> {
@@ -105,7 +105,7 @@ export async function publishUpload(
 
 /** What becomes a version. */
 export interface NextVersion {
-  intent: SealIntent;
+  intent: ArtifactIntent;
   content: Content;
   only: OnlyFile;
   /** How many versions the artifact keeps from now on; null leaves that as it is. */
@@ -274,7 +274,7 @@ function insertNextVersion(
   ];
 }
 
-function noteVersion(db: D1Database, intent: SealIntent, now: number): D1PreparedStatement {
+function noteVersion(db: D1Database, intent: ArtifactIntent, now: number): D1PreparedStatement {
   const { workspaceId, type, sourceUrl, actor } = intent;
   return noteEvent(
     db,

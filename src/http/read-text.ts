@@ -1,8 +1,13 @@
 import { AppError } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
-/** Reads a body of UTF-8 text; refuses a long one while it arrives. */
-export async function readText({ body }: Request): Promise<string> {
+/** Reads a body of UTF-8 text; refuses one of more than `limit` bytes while it arrives. */
+export async function readText(
+  { body }: Request,
+  limit: number = LIMITS.jsonBody,
+  tooLong: ErrorCode = "request_malformed",
+): Promise<string> {
   if (body === null) {
     return "";
   }
@@ -11,8 +16,8 @@ export async function readText({ body }: Request): Promise<string> {
   let size = 0;
   for await (const chunk of body) {
     size += chunk.byteLength;
-    if (size > LIMITS.jsonBody) {
-      throw new AppError("request_malformed", `body is over ${LIMITS.jsonBody} bytes`);
+    if (size > limit) {
+      throw new AppError(tooLong, `body is over ${limit} bytes`);
     }
     text += decoder.decode(chunk, { stream: true });
   }

@@ -11,7 +11,7 @@ import { decidePage, readerFor } from "../auth/access.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findBrowsed, parseArtifactId } from "../catalog/artifacts.ts";
 import type { BrowsedArtifact } from "../catalog/artifacts.ts";
-import { findFile, findFolder, listEntries } from "../catalog/files.ts";
+import { countMissing, findFile, findFolder, listEntries } from "../catalog/files.ts";
 import type { Folder } from "../catalog/files.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { respondWithBytes } from "../http/content.ts";
@@ -157,6 +157,9 @@ async function showFolder(c: Context<AppEnv>, artifact: Browsed, path: string): 
   if (archive !== "tar.gz") {
     throw new AppError("archive_unsupported", `'${archive}'`);
   }
+  if (!artifact.version.sealed) {
+    throw new AppError("artifact_incomplete");
+  }
   return sendTarGz(c, artifact, folder);
 }
 
@@ -200,6 +203,7 @@ async function list(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Prom
     folder: folder.path,
     fileCount: folder.fileCount,
     totalBytes: folder.totalBytes,
+    missingCount: version.sealed ? 0 : await countMissing(c.env.DB, version.id, folder),
     entries: await listEntries(c.env.DB, version.id, first, last),
     page,
     pages,
@@ -226,6 +230,7 @@ function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {
     folder,
     file_count: props.fileCount,
     total_bytes: props.totalBytes,
+    ...(props.missingCount === 0 ? {} : { missing_count: props.missingCount }),
     page,
     pages,
     entries: entries.map((entry) => {

@@ -16,7 +16,7 @@ export interface FolderPageProps {
   fileCount: number;
   totalBytes: number;
   /** Files below the folder, on any page, that are declared and not uploaded yet. */
-  missingCount?: number;
+  missingCount: number;
   entries: FolderEntry[];
   page: number;
   pages: number;
@@ -99,7 +99,7 @@ function Facts({ artifact, version, folder, fileCount, totalBytes }: FolderPageP
   );
 }
 
-function Archive({ artifact, version, folder, fileCount, missingCount = 0 }: FolderPageProps) {
+function Archive({ artifact, version, folder, fileCount, missingCount }: FolderPageProps) {
   if (missingCount > 0) {
     return (
       <p class="warning">

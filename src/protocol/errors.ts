@@ -3,7 +3,7 @@
 
 /** A line of ERRORS. `help` says what to do, where the message alone does not. */
 interface Refusal {
-  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 429 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 413 | 416 | 429 | 500 | 503 | 507;
   message: string;
   help?: string;
 }
@@ -295,6 +295,44 @@ export const ERRORS = {
     help: "Supported: archive=tar.gz",
   },
 
+  bundle_invalid: { status: 400, message: "artifact cannot be made as requested" },
+  bundle_too_large: {
+    status: 413,
+    message: "too much for one artifact",
+    help: "An artifact has at most 100,000 files and as many folders, declared in a request of at most 24 MiB",
+  },
+  contributor_needed: {
+    status: 403,
+    message: "only contributors may change this workspace",
+    help: "Ask an owner of the workspace to add you as a contributor",
+  },
+  artifact_incomplete: {
+    status: 409,
+    message: "files of this artifact are missing",
+    help: "An archive can be downloaded once all of them are uploaded",
+  },
+  file_range_malformed: {
+    status: 400,
+    message: "Content-Range does not fit the file",
+    help: "Send 'bytes <first>-<last>/<size>' with as many bytes as it names, or 'bytes */<size>' and no body to ask",
+  },
+  file_range_gap: {
+    status: 400,
+    message: "bytes before these are missing; nothing was stored",
+    help: "Ask with 'Content-Range: bytes */<size>' and continue from there",
+  },
+  file_too_long: { status: 400, message: "body is longer than the file; nothing was stored" },
+  file_content_mismatch: {
+    status: 409,
+    message: "bytes are not those that were declared; all of them were dropped",
+    help: "Send the file again from its first byte",
+  },
+  relation_filter_missing: {
+    status: 400,
+    message: "specify artifact or target_artifact",
+  },
+  relation_not_found: { status: 404, message: "relation not found" },
+
   storage_unavailable: {
     status: 503,
     message: "storage did not answer",
@@ -326,13 +364,20 @@ export function messageFor(code: ErrorCode, detail: string | null): string {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | null;
+  /** What is wrong with single members of a request, by their name. */
+  readonly members: Record<string, unknown> | null;
 
   /** `detail` is added to the table's message: the values that were wrong and wanted. */
-  constructor(code: ErrorCode, detail: string | null = null) {
+  constructor(
+    code: ErrorCode,
+    detail: string | null = null,
+    members: Record<string, unknown> | null = null,
+  ) {
     super(detail === null ? ERRORS[code].message : `${ERRORS[code].message}: ${detail}`);
     this.name = "AppError";
     this.code = code;
     this.detail = detail;
+    this.members = members;
   }
 }
 

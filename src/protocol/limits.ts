@@ -69,6 +69,8 @@ export const LIMITS = {
   jsonBody: 64 * KiB,
   /** Files declared for one artifact: their numbers are made in memory. */
   bundleFiles: 100_000,
+  /** Folders that their paths name. */
+  bundleFolders: 100_000,
   /** Bytes of the request that declares them; parsed, it takes about four times as much of an isolate's 128 MB. */
   bundleBody: 24 * MiB,
   /** Bytes of an artifact's `data` as JSON. */

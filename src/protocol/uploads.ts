@@ -18,8 +18,11 @@ export interface BlobFacts {
   crc32: string;
 }
 
+/** What an upload is to become. */
+export type SealIntent = ArtifactIntent | ContentIntent;
+
 /** The artifact that an upload is to become a version of. */
-export interface SealIntent {
+export interface ArtifactIntent {
   workspaceId: number;
   type: string;
   name: string;
@@ -29,6 +32,14 @@ export interface SealIntent {
   actor: string;
   /** The workspace is not the caller's own but trusts it: the artifact may be made, never added to. */
   gift: boolean;
+}
+
+/** The declared content whose bytes an upload brings to an incomplete version. */
+export interface ContentIntent {
+  workspaceId: number;
+  versionId: number;
+  sha256: string;
+  size: number;
 }
 
 /** What a client says the content must be, or null where it says nothing. */
@@ -44,9 +55,9 @@ export interface SealResult {
 }
 
 /** All that the catalog needs to publish an upload whose bytes are in place. */
-export interface SealedUpload {
+export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   uuid: Uuid;
-  intent: SealIntent;
+  intent: Intent;
   blob: BlobFacts;
   extents: readonly Extent[];
 }
@@ -62,6 +73,8 @@ export interface UploadView {
 export interface AppendTerms {
   /** Where the bytes belong: refused when the upload is elsewhere. */
   offset: number | null;
+  /** The upload is cut at `offset` first, if it ends here. */
+  cutFrom?: number;
   /** Content-Length. */
   length: number | null;
   digest: { algorithm: "sha256" | "sha512"; bytes: Uint8Array } | null;

@@ -25,10 +25,15 @@ export class UploadGateway {
     this.#headers = { [WORKSPACE_HEADER]: String(workspaceId) };
   }
 
-  /** Opens a new upload of at most `room` bytes; null is no limit but the service's. */
-  open(uuid: Uuid, room: number | null = null): Promise<Outcome<object>> {
-    const body: OpenRequest = { uuid, workspaceId: this.#workspaceId, room };
-    return call(this.#target(uuid), "/open", { method: "POST", body: JSON.stringify(body) });
+  /** Opens a new upload of at most `room` bytes, null being no limit but the service's; one that is open already
+   * stays as it is. */
+  open(uuid: Uuid, room: number | null = null): Promise<Outcome<UploadView>> {
+    const body: OpenRequest = { uuid, room };
+    return call(this.#target(uuid), "/open", {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify(body),
+    });
   }
 
   /** Streams a body to the end of the upload. Not to be repeated blindly: its answer may be lost. */
@@ -42,8 +47,10 @@ export class UploadGateway {
     return call(this.#target(uuid), "/append", init, "upload_answer_lost");
   }
 
-  truncate(uuid: Uuid, target: number): Promise<Outcome<UploadView>> {
-    return call(this.#target(uuid), `/truncate/${target}`, {
+  /** Cuts the upload at `target`; with `from`, only when it still ends there. */
+  truncate(uuid: Uuid, target: number, from: number | null = null): Promise<Outcome<UploadView>> {
+    const query = from === null ? "" : `?from=${from}`;
+    return call(this.#target(uuid), `/truncate/${target}${query}`, {
       method: "POST",
       headers: this.#headers,
     });

@@ -3,13 +3,13 @@
 import type { Uuid } from "../protocol/ids.ts";
 import type { AppendTerms, SealGuard, SealIntent } from "../protocol/uploads.ts";
 
-/** Names the caller's workspace; checked against the upload's owner. */
+/** Names the caller's workspace: the owner of an upload that it opens, checked from then on. */
 export const WORKSPACE_HEADER = "x-workspace-id";
 const TERMS_HEADER = "x-append-terms";
 
 export interface OpenRequest {
   uuid: Uuid;
-  workspaceId: number;
+  /** Bytes that it may hold; null is no limit but the service's. */
   room: number | null;
 }
 

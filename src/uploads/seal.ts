@@ -22,8 +22,13 @@ export async function seal(
   guard: SealGuard,
 ): Promise<Sealed> {
   const { ledger } = context;
-  const { sha512 } = ledger.checksums().digests();
-  const decided = decideSeal(requireState(context), intent, guard, sha512);
+  const state = requireState(context);
+  const { sha512, sha256 } = ledger.checksums().digests();
+  const isContent = "versionId" in intent;
+  if (isContent && (offsetOf(state) !== intent.size || sha256 !== intent.sha256)) {
+    return { ok: false, code: "upload_content_mismatch", detail: `sha256 ${sha256}` };
+  }
+  const decided = decideSeal(state, intent, guard, sha512);
   if (!decided.ok) {
     return decided;
   }

@@ -193,7 +193,8 @@ export function decideSeal(
     return { ok: false, code: "upload_not_found" };
   }
   if (!isSameIntent(state.intent, intent)) {
-    return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
+    const became = "name" in state.intent ? `'${state.intent.name}'` : "a file of an artifact";
+    return { ok: false, code: "upload_converted", detail: became };
   }
   const decision: SealDecision =
     state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };
@@ -238,11 +239,13 @@ function requireOpen(state: UploadState): Outcome<object> {
 
 /** Do two intents make the same of an upload, whoever asks? */
 function isSameIntent(one: SealIntent, other: SealIntent): boolean {
-  return (
-    one.workspaceId === other.workspaceId &&
-    one.type === other.type &&
-    one.name === other.name &&
-    one.sourceUrl === other.sourceUrl &&
-    one.shared === other.shared
-  );
+  return JSON.stringify(essenceOf(one)) === JSON.stringify(essenceOf(other));
+}
+
+/** What an intent is about, whoever asked. */
+function essenceOf(intent: SealIntent) {
+  if ("versionId" in intent) {
+    return [intent.versionId, intent.sha256, intent.size];
+  }
+  return [intent.workspaceId, intent.type, intent.name, intent.sourceUrl, intent.shared];
 }

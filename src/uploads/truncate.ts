@@ -6,9 +6,10 @@ import type { RunningChecksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece, StorageError } from "../blobs/objects.ts";
 import type { Outcome } from "../protocol/errors.ts";
+import type { AppendTerms } from "../protocol/uploads.ts";
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
-import { planTruncate, tailStart } from "./state.ts";
+import { offsetOf, planTruncate, tailStart } from "./state.ts";
 
 /** Makes the upload end at `target`, at or before its offset. */
 export async function truncate(context: UploadContext, target: number): Promise<Outcome<object>> {
@@ -37,6 +38,29 @@ export async function truncate(context: UploadContext, target: number): Promise<
         throw error;
       }
   }
+}
+
+/** The same, when the upload still ends at `from`: somebody else may have added to it. */
+export async function truncateFrom(
+  context: UploadContext,
+  from: number,
+  target: number,
+): Promise<Outcome<object>> {
+  const offset = offsetOf(requireState(context));
+  return offset === from
+    ? truncate(context, target)
+    : { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${from}` };
+}
+
+/** Cuts the upload where an append that asks for it is to begin; in the same turn as the append, so that
+ * nobody sees the upload between the two. */
+export async function cutFirst(
+  context: UploadContext,
+  { offset, cutFrom }: AppendTerms,
+): Promise<Outcome<object>> {
+  return cutFrom === undefined || offset === null
+    ? { ok: true }
+    : truncateFrom(context, cutFrom, offset);
 }
 
 function cut(

@@ -18,7 +18,7 @@ import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
 import { offsetOf } from "./state.ts";
-import { truncate } from "./truncate.ts";
+import { cutFirst, truncate, truncateFrom } from "./truncate.ts";
 
 /** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
 export abstract class UploadObjectBase extends DurableObject<Env> {
@@ -39,7 +39,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       isContested: () => this.#turns > 1,
     };
     this.#router
-      .post("/open", async (request: IRequest) => this.#open(await request.json<OpenRequest>()))
+      .post("/open", (request: IRequest) => this.#inTurn(() => this.#open(request)))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
@@ -91,9 +91,16 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return turn;
   }
 
-  #open({ uuid, workspaceId, room }: OpenRequest): Outcome<object> {
-    this.#context.ledger.open(uuid, workspaceId, Date.now(), room);
-    return { ok: true };
+  async #open(request: IRequest): Promise<Outcome<UploadView>> {
+    const { uuid, room } = await request.json<OpenRequest>();
+    const { ledger } = this.#context;
+    if (ledger.state?.phase === "expired") {
+      return { ok: false, code: "storage_unavailable" };
+    }
+    if (ledger.state === null) {
+      ledger.open(uuid, workspaceOf(request), Date.now(), room);
+    }
+    return this.#view(request);
   }
 
   async #append(request: IRequest): Promise<Outcome<UploadView>> {
@@ -101,7 +108,13 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       await request.body?.cancel();
       return { ok: false, code: "upload_not_found" };
     }
-    const appended = await append(this.#context, request.body, readAppendTerms(request.headers));
+    const terms = readAppendTerms(request.headers);
+    const cut = await cutFirst(this.#context, terms);
+    if (!cut.ok) {
+      await request.body?.cancel();
+      return cut;
+    }
+    const appended = await append(this.#context, request.body, terms);
     // After the answer, which must not be lost over it: an append cannot be repeated blindly.
     this.ctx.waitUntil(this.#inTurn(() => this.#tidy()));
     return appended.ok ? this.#view(request) : appended;
@@ -111,7 +124,11 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     if (!this.#isKnownTo(request)) {
       return { ok: false, code: "upload_not_found" };
     }
-    const truncated = await truncate(this.#context, Number(request.params["target"]));
+    const from = request.query["from"];
+    const target = Number(request.params["target"]);
+    const truncated = await (from === undefined
+      ? truncate(this.#context, target)
+      : truncateFrom(this.#context, Number(from), target));
     await this.#tidy();
     return truncated.ok ? this.#view(request) : truncated;
   }
@@ -152,8 +169,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   }
 
   #isKnownTo(request: IRequest): boolean {
-    const workspaceId = Number(request.headers.get(WORKSPACE_HEADER));
-    return this.#context.ledger.state?.workspaceId === workspaceId;
+    return this.#context.ledger.state?.workspaceId === workspaceOf(request);
   }
 
   async #closeOldExtent(): Promise<void> {
@@ -182,4 +198,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       console.error("Cannot tidy up after an operation", error);
     }
   }
+}
+
+function workspaceOf(request: IRequest): number {
+  return Number(request.headers.get(WORKSPACE_HEADER));
 }

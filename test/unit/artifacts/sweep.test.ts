@@ -1,9 +1,16 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import { declareArtifact } from "../../../src/artifacts/declare.ts";
+import { deliverPiece, deliverWhole } from "../../../src/artifacts/deliver.ts";
+import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
 import { putMetadata } from "../../../src/catalog/artifact-metadata.ts";
+import { findArtifactsByName } from "../../../src/catalog/artifacts.ts";
+import { findBundle } from "../../../src/catalog/bundles.ts";
+import { findDestination } from "../../../src/catalog/contents.ts";
+import { stageArtifact, stageEntries } from "../../../src/catalog/staging.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
@@ -11,7 +18,7 @@ import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
-import { bytes } from "../support/bytes.ts";
+import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 
 const HOUR = 3_600_000;
@@ -61,6 +68,45 @@ async function rows(statement: string, ...values: unknown[]): Promise<unknown[]>
     .bind(...values)
     .all();
   return results;
+}
+
+/** Declares an artifact of these files and gives its id. */
+async function declare(files: Record<string, Uint8Array>): Promise<number> {
+  const declared = await Promise.all(
+    Object.entries(files).map(async ([path, data]) => ({
+      path,
+      size: data.length,
+      sha256: await hexDigest("SHA-256", data),
+      contentType: null,
+    })),
+  );
+  const sorted = declared.toSorted((one, other) => comparePaths(one.path, other.path));
+  const home = { workspaceId: workspace.id, category: "c", data: "{}", expiresAt: null };
+  return declareArtifact(env.DB, { ...home, files: sorted }, Date.now());
+}
+
+/** Sends bytes for a file, a small whole one without an upload, and gives the upload that took them. */
+async function deliver(
+  artifactId: number,
+  path: string,
+  data: Uint8Array,
+  start = 0,
+): Promise<Uuid> {
+  const reader = { all: true, workspaceId: null, userId: null };
+  const find = (key: string | null) =>
+    findDestination(env.DB, reader, { artifactId, path, key }, Date.now());
+  const key = `files/${newUuid()}`;
+  const { file, workspaceId } = (await find(key)) ?? {};
+  if (!file || workspaceId === undefined) {
+    throw new Error(`No file ${path}`);
+  }
+  if (data.length === file.size) {
+    valueOf(await deliverWhole(env, file, key, data));
+    return newUuid();
+  }
+  const piece = { start, length: data.length, body: new Blob([data]).stream() };
+  valueOf(await deliverPiece(env, { ...file, workspaceId }, piece));
+  return (await find(null))?.file?.uploadUuid ?? file.uploadUuid ?? newUuid();
 }
 
 describe("sweep()", () => {
@@ -184,6 +230,70 @@ describe("sweep()", () => {
     expect(await rows("SELECT * FROM events WHERE artifact_id = ?", id)).toEqual([]);
     expect(await rows("SELECT * FROM artifact_metadata WHERE artifact_id = ?", id)).toEqual([]);
     expect(await rows(`SELECT * FROM events WHERE ${of}`, "remembered")).toHaveLength(2);
+  });
+
+  it("removes an artifact whose files are missing after a day without progress, with all that it holds", async () => {
+    const [here, away] = [bytes(300, 30), bytes(LIMITS.partSize + 9, 31)];
+    const declared = await declare({ "d/here": here, "d/away": away });
+    await deliver(declared, "d/here", here);
+    const uploadUuid = await deliver(declared, "d/away", away.subarray(0, 50));
+    const now = Date.now();
+    const living = () =>
+      rows("SELECT 1 FROM artifacts WHERE id = ? AND deleted_at IS NULL", declared);
+    await sweep(env, IDLE, now + 23 * HOUR);
+    expect(await living()).toHaveLength(1);
+    await sweep(env, IDLE, now + 25 * HOUR);
+    expect(await living()).toEqual([]);
+    expect(await gateway.view(uploadUuid)).toMatchObject({ code: "upload_not_found" });
+    await sweep(env, IDLE, now + 50 * HOUR);
+    await sweep(env, IDLE, now + 75 * HOUR);
+    expect((await env.BUCKET.list({ prefix: "files/" })).objects).toEqual([]);
+    expect(await rows("SELECT * FROM versions WHERE artifact_id = ?", declared)).toEqual([]);
+    expect(await rows("SELECT * FROM files WHERE path LIKE 'd/%'")).toEqual([]);
+  });
+
+  it("keeps an artifact while bytes of a missing file come in", async () => {
+    const data = bytes(100, 32);
+    const declared = await declare({ slow: data });
+    const uuid = await deliver(declared, "slow", data.subarray(0, 50));
+    await env.DB.prepare("UPDATE versions SET progress_at = 5 WHERE artifact_id = ?")
+      .bind(declared)
+      .run();
+    await sweep(env, IDLE, Date.now());
+    await deliver(declared, "slow", data.subarray(50), 50);
+    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(
+      await rows("SELECT sealed_at > 0 AS sealed FROM versions WHERE artifact_id = ?", declared),
+    ).toEqual([{ sealed: 1 }]);
+  });
+
+  it("removes what a creation that broke off left behind, and nothing shows it before", async () => {
+    const file = { path: "f", size: 5, sha256: "ab", sha512: null, contentType: null };
+    const uuid = newUuid();
+    const staged = await stageArtifact(
+      env.DB,
+      {
+        uuid,
+        workspaceId: workspace.id,
+        type: "other",
+        sourceUrl: "test://broken-off",
+        name: "broken-off",
+        category: "c",
+        data: "{}",
+        expiresAt: null,
+      },
+      Date.now(),
+    );
+    await stageEntries(env.DB, staged, numberEntries([file]), Date.now());
+    const reader = { all: true, workspaceId: null, userId: null };
+    const now = Date.now();
+    expect(await findBundle(env.DB, reader, staged.artifactId, now)).toBeNull();
+    expect(await findArtifactsByName(env.DB, reader, "broken-off", now)).toEqual([]);
+    await sweep(env, IDLE, now + 23 * HOUR);
+    expect(await rows("SELECT 1 FROM files WHERE version_id = ?", staged.id)).toHaveLength(1);
+    await sweep(env, IDLE, now + 25 * HOUR);
+    expect(await rows("SELECT 1 FROM files WHERE version_id = ?", staged.id)).toEqual([]);
+    expect(await rows("SELECT 1 FROM versions WHERE id = ?", staged.id)).toEqual([]);
   });
 
   it("goes on with everything else when one upload cannot be asked", async () => {

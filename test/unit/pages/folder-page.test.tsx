@@ -34,6 +34,7 @@ function render(given: Partial<FolderPageProps> = {}): string {
     folder: "",
     fileCount: 1,
     totalBytes: 1536,
+    missingCount: 0,
     entries: [file("readme.txt")],
     page: 1,
     pages: 1,

@@ -1,0 +1,78 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+
+import type { AppEnv } from "../../app-env.ts";
+import { declareArtifact } from "../../artifacts/declare.ts";
+import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { findBundle, findHome } from "../../catalog/bundles.ts";
+import type { Bundle, Home } from "../../catalog/bundles.ts";
+import { SYSTEM } from "../../catalog/workspaces.ts";
+import { AppError } from "../../protocol/errors.ts";
+import { parseCount } from "../../protocol/ids.ts";
+import { describeBundle } from "./describe-bundle.ts";
+import { readBundleRequest } from "./read-bundle.ts";
+import type { BundleRequest } from "./read-bundle.ts";
+
+const DAY = 86_400_000;
+
+/** Artifacts: made with all their files declared, and described. */
+export const bundles = new Hono<AppEnv>()
+  .post("/artifact/", create)
+  .post("/artifact", create)
+  .get("/artifact/:id/", show)
+  .get("/artifact/:id", show);
+
+async function create(c: Context<AppEnv>): Promise<Response> {
+  requireSomebody(c.var.identity);
+  const now = Date.now();
+  const request = await readBundleRequest(c.req.raw, now);
+  const home = await requireHome(c, request.workspace);
+  const expiresAt = expiryOf(request, home, now);
+  const declaration = { ...request, workspaceId: home.id, expiresAt };
+  const id = await declareArtifact(c.env.DB, declaration, now);
+  return describe(c, await requireBundle(c, id), 201);
+}
+
+async function show(c: Context<AppEnv>): Promise<Response> {
+  const id = parseCount(c.req.param("id") ?? "");
+  return describe(c, await requireBundle(c, id), 200);
+}
+
+function describe(c: Context<AppEnv>, bundle: Bundle, status: 200 | 201): Response {
+  const body = describeBundle(c.env.DB, bundle, new URL(c.req.url).origin);
+  return c.body(body, status, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+}
+
+/** The workspace of that name, if the caller may add to it. Debusine's default is our workspace `system`. */
+async function requireHome(c: Context<AppEnv>, asked: string): Promise<Home> {
+  const name = asked.toLowerCase() === SYSTEM ? SYSTEM : asked;
+  const home = await findHome(c.env.DB, readerFor(c.var.identity), name);
+  if (home === null || !home.readable) {
+    throw new AppError("namespace_not_found", `'${asked}'`);
+  }
+  if (!mayAdd(c.var.identity, home)) {
+    throw new AppError("contributor_needed", `'${asked}'`);
+  }
+  return home;
+}
+
+/** A living artifact that the caller may read; to all others it does not exist. */
+export async function requireBundle(c: Context<AppEnv>, id: number | null): Promise<Bundle> {
+  const { identity } = c.var;
+  const bundle = id && (await findBundle(c.env.DB, readerFor(identity), id, Date.now()));
+  if (bundle && bundle.readable) {
+    return bundle;
+  }
+  if (identity.kind === "nobody" && identity.refusal !== null) {
+    throw new AppError(identity.refusal);
+  }
+  throw new AppError("artifact_not_found");
+}
+
+/** The earliest of what the request says; the workspace's default where it says nothing. */
+function expiryOf({ expireAt, expirationDelay }: BundleRequest, home: Home, now: number) {
+  const delay = expirationDelay ?? (expireAt === null ? home.defaultExpirationDays : null);
+  const times = [expireAt, delay === null ? null : Math.round(now + delay * DAY)];
+  const given = times.filter((time) => time !== null);
+  return given.length === 0 ? null : Math.min(...given);
+}

@@ -1,0 +1,140 @@
+// The request that makes an artifact -> a declaration with nothing left to refuse. All that is wrong is named,
+// by member and by path, before anything is written.
+
+import * as v from "valibot";
+
+import type { Declaration } from "../../artifacts/declare.ts";
+import { comparePaths } from "../../artifacts/numbering.ts";
+import { EMPTY_SHA256 } from "../../catalog/staging.ts";
+import { readText } from "../../http/read-text.ts";
+import { CreateBundleRequest, FileDeclaration } from "../../protocol/bundle-requests.ts";
+import { AppError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { findPathConflicts, findPathFault } from "../../protocol/paths.ts";
+import { parseJson } from "../json-body.ts";
+
+/** What is to be made, and in which workspace. */
+export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expiresAt"> {
+  workspace: string;
+  /** Milliseconds, or null where the request says nothing. */
+  expireAt: number | null;
+  expirationDelay: number | null;
+}
+
+/** Reads and checks the body. */
+export async function readBundleRequest(request: Request, now: number): Promise<BundleRequest> {
+  const body = parseJson(await readText(request, LIMITS.bundleBody, "bundle_too_large"));
+  const parsed = v.safeParse(CreateBundleRequest, body);
+  if (!parsed.success) {
+    throw refusal(membersOf(parsed.issues));
+  }
+  const { category, workspace, files, data, expire_at: expireAt, expiration_delay } = parsed.output;
+  const text = JSON.stringify(data);
+  if (new TextEncoder().encode(text).length > LIMITS.bundleData) {
+    throw refusal({ data: [`Is over ${LIMITS.bundleData} bytes as JSON`] });
+  }
+  if (expireAt !== null && expireAt <= now) {
+    throw refusal({ expire_at: ["Is in the past"] });
+  }
+  return {
+    category,
+    workspace,
+    data: text,
+    files: readFiles(files),
+    expireAt,
+    expirationDelay: expiration_delay,
+  };
+}
+
+function refusal(members: Record<string, unknown>): AppError {
+  return new AppError("bundle_invalid", describe(members), members);
+}
+
+/** One line for those who see no more of an answer than its detail. */
+function describe(members: Record<string, unknown>): string {
+  const [[name, value] = ["", ""]] = Object.entries(members);
+  return Array.isArray(value)
+    ? `${name}: ${String(value[0])}`
+    : `${name}: ${describe(value as Record<string, unknown>)}`;
+}
+
+function membersOf(issues: readonly v.BaseIssue<unknown>[]): Record<string, string[]> {
+  const members = new Map<string, string[]>();
+  for (const issue of issues) {
+    const name = v.getDotPath(issue) ?? "body";
+    members.set(name, [...(members.get(name) ?? []), issue.message]);
+  }
+  return Object.fromEntries(members);
+}
+
+/** Collects what is wrong, up to a bound. */
+class Faults {
+  readonly #byPath = new Map<string, string[]>();
+
+  get isFull(): boolean {
+    return this.#byPath.size >= LIMITS.refusalsNamed;
+  }
+
+  add(path: string, fault: string): void {
+    this.#byPath.set(path, [...(this.#byPath.get(path) ?? []), fault]);
+  }
+
+  throwAny(): void {
+    if (this.#byPath.size > 0) {
+      throw refusal({ files: Object.fromEntries(this.#byPath) });
+    }
+  }
+}
+
+function readFiles(declared: Record<string, unknown>): BundleRequest["files"] {
+  const paths = Object.keys(declared);
+  if (paths.length > LIMITS.bundleFiles) {
+    throw new AppError("bundle_too_large", `${paths.length} files`);
+  }
+  const faults = new Faults();
+  const files = paths.flatMap((path) => readFile(path, declared[path], faults) ?? []);
+  faults.throwAny();
+  files.sort((one, other) => comparePaths(one.path, other.path));
+  refuseConflicts(files, faults);
+  return files;
+}
+
+type DeclaredFile = BundleRequest["files"][number];
+
+function readFile(path: string, value: unknown, faults: Faults): DeclaredFile | null {
+  if (faults.isFull) {
+    return null;
+  }
+  const fault = findPathFault(path);
+  if (fault !== null) {
+    faults.add(path, `Path ${fault}`);
+    return null;
+  }
+  const parsed = v.safeParse(FileDeclaration, value);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    faults.add(path, `${v.getDotPath(issue) ?? "file"}: ${issue.message}`);
+    return null;
+  }
+  const { size, checksums, content_type: contentType } = parsed.output;
+  if (size === 0 && checksums.sha256 !== EMPTY_SHA256) {
+    faults.add(path, `checksums.sha256: that of an empty file is ${EMPTY_SHA256}`);
+  }
+  return { path, size, sha256: checksums.sha256, contentType };
+}
+
+function refuseConflicts(files: readonly DeclaredFile[], faults: Faults): void {
+  const conflicts = findPathConflicts(files, LIMITS.bundleFolders);
+  for (let next = conflicts.next(); ; next = conflicts.next()) {
+    if (next.done) {
+      faults.throwAny();
+      if (next.value > LIMITS.bundleFolders) {
+        throw new AppError("bundle_too_large", `more than ${LIMITS.bundleFolders} folders`);
+      }
+      return;
+    }
+    if (!faults.isFull) {
+      faults.add(next.value.path, `Path ${next.value.fault}`);
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// The bytes of a declared file, from the first to the last. A small file that comes whole is stored at once;
+// any other goes through an upload object, one for each content of an artifact, whichever path it was sent
+// under. Several clients may bring the same file: whoever is at another offset is told the right one.
+
+import { RunningChecksums } from "../blobs/checksums.ts";
+import { putObject, StorageError } from "../blobs/objects.ts";
+import { claimUpload, completeDirectly } from "../catalog/contents.ts";
+import type { AwaitedContent } from "../catalog/contents.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import { newUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { UploadGateway } from "../uploads/gateway.ts";
+
+/** A missing file; `uploadUuid` is the upload that brings its content, if one has begun. */
+export interface Awaited extends AwaitedContent {
+  workspaceId: number;
+  uploadUuid: Uuid | null;
+}
+
+/** Bytes of a file from `start` on. */
+export interface Piece {
+  start: number;
+  length: number;
+  body: ReadableStream<Uint8Array> | null;
+}
+
+/** What a file is then: complete, or a beginning of `held` bytes. `elsewhere`: somebody else completed it, or it is gone. */
+export type Delivered = Outcome<
+  { kind: "complete" } | { kind: "partial"; held: number } | { kind: "elsewhere" }
+>;
+
+/** Adds bytes to a file. */
+export async function deliverPiece(env: Env, to: Awaited, piece: Piece): Promise<Delivered> {
+  if (to.uploadUuid === null && piece.start > 0) {
+    await piece.body?.cancel();
+    return gap(piece.start, 0);
+  }
+  const uuid = to.uploadUuid ?? (await claimUpload(env.DB, newUuid(), to, Date.now()));
+  if (uuid === null) {
+    await piece.body?.cancel();
+    return { ok: true, kind: "elsewhere" };
+  }
+  return new Delivery(env, to, uuid).append(piece);
+}
+
+/** Finds how much of a file is there. */
+export async function askHeld(env: Env, to: Awaited): Promise<Delivered> {
+  return to.uploadUuid === null
+    ? { ok: true, kind: "partial", held: 0 }
+    : new Delivery(env, to, to.uploadUuid).settle();
+}
+
+/** Stores a whole small file. Its R2 object is listed as garbage already (catalog/contents.ts), so a crash at any
+ * line leaves it to the sweep: (1) the bytes come to rest; (2) one batch makes them the file's. */
+export async function deliverWhole(
+  env: Env,
+  to: AwaitedContent,
+  key: string,
+  bytes: Uint8Array,
+): Promise<Delivered> {
+  const checksums = new RunningChecksums();
+  checksums.update(bytes);
+  const digests = checksums.digests();
+  const { versionId, sha256, size } = to;
+  if (bytes.length !== size || digests.sha256 !== sha256) {
+    return mismatch(`sha256 ${digests.sha256}`);
+  }
+  try {
+    await putObject(env.BUCKET, key, bytes, digests.sha512);
+  } catch (error) {
+    if (error instanceof StorageError) {
+      return { ok: false, code: "storage_unavailable" };
+    }
+    throw error;
+  }
+  const blob = { uuid: newUuid(), size, ...digests };
+  const extents = [{ key, start: 0, length: size }];
+  await completeDirectly(env.DB, { versionId, blob, extents }, Date.now());
+  return { ok: true, kind: "complete" };
+}
+
+function gap(start: number, held: number): Delivered {
+  return { ok: false, code: "file_range_gap", detail: `${held} bytes are here, not ${start}` };
+}
+
+function mismatch(detail: string): Delivered {
+  return { ok: false, code: "file_content_mismatch", detail };
+}
+
+/** One request about one content. */
+class Delivery {
+  readonly #gateway: UploadGateway;
+  readonly #to: Awaited;
+  readonly #uuid: Uuid;
+
+  constructor(env: Env, to: Awaited, uuid: Uuid) {
+    this.#gateway = new UploadGateway(env.UPLOADS, to.workspaceId);
+    this.#to = to;
+    this.#uuid = uuid;
+  }
+
+  async append({ start, length, body }: Piece): Promise<Delivered> {
+    const found = await this.#findEnd(start);
+    if (!found.ok || found.kind !== "partial") {
+      await body?.cancel();
+      return found;
+    }
+    const terms = { offset: start, length, digest: null };
+    // Only from where the end was seen: another client may be adding to it.
+    const cut = found.held === start ? {} : { cutFrom: found.held };
+    const appended = await this.#gateway.append(this.#uuid, body, { ...terms, ...cut });
+    return appended.ok ? this.#judge(appended.size) : this.#explain(appended);
+  }
+
+  /** Says how much is there; all of it is made the file. */
+  async settle(): Promise<Delivered> {
+    const view = await this.#gateway.view(this.#uuid);
+    if (view.ok) {
+      return this.#judge(view.size);
+    }
+    // Claimed, and not opened yet or no more: none of it is there.
+    return view.code === "upload_not_found" ? this.#partial(0) : this.#explain(view);
+  }
+
+  /** Opens the upload and finds its end, at or behind `start`. A file that is all there is judged first. */
+  async #findEnd(start: number): Promise<Delivered> {
+    const view = await this.#gateway.open(this.#uuid);
+    if (!view.ok) {
+      return this.#explain(view);
+    }
+    if (view.size < this.#to.size) {
+      return start > view.size ? gap(start, view.size) : this.#partial(view.size);
+    }
+    const judged = await this.#judge(view.size);
+    return judged.ok || judged.code !== "file_content_mismatch" ? judged : this.#partial(0);
+  }
+
+  #partial(held: number): Delivered {
+    return { ok: true, kind: "partial", held };
+  }
+
+  async #judge(held: number): Promise<Delivered> {
+    const { workspaceId, versionId, sha256, size } = this.#to;
+    if (held < size) {
+      return this.#partial(held);
+    }
+    const intent = { workspaceId, versionId, sha256, size };
+    const sealed = await this.#gateway.seal(this.#uuid, intent, { size: null, sha512: null });
+    if (sealed.ok) {
+      return { ok: true, kind: "complete" };
+    }
+    if (sealed.code !== "upload_content_mismatch") {
+      return this.#explain(sealed);
+    }
+    const dropped = await this.#gateway.truncate(this.#uuid, 0, held);
+    return dropped.ok ? mismatch(sealed.detail ?? "") : this.#explain(dropped);
+  }
+
+  async #explain(refusal: Outcome<object> & { ok: false }): Promise<Delivered> {
+    switch (refusal.code) {
+      case "upload_offset_conflict": {
+        const view = await this.#gateway.view(this.#uuid);
+        return view.ok ? this.#judge(view.size) : this.#explain(view);
+      }
+      case "upload_not_found":
+        return { ok: true, kind: "elsewhere" };
+      case "upload_too_scattered":
+        // Rewound too often to go on from here: it starts again.
+        await this.#gateway.truncate(this.#uuid, 0);
+        return mismatch("its beginning was sent too often");
+      case "upload_sealing":
+        return { ok: false, code: "storage_unavailable" };
+      default:
+        return refusal;
+    }
+  }
+}
