@@ -11,7 +11,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/**/*.test.ts",
   "test/unit/catalog/**/*.test.ts",
-  "test/unit/uploads/{faults,upload-object}.test.ts",
+  "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
 
 const workerd = () =>
@@ -28,7 +28,11 @@ export default defineConfig({
     projects: [
       {
         plugins: [workerd()],
-        test: { name: "storage", include: STORAGE_TESTS },
+        test: {
+          name: "storage",
+          include: STORAGE_TESTS,
+          globalSetup: "./test/support/remote-server.ts",
+        },
       },
       {
         plugins: [workerd()],

@@ -6,25 +6,49 @@ import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.
 import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts.ts";
 import type { Artifact } from "../catalog/artifacts.ts";
 import { findSeenBlob, listVersionBlobs } from "../catalog/blobs.ts";
+import { beginFetch } from "../catalog/fetches.ts";
 import type { Reader } from "../catalog/reader.ts";
-import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
+import { requireWorkspace, roomOf, SYSTEM, usageOf } from "../catalog/workspaces.ts";
+import type { Workspace } from "../catalog/workspaces.ts";
+import { checkRemoteUrl, remoteName } from "../http/remote-url.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
-import { parseUuid } from "../protocol/ids.ts";
+import { newUuid, parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { ConvertRequest } from "../protocol/requests.ts";
+import { ConvertRequest, FetchRequest } from "../protocol/requests.ts";
 import type { SealIntent } from "../protocol/uploads.ts";
 import { toArtifactReply, toBlobReply } from "../protocol/views.ts";
 import type { ArtifactReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
 import { readJson } from "./json-body.ts";
-import { pathName } from "./path-name.ts";
+import { isUsableName, pathName } from "./path-name.ts";
 
 const TYPES = new Set(["image", "snapshot", "label", "other"]);
 
-/** Artifacts: uploads become versions of them, and their versions are looked up. */
+/** Artifacts: URLs are fetched into them, uploads become versions of them, and their versions are looked up. */
 export const artifacts = new Hono<AppEnv>()
+  .post("/", async (c) => {
+    const key = requireWorkspaceKey(c.var.identity);
+    const request = await readJson(c.req.raw, FetchRequest);
+    const { fetchAllowPrivate: allowPrivate, fetchMaxBytes: maxBytes, fetchMaxMs } = c.var.settings;
+    const { url } = valueOf(checkRemoteUrl(request.url, allowPrivate));
+    const workspace = await requireTarget(c.env.DB, key, request);
+    const room = roomOf(workspace);
+    if (room === 0) {
+      throw new AppError("quota_exceeded", usageOf(workspace));
+    }
+    const [now, workspaceId] = [Date.now(), workspace.id];
+    const name = isUsableName(remoteName(url)) ? remoteName(url) : url.hostname;
+    const { shared, url: sourceUrl } = request;
+    const intent = { workspaceId, type: "image", name, sourceUrl, shared };
+    const begun = valueOf(await beginFetch(c.env.DB, newUuid(), intent, now));
+    // As it is before anything is fetched.
+    const reply = await showArtifact(c.env.DB, c.var.identity, begun.artifactUuid);
+    const job = { url: url.href, intent, maxBytes, deadline: now + fetchMaxMs, allowPrivate };
+    valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).fetch(begun.uploadUuid, room, job));
+    return c.json(reply);
+  })
   // Before /:ref/<verb>: artifacts named 'share' or 'versions' must upload.
   .post("/upload/:name", async (c) => {
     const key = requireWorkspaceKey(c.var.identity);
@@ -90,14 +114,7 @@ async function planArtifact(
   if (!TYPES.has(request.artifact_type)) {
     throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);
   }
-  const target = request.namespace ?? key.name;
-  if (!key.isSystem && target !== key.name) {
-    throw new AppError("namespace_not_found", `'${target}'`);
-  }
-  if (request.shared && target !== SYSTEM) {
-    throw new AppError("artifact_shared_outside_system");
-  }
-  const { id: workspaceId } = await requireWorkspace(db, target);
+  const { id: workspaceId } = await requireTarget(db, key, request);
   return {
     workspaceId,
     type: request.artifact_type,
@@ -105,6 +122,22 @@ async function planArtifact(
     sourceUrl: request.source_url ?? `sf://upload/${key.name}/${name}`,
     shared: request.shared,
   };
+}
+
+/** The workspace that the request wants an artifact in. */
+async function requireTarget(
+  db: Env["DB"],
+  key: Identity & { kind: "workspace" },
+  request: { namespace: string | null; shared: boolean },
+): Promise<Workspace> {
+  const target = request.namespace ?? key.name;
+  if (!key.isSystem && target !== key.name) {
+    throw new AppError("namespace_not_found", `'${target}'`);
+  }
+  if (request.shared && target !== SYSTEM) {
+    throw new AppError("artifact_shared_outside_system");
+  }
+  return requireWorkspace(db, target);
 }
 
 async function requireBlob(db: Env["DB"], reader: Reader, uuid: Uuid) {

@@ -10,9 +10,15 @@ export function pathName(url: string, index: number): string {
   } catch {
     throw new AppError("artifact_name_invalid", `'${segment}' is not percent-encoded UTF-8`);
   }
-  const bytes = new TextEncoder().encode(name).length;
-  if (name === "." || name === ".." || bytes === 0 || bytes > 1_000 || /[/\\\p{Cc}]/u.test(name)) {
+  if (!isUsableName(name)) {
     throw new AppError("artifact_name_invalid", `'${segment}'`);
   }
   return name;
+}
+
+/** Can an artifact have this name, and its only file this path? */
+export function isUsableName(name: string): boolean {
+  const bytes = new TextEncoder().encode(name).length;
+  const isDots = name === "." || name === "..";
+  return !isDots && bytes > 0 && bytes <= 1_000 && !/[/\\\p{Cc}]/u.test(name);
 }

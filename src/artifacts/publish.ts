@@ -1,8 +1,14 @@
 // Sealed upload -> blob -> version, with the catalog asked before and after: a batch whose answer was lost
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
-import { findConversion, isOverQuota, publishBlob, publishUpload } from "../catalog/publish.ts";
-import { noteAppend } from "../catalog/uploads.ts";
+import {
+  findConversion,
+  isArtifactGone,
+  isOverQuota,
+  publishBlob,
+  publishUpload,
+} from "../catalog/publish.ts";
+import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
 import { valueOf } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
@@ -34,6 +40,7 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
       return { ok: true, result };
     },
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
+    giveUp: (uuid, message) => forgetUpload(db, uuid, message),
   };
 }
 
@@ -62,6 +69,9 @@ async function refusalFor(
   }
   if (isOverQuota(error)) {
     return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  }
+  if (isArtifactGone(error)) {
+    return { ok: false, code: "artifact_not_found" };
   }
   throw error;
 }

@@ -18,8 +18,8 @@ type Content = Pick<BlobFacts, "sha512" | "size">;
 /** Workspace id, type and source_url. */
 type Identity = readonly [number, string, string];
 
-// The living artifact of (?1 workspace, ?2 type, ?3 source_url); every statement below binds these first.
-const ARTIFACT_ID = `(
+/** The living artifact of (?1 workspace, ?2 type, ?3 source_url); every statement below binds these first. */
+export const ARTIFACT_ID = `(
   SELECT id FROM artifacts
   WHERE workspace_id = ?1 AND type = ?2 AND source_url = ?3 AND deleted_at IS NULL
 )`;
@@ -40,12 +40,15 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
  * is changed then. */
 export async function publishUpload(
   db: D1Database,
-  { uuid, intent, blob, extents }: SealedUpload,
+  { uuid, intent, blob, extents, isFetch }: SealedUpload,
   now: number,
 ): Promise<void> {
   const { workspaceId, type, sourceUrl } = intent;
   await db.batch([
     ...insertBlob(db, blob, extents, now),
+    ...endExpired(db, [workspaceId, type, sourceUrl], now),
+    // That of a fetch was made when it began; deleted since, it does not come back.
+    ...(isFetch ? [] : [insertArtifact(db, intent, now)]),
     ...insertVersion(db, intent, blob, now),
     db
       .prepare(
@@ -54,6 +57,9 @@ export async function publishUpload(
            (SELECT max(version_index) FROM versions WHERE artifact_id = ${ARTIFACT_ID}), ?5)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
+    db
+      .prepare("UPDATE artifacts SET fetching = NULL WHERE workspace_id = ?1 AND fetching = ?2")
+      .bind(workspaceId, uuid),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
   ]);
 }
@@ -67,6 +73,8 @@ export async function publishBlob(
 ): Promise<Uuid> {
   const { workspaceId, type, sourceUrl } = intent;
   const results = await db.batch<{ uuid: Uuid }>([
+    ...endExpired(db, [workspaceId, type, sourceUrl], now),
+    insertArtifact(db, intent, now),
     ...insertVersion(db, intent, content, now),
     db
       .prepare(`SELECT uuid FROM artifacts WHERE id = ${ARTIFACT_ID}`)
@@ -110,27 +118,36 @@ function insertBlob(
   ];
 }
 
-/** The artifact, unless it lives already; a new version of it with one file, unless the newest version has
- * the same content; and the end of the versions that are too many. */
+/** The artifact, unless it lives already. */
+function insertArtifact(db: D1Database, intent: SealIntent, now: number): D1PreparedStatement {
+  const { workspaceId, type, sourceUrl, name, shared } = intent;
+  return db
+    .prepare(
+      `INSERT INTO artifacts
+         (workspace_id, type, source_url, uuid, name, shared, max_versions, created_at, expires_at)
+       SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 + default_expiration_days * 86400000
+       FROM workspaces WHERE id = ?1
+       ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
+    )
+    .bind(workspaceId, type, sourceUrl, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now);
+}
+
+/** A new version of the artifact with one file, unless the newest version has the same content; and the
+ * end of the versions that are too many. */
 function insertVersion(
   db: D1Database,
   intent: SealIntent,
   content: Content,
   now: number,
 ): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared } = intent;
+  const { workspaceId, type, sourceUrl } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
   return [
-    ...endExpired(db, identity, now),
     db
       .prepare(
-        `INSERT INTO artifacts
-           (workspace_id, type, source_url, uuid, name, shared, max_versions, created_at, expires_at)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 + default_expiration_days * 86400000
-         FROM workspaces WHERE id = ?1
-         ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
+        `UPDATE artifacts SET state = 'created', error_message = NULL WHERE id = ${ARTIFACT_ID}`,
       )
-      .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
+      .bind(...identity),
     ...insertNextVersion(db, identity, content, now),
     db
       .prepare(
@@ -211,8 +228,13 @@ function insertNextVersion(
   ];
 }
 
+/** Was it the lack of an artifact that ended a batch? */
+export function isArtifactGone(error: unknown): boolean {
+  return String(error).includes("NOT NULL constraint failed: conversions.artifact_id");
+}
+
 /** An expired artifact that the sweep has not met yet is not in the way of a new one. */
-function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
+export function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
   return [
     db

@@ -26,6 +26,13 @@ export const ConvertRequest = v.object({
   sha512: v.nullish(v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{128}$/u)), null),
 });
 
+/** POST /artifacts. */
+export const FetchRequest = v.object({
+  url: v.nullish(v.string(), ""),
+  shared: v.nullish(v.boolean(), false),
+  namespace: optionalText,
+});
+
 const quota = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
 const days = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(36_500)));
 

@@ -37,7 +37,11 @@ async function publish(workspace: Workspace, content: string, name: string, shar
   const sourceUrl = `sf://${name}`;
   const intent = { workspaceId: workspace.id, type: "image", name, sourceUrl, shared };
   const blob = { uuid: newUuid(), ...contentOf(content) };
-  await publishUpload(env.DB, { uuid: newUuid(), intent, blob, extents: [] }, Date.now());
+  await publishUpload(
+    env.DB,
+    { uuid: newUuid(), intent, blob, extents: [], isFetch: false },
+    Date.now(),
+  );
 }
 
 async function rowsRead(workspace: Workspace, key: BlobKey): Promise<[number, boolean]> {
