@@ -7,7 +7,7 @@ const folders = {
   archive: [],
   blobs: ["protocol"],
   catalog: ["protocol"],
-  uploads: ["protocol", "blobs"],
+  uploads: ["protocol", "blobs", "http"],
   artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [

@@ -11,7 +11,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
-  "test/unit/uploads/{faults,upload-object}.test.ts",
+  "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
 
 const workerd = () =>
@@ -28,7 +28,12 @@ export default defineConfig({
     projects: [
       {
         plugins: [workerd()],
-        test: { name: "storage", include: STORAGE_TESTS, testTimeout: 20_000 },
+        test: {
+          name: "storage",
+          include: STORAGE_TESTS,
+          testTimeout: 20_000,
+          globalSetup: "./test/support/remote-server.ts",
+        },
       },
       {
         plugins: [workerd()],

@@ -6,10 +6,18 @@ export interface Settings {
   tokenSecret: string;
   /** Milliseconds without a byte after which an upload is removed. */
   uploadIdleMs: number;
+  /** Bytes that a URL may give. */
+  fetchMaxBytes: number;
+  /** Milliseconds that a fetch may take with all its attempts. */
+  fetchMaxMs: number;
+  /** May URLs lead to private addresses? */
+  fetchAllowPrivate: boolean;
 }
 
 const SECRET_LENGTH = 32;
 const DEFAULT_IDLE_HOURS = 24;
+const DEFAULT_FETCH_BYTES = 64 * 1024 ** 3;
+const DEFAULT_FETCH_SECONDS = 6 * 3_600;
 
 /** Reads the settings; refuses to serve with a missing or short secret. */
 export function readSettings(env: Env): Settings {
@@ -22,9 +30,32 @@ export function readSettings(env: Env): Settings {
       throw new AppError("configuration_incomplete", `${name} is missing or short`);
     }
   }
-  const hours = Number(env.UPLOAD_IDLE_HOURS ?? DEFAULT_IDLE_HOURS);
-  if (!(hours > 0)) {
-    throw new AppError("configuration_incomplete", "UPLOAD_IDLE_HOURS is not a positive number");
+  return {
+    systemKey,
+    tokenSecret,
+    uploadIdleMs: readPositive(env, "UPLOAD_IDLE_HOURS", DEFAULT_IDLE_HOURS) * 3_600_000,
+    fetchMaxBytes: readPositive(env, "FETCH_MAX_BYTES", DEFAULT_FETCH_BYTES),
+    fetchMaxMs: readPositive(env, "FETCH_MAX_SECONDS", DEFAULT_FETCH_SECONDS) * 1_000,
+    fetchAllowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE"),
+  };
+}
+
+function readPositive(
+  env: Env,
+  name: "UPLOAD_IDLE_HOURS" | "FETCH_MAX_BYTES" | "FETCH_MAX_SECONDS",
+  byDefault: number,
+): number {
+  const value = Number(env[name] ?? byDefault);
+  if (!(value > 0)) {
+    throw new AppError("configuration_incomplete", `${name} is not a positive number`);
   }
-  return { systemKey, tokenSecret, uploadIdleMs: hours * 3_600_000 };
+  return value;
+}
+
+function readSwitch(env: Env, name: "FETCH_ALLOW_PRIVATE"): boolean {
+  const value: string = env[name] ?? "off";
+  if (value !== "on" && value !== "off") {
+    throw new AppError("configuration_incomplete", `${name} is neither on nor off`);
+  }
+  return value === "on";
 }

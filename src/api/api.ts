@@ -9,6 +9,7 @@ import { artifacts } from "./artifacts.ts";
 import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
+import { fetches } from "./fetch.ts";
 import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
 import { openapi } from "./openapi.ts";
@@ -29,6 +30,7 @@ export const api = new Hono<AppEnv>()
   .route("/upload", uploads)
   // Before the verbs below: artifacts named 'share' or 'versions' must upload.
   .route("/artifacts/upload", convert)
+  .route("/artifacts", fetches)
   .route("/artifacts", artifacts)
   .route("/artifacts", artifactVersions)
   .route("/artifacts", artifactMetadata)

@@ -6,13 +6,14 @@ import { completeByUpload, isLivingVersion } from "../catalog/contents.ts";
 import {
   findConversion,
   findPublishedName,
+  isArtifactGone,
   isOverQuota,
   isTaken,
   publishContent,
   publishUpload,
 } from "../catalog/publish.ts";
 import type { OnlyFile } from "../catalog/publish.ts";
-import { noteAppend } from "../catalog/uploads.ts";
+import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
@@ -59,20 +60,20 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
       return { ok: true, result };
     },
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
+    giveUp: (uuid, message) => forgetUpload(db, uuid, message),
   };
 }
 
 async function publishSealed(
   db: Env["DB"],
-  { uuid, intent, blob, extents }: SealedUpload,
+  { intent, ...sealed }: SealedUpload,
   now: number,
 ): Promise<void> {
   if ("versionId" in intent) {
-    const { versionId } = intent;
-    await completeByUpload(db, uuid, { versionId, blob, extents }, now);
+    await completeByUpload(db, sealed.uuid, { versionId: intent.versionId, ...sealed }, now);
   } else {
-    const only = await onlyFile(db, intent, blob.size, now);
-    await publishUpload(db, { uuid, intent, blob, extents }, only, now);
+    const only = await onlyFile(db, intent, sealed.blob.size, now);
+    await publishUpload(db, { intent, ...sealed }, only, now);
   }
 }
 
@@ -101,6 +102,9 @@ async function refusalFor(
   }
   if (isOverQuota(error)) {
     return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  }
+  if (isArtifactGone(error)) {
+    return { ok: false, code: "artifact_not_found" };
   }
   if ("gift" in intent && intent.gift && (await isTaken(db, intent))) {
     return { ok: false, code: "artifact_not_own" };

@@ -29,8 +29,8 @@ export interface OnlyFile {
 /** Workspace id, type and source_url. */
 type Identity = readonly [number, string, string];
 
-// The living artifact of (?1 workspace, ?2 type, ?3 source_url); every statement below binds these first.
-const ARTIFACT_ID = `(
+/** The living artifact of (?1 workspace, ?2 type, ?3 source_url); every statement below binds these first. */
+export const ARTIFACT_ID = `(
   SELECT id FROM artifacts
   WHERE workspace_id = ?1 AND type = ?2 AND source_url = ?3 AND deleted_at IS NULL
 )`;
@@ -83,14 +83,19 @@ export async function isTaken(
  * published before, and when it is a gift that would add a version to what is there: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
-  { uuid, intent, blob, extents }: SealedUpload<ArtifactIntent>,
+  { uuid, intent, blob, extents, isFetch }: SealedUpload<ArtifactIntent>,
   only: OnlyFile,
   now: number,
 ): Promise<void> {
   const { workspaceId, type, sourceUrl } = intent;
+  const next = { intent, content: blob, only, maxVersions: null };
+  const made = newUuid();
   await db.batch([
     ...insertBlob(db, blob, extents, now),
-    ...insertVersion(db, { intent, content: blob, only, maxVersions: null }, now),
+    ...endExpired(db, [workspaceId, type, sourceUrl], now),
+    // That of a fetch was made when it began; deleted since, it does not come back.
+    ...(isFetch ? [] : insertArtifact(db, next, made, now)),
+    ...insertVersion(db, next, made, now),
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
@@ -99,6 +104,9 @@ export async function publishUpload(
             WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
+    db
+      .prepare("UPDATE artifacts SET fetching = NULL WHERE workspace_id = ?1 AND fetching = ?2")
+      .bind(workspaceId, uuid),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
   ]);
 }
@@ -120,8 +128,11 @@ export async function publishContent(
   now: number,
 ): Promise<Uuid> {
   const { workspaceId, type, sourceUrl } = next.intent;
+  const made = newUuid();
   const results = await db.batch<{ uuid: Uuid }>([
-    ...insertVersion(db, next, now),
+    ...endExpired(db, [workspaceId, type, sourceUrl], now),
+    ...insertArtifact(db, next, made, now),
+    ...insertVersion(db, next, made, now),
     db
       .prepare(`SELECT uuid FROM artifacts WHERE id = ${ARTIFACT_ID}`)
       .bind(workspaceId, type, sourceUrl),
@@ -166,17 +177,16 @@ export function insertBlob(
   ];
 }
 
-/** The artifact, unless it lives already; a new version of it with one file, unless the newest version has
- * the same content; and the end of the versions that are too many. */
-function insertVersion(db: D1Database, next: NextVersion, now: number): D1PreparedStatement[] {
-  const { intent, maxVersions } = next;
-  const { workspaceId, type, sourceUrl, name, shared, actor, gift } = intent;
+/** The artifact, unless it lives already; `made` is its uuid if it does not. */
+function insertArtifact(
+  db: D1Database,
+  { intent, maxVersions }: NextVersion,
+  made: Uuid,
+  now: number,
+): D1PreparedStatement[] {
+  const { workspaceId, type, sourceUrl, name, shared, actor } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
-  const uuid = newUuid();
-  const author = { actor, now };
-  const made = { from: `artifacts a WHERE a.id = ${ARTIFACT_ID} AND a.uuid = ?4` } as const;
   return [
-    ...endExpired(db, identity, now),
     db
       .prepare(
         `INSERT INTO artifacts
@@ -185,13 +195,40 @@ function insertVersion(db: D1Database, next: NextVersion, now: number): D1Prepar
          FROM workspaces WHERE id = ?1
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
-      .bind(...identity, uuid, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
-    noteEvent(
-      db,
-      { ...made, values: [...identity, uuid] },
-      { type: "audit", message: "artifact created", ...author },
-    ),
-    ...insertNextVersion(db, next, uuid, now),
+      .bind(...identity, made, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
+    noteCreation(db, [...identity, made], { actor, now }),
+  ];
+}
+
+/** Notes that the artifact of an identity was made, when its uuid is the one given last. */
+export function noteCreation(
+  db: D1Database,
+  values: readonly [...Identity, Uuid],
+  author: Author,
+): D1PreparedStatement {
+  const made = { from: `artifacts a WHERE a.id = ${ARTIFACT_ID} AND a.uuid = ?4`, values };
+  return noteEvent(db, made, { type: "audit", message: "artifact created", ...author });
+}
+
+/** A new version of the artifact with one file, unless the newest version has the same content; and the end of
+ * the versions that are too many. `made` is the artifact's uuid if this batch made it. */
+function insertVersion(
+  db: D1Database,
+  next: NextVersion,
+  made: Uuid,
+  now: number,
+): D1PreparedStatement[] {
+  const { intent, maxVersions } = next;
+  const { workspaceId, type, sourceUrl, actor, gift } = intent;
+  const identity: Identity = [workspaceId, type, sourceUrl];
+  const author = { actor, now };
+  return [
+    db
+      .prepare(
+        `UPDATE artifacts SET state = 'created', error_message = NULL WHERE id = ${ARTIFACT_ID}`,
+      )
+      .bind(...identity),
+    ...insertNextVersion(db, next, made, now),
     ...(maxVersions === null || gift
       ? []
       : setMaxVersionsStatements(db, ARTIFACT_ID, { values: identity, maxVersions }, author)),
@@ -291,8 +328,13 @@ function noteVersion(db: D1Database, intent: ArtifactIntent, now: number): D1Pre
   );
 }
 
+/** Was it the lack of an artifact that ended a batch? */
+export function isArtifactGone(error: unknown): boolean {
+  return String(error).includes("NOT NULL constraint failed: conversions.artifact_id");
+}
+
 /** An expired artifact that the sweep has not met yet is not in the way of a new one. */
-function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
+export function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
   const author: Author = { actor: SERVICE_ACTOR, now };
   return [

@@ -49,7 +49,17 @@ export async function listIdleUploads(
   return results.map(({ uuid }) => uuid);
 }
 
-/** Forgets an upload whose object is gone. */
-export async function forgetUpload(db: D1Database, uuid: Uuid): Promise<void> {
-  await db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid).run();
+/** Forgets an upload whose object is gone, and notes `why` with the artifact that it was fetched for. */
+export async function forgetUpload(db: D1Database, uuid: Uuid, why: string): Promise<void> {
+  await db.batch([
+    db
+      .prepare(
+        `UPDATE artifacts SET fetching = NULL, error_message = ?2, state = iif(EXISTS (
+           SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
+         ), 'created', 'error')
+         WHERE workspace_id = (SELECT workspace_id FROM uploads WHERE uuid = ?1) AND fetching = ?1`,
+      )
+      .bind(uuid, why),
+    db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
+  ]);
 }

@@ -75,10 +75,13 @@ async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
   return found;
 }
 
-function requireVersion(c: Context<AppEnv>, { version }: BrowsedArtifact): Browsed["version"] {
+function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed["version"] {
   readPositive(c.req.query("version"), "version_malformed");
+  const { version, state, errorMessage } = artifact;
   if (version === null) {
-    throw new AppError("version_not_found");
+    throw state === "initial"
+      ? new AppError("artifact_not_ready")
+      : new AppError("version_not_found", errorMessage);
   }
   return version;
 }

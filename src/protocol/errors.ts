@@ -64,6 +64,26 @@ export const ERRORS = {
     message: "only a namespace key may do this",
     help: "Get a token with POST /auth and send it as 'Authorization: Bearer <token>'",
   },
+  fetch_url_invalid: {
+    status: 400,
+    message: "url is not an http or https URL that can be fetched",
+    help: "Give a whole URL of at most 4,096 characters, without a name or password in it",
+  },
+  fetch_url_forbidden: {
+    status: 403,
+    message: "url leads to a private address",
+    help: "Upload the content instead, or ask an administrator to set FETCH_ALLOW_PRIVATE",
+  },
+  fetches_too_many: {
+    status: 406,
+    message: "namespace has as many fetches under way as it may have",
+    help: "Send the same request again when one of them has ended",
+  },
+  artifact_not_ready: {
+    status: 406,
+    message: "artifact is still being fetched",
+    help: "Send the same request again in a second",
+  },
   artifact_forbidden: {
     status: 403,
     message: "permission denied",

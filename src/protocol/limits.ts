@@ -92,6 +92,23 @@ export const LIMITS = {
   readWindow: 8 * MiB,
   /** Files read from the catalog at a time while an archive is made. */
   archivePage: 500,
+  /** Bytes of a fetched body after which they are committed, and milliseconds after which those that came are. */
+  fetchPiece: 32 * MiB,
+  fetchPieceTime: 60_000,
+  /** Milliseconds for which one request of a fetch is read: an alarm may take 15 minutes. */
+  fetchSlice: 10 * 60_000,
+  /** Milliseconds to wait for the headers of a fetched URL. */
+  fetchHeaders: 30_000,
+  /** Redirects followed from one fetched URL. */
+  fetchRedirects: 5,
+  /** Requests of one fetch, and how many in a row may bring less than `fetchProgress` bytes. */
+  fetchAttempts: 100,
+  fetchFailures: 5,
+  fetchProgress: MiB,
+  /** Milliseconds before the second request of a fetch; each further failure in a row makes it four times as long. */
+  fetchRetry: 500,
+  /** Fetches of one workspace at once. */
+  fetchesOfWorkspace: 20,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
   blobsPage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */

@@ -53,6 +53,13 @@ export const LabelRequest = v.object({
   max_versions: v.optional(v.unknown()),
 });
 
+/** POST /artifacts. */
+export const FetchRequest = v.object({
+  url: v.nullish(v.string(), ""),
+  shared: v.nullish(v.boolean(), false),
+  namespace: optionalText,
+});
+
 const quota = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
 const days = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(36_500)));
 

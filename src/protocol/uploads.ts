@@ -48,6 +48,18 @@ export interface SealGuard {
   sha512: string | null;
 }
 
+/** A URL whose content is to become what `intent` says. */
+export interface FetchJob {
+  url: string;
+  intent: ArtifactIntent;
+  /** Bytes that it may have. */
+  maxBytes: number;
+  /** When it is given up, in milliseconds. */
+  deadline: number;
+  /** May it and its redirects lead to private addresses? */
+  allowPrivate: boolean;
+}
+
 /** The artifact and version that an upload became. */
 export interface SealResult {
   artifactUuid: Uuid;
@@ -60,6 +72,8 @@ export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   intent: Intent;
   blob: BlobFacts;
   extents: readonly Extent[];
+  /** Was it fetched? Then its artifact was made when the fetch began, and must still be there. */
+  isFetch: boolean;
 }
 
 /** An upload as its owner sees it; times in milliseconds, `size` in bytes received so far. */

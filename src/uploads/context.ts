@@ -13,6 +13,8 @@ export interface CatalogDesk {
   publish(sealed: SealedUpload): Promise<Outcome<{ result: SealResult }>>;
   /** Notes when the upload last got a byte. */
   reportAppend(uuid: Uuid, at: number): Promise<void>;
+  /** Notes why the upload's fetch was given up, and forgets the upload; a repeat changes nothing. */
+  giveUp(uuid: Uuid, message: string): Promise<void>;
 }
 
 /** What every operation of one upload works on. Operations run one at a time. */

@@ -5,13 +5,14 @@ import type { Uuid } from "../protocol/ids.ts";
 import type {
   AppendTerms,
   ExpiryReply,
+  FetchJob,
   SealGuard,
   SealIntent,
   SealResult,
   UploadView,
 } from "../protocol/uploads.ts";
 import { appendHeaders, WORKSPACE_HEADER } from "./internal.ts";
-import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
+import type { ExpireRequest, FetchRequest, OpenRequest, SealRequest } from "./internal.ts";
 
 /** The uploads of one workspace; those of others do not exist for it. */
 export class UploadGateway {
@@ -30,6 +31,16 @@ export class UploadGateway {
   open(uuid: Uuid, room: number | null = null): Promise<Outcome<UploadView>> {
     const body: OpenRequest = { uuid, room };
     return call(this.#target(uuid), "/open", {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** Opens an upload that fetches its bytes itself and then becomes what the job says; may be repeated. */
+  fetch(uuid: Uuid, room: number | null, job: FetchJob): Promise<Outcome<object>> {
+    const body: FetchRequest = { uuid, room, job };
+    return call(this.#target(uuid), "/fetch", {
       method: "POST",
       headers: this.#headers,
       body: JSON.stringify(body),

@@ -1,7 +1,7 @@
 // How the Worker and an upload object speak: JSON bodies and, beside a body of bytes, headers.
 
 import type { Uuid } from "../protocol/ids.ts";
-import type { AppendTerms, SealGuard, SealIntent } from "../protocol/uploads.ts";
+import type { AppendTerms, FetchJob, SealGuard, SealIntent } from "../protocol/uploads.ts";
 
 /** Names the caller's workspace: the owner of an upload that it opens, checked from then on. */
 export const WORKSPACE_HEADER = "x-workspace-id";
@@ -11,6 +11,11 @@ export interface OpenRequest {
   uuid: Uuid;
   /** Bytes that it may hold; null is no limit but the service's. */
   room: number | null;
+}
+
+/** Opens an upload that fetches its bytes itself; one that is open stays as it is. */
+export interface FetchRequest extends OpenRequest {
+  job: FetchJob;
 }
 
 export interface SealRequest {

@@ -1,8 +1,9 @@
 // The upload object's tables, and rows <-> UploadState. docs/storage.md explains each column.
 
+import { RunningChecksums } from "../blobs/checksums.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
-import type { UploadExtent, UploadState } from "./state.ts";
+import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS upload (
@@ -21,7 +22,8 @@ CREATE TABLE IF NOT EXISTS upload (
   blob_uuid TEXT,
   result TEXT,
   sealed_at INTEGER,
-  room INTEGER
+  room INTEGER,
+  fetch TEXT
 );
 CREATE TABLE IF NOT EXISTS extents (
   n INTEGER PRIMARY KEY,
@@ -44,7 +46,32 @@ CREATE TABLE IF NOT EXISTS garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
 `;
 
 /** Raised when the rows change their meaning; a newer object then upgrades the older rows here. */
-export const FORMAT = 1;
+const FORMAT = 1;
+
+/** How many bytes a new upload may hold, null being no limit of its own, and whether it fetches them. */
+export interface Origin {
+  room: number | null;
+  fetch: FetchState | null;
+}
+
+/** Adds the one row of `upload`. */
+export function insertUpload(
+  sql: SqlStorage,
+  { uuid, workspaceId, at, room, fetch }: Origin & { uuid: Uuid; workspaceId: number; at: number },
+): void {
+  sql.exec(
+    `INSERT INTO upload (id, format, uuid, workspace_id, created_at, last_append_at, reported_at,
+                         tail_length, extents_begun, checksums, phase, room, fetch)
+     VALUES (1, ?1, ?2, ?3, ?4, ?4, ?4, 0, 0, ?5, 'open', ?6, ?7)`,
+    FORMAT,
+    uuid,
+    workspaceId,
+    at,
+    new RunningChecksums().save(),
+    room,
+    fetch && JSON.stringify(fetch),
+  );
+}
 
 export type UploadRow = {
   format: number;
@@ -60,6 +87,7 @@ export type UploadRow = {
   result: string | null;
   sealed_at: number | null;
   room: number | null;
+  fetch: string | null;
 };
 
 export type ExtentRow = {
@@ -95,6 +123,7 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
     reportedAt: row.reported_at,
     extents,
     tailLength: row.tail_length,
+    fetch: JSON.parse(row.fetch ?? "null") as FetchState | null, // written by noteFetch()
   };
   if (row.phase === "open") {
     return { ...basis, phase: "open" };

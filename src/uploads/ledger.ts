@@ -5,10 +5,10 @@ import { RunningChecksums } from "../blobs/checksums.ts";
 import type { Multipart, StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
-import { FORMAT, SCHEMA, toState } from "./ledger-rows.ts";
-import type { ExtentRow, UploadRow } from "./ledger-rows.ts";
+import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
+import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
-import type { UploadExtent, UploadState } from "./state.ts";
+import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 import { TailRows } from "./tail-rows.ts";
 
 /** A saved hash state and the offset that it belongs to. */
@@ -33,6 +33,8 @@ export interface Leftover {
   key: string;
   multipart: Multipart | null;
 }
+
+const ANYWHERE: Origin = { room: null, fetch: null };
 
 export class Ledger {
   readonly #storage: DurableObjectStorage;
@@ -61,22 +63,10 @@ export class Ledger {
     return RunningChecksums.load(new Uint8Array(row.checksums));
   }
 
-  open(uuid: Uuid, workspaceId: number, at: number, room: number | null = null): void {
+  open(uuid: Uuid, workspaceId: number, at: number, origin: Origin = ANYWHERE): void {
     this.#change(() => {
       this.#sql.exec(SCHEMA);
-      this.#sql.exec(
-        `INSERT INTO upload (id, format, uuid, workspace_id, created_at, last_append_at, reported_at,
-                             tail_length, extents_begun, checksums, phase, room)
-         VALUES (1, ?, ?, ?, ?, ?, ?, 0, 0, ?, 'open', ?)`,
-        FORMAT,
-        uuid,
-        workspaceId,
-        at,
-        at,
-        at,
-        new RunningChecksums().save(),
-        room,
-      );
+      insertUpload(this.#sql, { uuid, workspaceId, at, ...origin });
     });
   }
 
@@ -251,6 +241,14 @@ export class Ledger {
       );
       this.#sql.exec("DELETE FROM boundaries");
     });
+  }
+
+  /** Notes how far the fetch has come, and wakes the object when it is due again. */
+  noteFetch(fetch: FetchState): void {
+    this.#change(() => {
+      this.#sql.exec("UPDATE upload SET fetch = ?", JSON.stringify(fetch));
+    });
+    this.setAlarm();
   }
 
   reported(at: number): void {

@@ -114,11 +114,12 @@ function describe({ ledger, ...rest }: UploadContext): SealedUpload {
   if (state.phase !== "sealing") {
     throw new Error(`Cannot publish an upload in phase ${state.phase}`);
   }
-  const { uuid, intent, blobUuid, extents } = state;
+  const { uuid, intent, blobUuid, extents, fetch } = state;
   return {
     uuid,
     intent,
     blob: { uuid: blobUuid, size: offsetOf(state), ...ledger.checksums().digests() },
     extents: extents.map(({ key, length }) => ({ key, start: 0, length })),
+    isFetch: fetch !== null,
   };
 }

@@ -8,7 +8,13 @@
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { AppendTerms, SealGuard, SealIntent, SealResult } from "../protocol/uploads.ts";
+import type {
+  AppendTerms,
+  FetchJob,
+  SealGuard,
+  SealIntent,
+  SealResult,
+} from "../protocol/uploads.ts";
 
 /** A run of the upload's bytes in one R2 object. The object may hold more behind it, which is not read. */
 export interface UploadExtent {
@@ -33,6 +39,24 @@ interface UploadBasis {
   reportedAt: number;
   extents: readonly UploadExtent[];
   tailLength: number;
+  /** Where its bytes come from when no client sends them. */
+  fetch: FetchState | null;
+}
+
+/** A fetch and how far it has come. */
+export interface FetchState extends FetchJob {
+  /** Requests sent. */
+  attempts: number;
+  /** Requests in a row that brought next to nothing. */
+  failures: number;
+  /** When the next is due. */
+  nextAt: number;
+  /** The strong ETag of the content that the bytes are of; null: none can be added to them. */
+  etag: string | null;
+  /** Are all bytes there? */
+  isComplete: boolean;
+  /** Why it is given up. */
+  failure: string | null;
 }
 
 /** Where an upload stands. */
@@ -206,6 +230,36 @@ export function isExpired(state: UploadState, idleBefore: number): boolean {
   return state.phase === "expired" || (state.phase === "open" && state.lastAppendAt < idleBefore);
 }
 
+/** A fetch that has not begun. */
+export function newFetch(job: FetchJob, now: number): FetchState {
+  const nothing = { attempts: 0, failures: 0, etag: null, isComplete: false, failure: null };
+  return { ...job, ...nothing, nextAt: now };
+}
+
+/** A fetch as it is while a request runs: due again when that one must have ended, should it die. */
+export function beginAttempt(fetch: FetchState, now: number): FetchState {
+  return { ...fetch, attempts: fetch.attempts + 1, nextAt: now + LIMITS.fetchSlice + 90_000 };
+}
+
+/** A fetch after a request that brought `gained` bytes and not the end: due again soon, or given up. */
+export function endAttempt(
+  fetch: FetchState,
+  gained: number,
+  why: { message: string; isFinal: boolean },
+  now: number,
+): FetchState {
+  const failures = gained >= LIMITS.fetchProgress ? 0 : fetch.failures + 1;
+  const nextAt = now + LIMITS.fetchRetry * 4 ** Math.max(0, failures - 1);
+  const isOver =
+    why.isFinal ||
+    failures >= LIMITS.fetchFailures ||
+    fetch.attempts >= LIMITS.fetchAttempts ||
+    nextAt >= fetch.deadline;
+  return isOver
+    ? { ...fetch, failure: why.message, nextAt: now + LIMITS.alarmRetry }
+    : { ...fetch, failures, nextAt };
+}
+
 /** When the object must wake up by itself, or null: to finish a seal or an expiry, to complete a multipart
  * upload before R2 drops it, or to forget what a sealed upload was. What was due already is due again soon. */
 export function nextAlarm(state: UploadState, now: number): number | null {
@@ -219,6 +273,9 @@ export function nextAlarm(state: UploadState, now: number): number | null {
     case "expired":
       return soon;
     case "open": {
+      if (state.fetch !== null) {
+        return Math.max(now, state.fetch.nextAt);
+      }
       const begunAt = openExtent(state)?.multipart?.begunAt;
       return begunAt === undefined ? null : Math.max(soon, begunAt + LIMITS.multipartAge);
     }

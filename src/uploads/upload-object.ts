@@ -13,11 +13,12 @@ import { append } from "./append.ts";
 import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
+import { continueFetch } from "./fetch.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
-import type { ExpireRequest, OpenRequest, SealRequest } from "./internal.ts";
+import type { ExpireRequest, FetchRequest, OpenRequest, SealRequest } from "./internal.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
-import { offsetOf } from "./state.ts";
+import { newFetch, offsetOf } from "./state.ts";
 import { cutFirst, truncate, truncateFrom } from "./truncate.ts";
 
 /** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
@@ -40,6 +41,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     };
     this.#router
       .post("/open", (request: IRequest) => this.#inTurn(() => this.#open(request)))
+      .post("/fetch", async (request: IRequest) => this.#fetch(request))
       .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
@@ -51,7 +53,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return this.#router.fetch(request);
   }
 
-  /** Finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
+  /** Fetches, finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
    * upload. What cannot be done now is tried again: an alarm that only failed would be given up in the end. */
   override alarm(): Promise<void> {
     return this.#inTurn(async () => {
@@ -71,7 +73,9 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
         await finishSeal(this.#context);
         return this.#tidy();
       case "open":
-        await this.#closeOldExtent();
+        await (this.#context.ledger.state.fetch === null
+          ? this.#closeOldExtent()
+          : continueFetch(this.#context));
         return this.#tidy();
       case "sealed":
       case "expired":
@@ -98,9 +102,20 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       return { ok: false, code: "storage_unavailable" };
     }
     if (ledger.state === null) {
-      ledger.open(uuid, workspaceOf(request), Date.now(), room);
+      ledger.open(uuid, workspaceOf(request), Date.now(), { room, fetch: null });
     }
     return this.#view(request);
+  }
+
+  /** A repeat finds the upload open, or what became of it: nothing is fetched twice. */
+  async #fetch(request: IRequest): Promise<Outcome<object>> {
+    const { uuid, room, job } = await request.json<FetchRequest>();
+    const { ledger } = this.#context;
+    if (ledger.state === null) {
+      const now = Date.now();
+      ledger.open(uuid, workspaceOf(request), now, { room, fetch: newFetch(job, now) });
+    }
+    return { ok: true };
   }
 
   async #append(request: IRequest): Promise<Outcome<UploadView>> {

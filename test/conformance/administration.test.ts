@@ -394,3 +394,33 @@ describe("/auth/namespaces/:namespace/trust", () => {
     expect(await refusalOf(ask("DELETE", "/nowhere/trust/ci"))).toEqual(NOT_FOUND);
   });
 });
+
+describe("/auth/namespaces/:namespace/metadata", () => {
+  it("keeps what is set by POST and PUT until it is deleted, for its own keys and the system", async () => {
+    const path = "/auth/namespaces/noting";
+    const own = await service.makeWorkspace("noting");
+    const send = (method: string, below: string, body?: unknown, bearer = own) =>
+      service.send(method, `${path}/metadata${below}`, body, bearer);
+    expect(await valueOf(send("GET", ""))).toEqual({});
+    expect(await valueOf(send("POST", "", { key: "owner", value: "ops" }))).toBeNull();
+    expect(await valueOf(send("PUT", "/tier", { value: 2 }, system))).toBeNull();
+    expect(await valueOf(send("GET", "", undefined, system))).toEqual({ owner: "ops", tier: 2 });
+    const view = await valueOf<{ metadata: unknown }>(service.fetch(path, { bearer: own }));
+    expect(view.metadata).toEqual({ owner: "ops", tier: 2 });
+    expect(await valueOf(send("DELETE", "/tier"))).toBeNull();
+    expect(await valueOf(send("DELETE", "/tier"))).toBeNull();
+    expect(await valueOf(send("GET", ""))).toEqual({ owner: "ops" });
+    expect(await refusalOf(send("POST", "", { key: "k" }))).toEqual([400, "no value specified"]);
+    expect(await refusalOf(send("POST", "", { value: 1 }))).toEqual([400, "no key specified"]);
+
+    const foreign = await service.makeWorkspace("curious");
+    for (const reply of [
+      send("GET", "", undefined, foreign),
+      send("PUT", "/owner", { value: "me" }, foreign),
+      send("DELETE", "/owner", undefined, foreign),
+    ]) {
+      expect(await refusalOf(reply)).toEqual([404, "namespace not found"]);
+    }
+    expect(await valueOf(send("GET", ""))).toEqual({ owner: "ops" });
+  });
+});

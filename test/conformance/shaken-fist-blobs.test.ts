@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => service[Symbol.asyncDispose]());
 
-function get(path: string, init: RequestInit = {}): Promise<Response> {
+function get(path: string, init: RequestInit & { bearer?: string } = {}): Promise<Response> {
   return service.fetch(path, { bearer: token, ...init });
 }
 
@@ -208,6 +208,13 @@ describe("GET /blob_checksums/:algorithm/:hash", () => {
     expect(await valueOf(get(`/blob_checksums/sha512/${hash.toUpperCase()}`))).toEqual(blob);
   });
 
+  it("answers the blob of a sha256, and null to one that no blob has", async () => {
+    const blob = await valueOf(get(`/blobs/${artifact.blob_uuid}`));
+    expect(await valueOf(get(`/blob_checksums/sha256/${hex("sha256", CONTENT)}`))).toEqual(blob);
+    expect(await valueOf(get(`/blob_checksums/sha256/${hex("sha512", CONTENT)}`))).toBeNull();
+    expect(await valueOf(get(`/blob_checksums/sha256/${hex("sha256", "other")}`))).toBeNull();
+  });
+
   it.each(["0".repeat(128), "f".repeat(127), "zz", "%ce"])(
     "answers null with 200 to %s, which no blob has",
     async (hash) => {
@@ -231,4 +238,62 @@ describe("GET /blob_checksums/:algorithm/:hash", () => {
       expect(await refusalOf(reply)).toEqual([400, "unknown hash algorithm"]);
     },
   );
+});
+
+describe("GET /blobs", () => {
+  it("answers all blobs as one JSON array, to the system namespace alone", async () => {
+    const system = await service.loginAsSystem();
+    const blobs = await valueOf<{ uuid: string }[]>(get("/blobs", { bearer: system }));
+    const ours = blobs.find(({ uuid }) => uuid === artifact.blob_uuid);
+    expect(ours).toEqual(await valueOf(get(`/blobs/${artifact.blob_uuid}`)));
+    const row = await service.env.DB.prepare("SELECT count(*) AS n FROM blobs").first<{
+      n: number;
+    }>();
+    expect(blobs).toHaveLength(row?.n ?? 0);
+    expect(await refusalOf(get("/blobs"))).toEqual([401, "unauthorized"]);
+  });
+});
+
+describe("/blobs/:uuid/metadata", () => {
+  const set = (method: string, path: string, body: unknown) =>
+    service.send(method, `/blobs/${artifact.blob_uuid}/metadata${path}`, body, token);
+
+  it("keeps what is set by POST and PUT until it is deleted, and shows it with the blob", async () => {
+    expect(await valueOf(set("POST", "", { key: "arch", value: "arm64" }))).toBeNull();
+    expect(await valueOf(set("PUT", "/a%20b", { value: { deep: [1, null] } }))).toBeNull();
+    expect(await valueOf(set("PUT", "/__proto__", { value: "x" }))).toBeNull();
+    expect(await valueOf(set("PUT", "/arch", { value: "amd64" }))).toBeNull();
+    const text = await (await get(`/blobs/${artifact.blob_uuid}/metadata`)).text();
+    expect(text).toBe('{"__proto__":"x","a b":{"deep":[1,null]},"arch":"amd64"}');
+    expect(await valueOf(set("DELETE", "/__proto__", undefined))).toBeNull();
+    expect(await valueOf(set("DELETE", "/never", undefined))).toBeNull();
+    const blob = await valueOf<{ metadata: unknown }>(get(`/blobs/${artifact.blob_uuid}`));
+    expect(blob.metadata).toEqual({ "a b": { deep: [1, null] }, arch: "amd64" });
+  });
+
+  it.each([
+    ["POST", "", { value: "v" }, [400, "no key specified"]],
+    ["POST", "", { key: "", value: "v" }, [400, "no key specified"]],
+    ["POST", "", { key: "k" }, [400, "no value specified"]],
+    ["PUT", "/k", { value: null }, [400, "no value specified"]],
+    ["POST", "", { key: "a/b", value: "v" }, [400, "key is not usable"]],
+    ["PUT", `/${"k".repeat(256)}`, { value: "v" }, [400, "key is not usable"]],
+  ])("refuses %s %s with %o", async (method, path, body, refusal) => {
+    expect(await refusalOf(set(method, path, body))).toEqual(refusal);
+  });
+
+  it("takes 100 keys and no more, though one that is there may change", async () => {
+    const { blob_uuid: blob } = await service.upload("many keys", Buffer.from("keys"), token);
+    await service.env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+       INSERT INTO blob_metadata SELECT b.id, f.workspace_id, 'k' || n.i, '1'
+       FROM n, blobs b JOIN files f ON f.blob_id = b.id WHERE b.uuid = ?1`,
+    )
+      .bind(blob)
+      .run();
+    const put = (key: string) =>
+      service.send("PUT", `/blobs/${blob}/metadata/${key}`, { value: 2 }, token);
+    expect(await refusalOf(put("more"))).toEqual([507, "metadata has as many keys as it may have"]);
+    expect(await valueOf(put("k7"))).toBeNull();
+  });
 });

@@ -371,3 +371,12 @@ describe("a GET with a body", () => {
     ]);
   });
 });
+
+describe.each(["/instances", "/networks", "/nodes"])("GET %s", (path) => {
+  it("answers an empty list to somebody, and 401 to nobody", async () => {
+    const bearer = await service.loginAsSystem();
+    const list = service.fetch(path, { bearer, headers: { "Content-Type": "application/json" } });
+    expect(await valueOf(list)).toEqual([]);
+    expect((await refusalOf(service.fetch(path)))[0]).toBe(401);
+  });
+});

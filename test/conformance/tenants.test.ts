@@ -152,6 +152,86 @@ describe("another workspace's blob", () => {
   });
 });
 
+describe("two workspaces with the same content", () => {
+  const note = (blob: string, bearer: string, value: string) =>
+    service.send("PUT", `/blobs/${blob}/metadata/note`, { value }, bearer);
+
+  /** All that an upload of `content` shows to its workspace, names and times apart. */
+  async function shownTo(bearer: string, namespace: string, content: string): Promise<string> {
+    const made = await service.upload("twin", Buffer.from(content), bearer);
+    await valueOf(note(made.blob_uuid, bearer, "mine"));
+    const paths = [
+      checksumPath(content),
+      `/blob_checksums/sha256/${createHash("sha256").update(content).digest("hex")}`,
+      "/artifacts/twin",
+      "/artifacts/twin/versions",
+      `/blobs/${made.blob_uuid}`,
+      `/blobs/${made.blob_uuid}/metadata`,
+      `/blobs/${made.blob_uuid}/data`,
+      `/blobs/${made.blob_uuid}/data?offset=0`,
+      `/auth/namespaces/${namespace}`,
+    ];
+    const shown: unknown[] = [made];
+    for (const path of paths) {
+      const response = await get(path, bearer);
+      const headers = [...response.headers].filter(
+        ([name]) => !["date", "last-modified", "x-request-id"].includes(name),
+      );
+      shown.push(path, response.status, headers, await response.text());
+    }
+    const hashes = ["sha512", "sha256"].map((name) => createHash(name).update(content).digest());
+    const names = [content, made.uuid, made.blob_uuid, namespace, `/a/${made.id}/`];
+    const words = [
+      ...names,
+      ...hashes.flatMap((hash) => [hash.toString("hex"), hash.toString("base64")]),
+    ];
+    return words
+      .reduce((text, word) => text.replaceAll(word, "*"), JSON.stringify(shown))
+      .replaceAll(/\d{10}(?:\.\d+)?/gu, "time")
+      .replaceAll(/"(id|crc32)\\?":\\?"?\w+/gu, "$1")
+      .replaceAll(/\\"(id|crc32)\\":\\?"?\w+/gu, "$1");
+  }
+
+  it("are told apart by no answer from two of which each has its own", async () => {
+    const [one, other, third] = await Promise.all(
+      ["twin-1", "twin-2", "twin-3"].map((name) => service.makeWorkspace(name)),
+    );
+    const first = await shownTo(one ?? "", "twin-1", "twins have this");
+    const second = await shownTo(other ?? "", "twin-2", "twins have this");
+    const alone = await shownTo(third ?? "", "twin-3", "one has that!!!");
+    expect(second).toBe(first);
+    expect(alone).toBe(first);
+  });
+
+  it("note each their own of it; who has no version of it notes nothing", async () => {
+    const content = Buffer.from("noted by both");
+    const hers = await service.upload("noted", content, alice);
+    await valueOf(note(hers.blob_uuid, alice, "hers"));
+    const stranger = await refusalOf(note(hers.blob_uuid, bob, "his"));
+    expect(stranger).toEqual([404, "blob not found"]);
+    expect(await refusalOf(get(`/blobs/${hers.blob_uuid}/metadata`, bob))).toEqual(stranger);
+    const his = await service.upload("noted", content, bob);
+    expect(await valueOf(get(`/blobs/${his.blob_uuid}/metadata`, bob))).toEqual({});
+    await valueOf(note(his.blob_uuid, bob, "his"));
+    expect(await valueOf(get(`/blobs/${hers.blob_uuid}/metadata`, alice))).toEqual({
+      note: "hers",
+    });
+
+    const reader = await service.makeWorkspace("reads-notes");
+    await service.json(
+      "POST",
+      "/auth/namespaces/alice/trust",
+      { external_namespace: "reads-notes" },
+      alice,
+    );
+    const read = await valueOf(get(`/blobs/${hers.blob_uuid}/metadata`, reader));
+    expect(read).toEqual({ note: "hers" });
+    const written = await refusalOf(note(hers.blob_uuid, reader, "theirs"));
+    expect(written).toEqual([403, "permission denied"]);
+    await service.json("DELETE", "/auth/namespaces/alice/trust/reads-notes", undefined, alice);
+  });
+});
+
 describe("a trusted workspace", () => {
   it("reads and claims, and writes nothing, until the trust ends", async () => {
     const owner = await service.makeWorkspace("owner");

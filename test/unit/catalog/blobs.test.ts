@@ -47,7 +47,8 @@ async function publish(workspace: Workspace, content: string, name: string, shar
   };
   const blob = { uuid: newUuid(), ...contentOf(content) };
   const only = { path: name, lengths: entryLengths(name, blob.size) };
-  await publishUpload(env.DB, { uuid: newUuid(), intent, blob, extents: [] }, only, Date.now());
+  const sealed = { uuid: newUuid(), intent, blob, extents: [], isFetch: false };
+  await publishUpload(env.DB, sealed, only, Date.now());
 }
 
 async function rowsRead(workspace: Workspace, key: BlobKey): Promise<[number, boolean]> {

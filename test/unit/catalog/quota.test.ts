@@ -105,7 +105,7 @@ describe("the quota of a workspace", () => {
       actor: "test",
       gift: false,
     };
-    valueOf(await desk.publish({ uuid, intent, blob: facts, extents: [] }));
+    valueOf(await desk.publish({ uuid, intent, blob: facts, extents: [], isFetch: false }));
     expect(await usage(workspace)).toEqual([700, 700]);
     await updateWorkspace(env.DB, workspace.id, { quotaBytes: 100 });
     valueOf(await publish(workspace, "a", 700, 3));
@@ -166,7 +166,7 @@ describe("an append", () => {
         openExtentConfirmed: false,
         isContested: () => false,
       };
-      context.ledger.open(newUuid(), 1, Date.now(), 10_000);
+      context.ledger.open(newUuid(), 1, Date.now(), { room: 10_000, fetch: null });
       const body = () => new Blob([bytes(4_096)]).stream();
       const terms = { offset: null, length: 4_096, digest: null };
       expect(await append(context, body(), terms)).toEqual({ ok: true, offset: 4_096 });

@@ -43,6 +43,7 @@ function openState(extents: UploadExtent[], tailLength: number): UploadState {
     reportedAt: 0,
     extents,
     tailLength,
+    fetch: null,
   };
 }
 

@@ -1,0 +1,148 @@
+// One request for a fetched URL: redirects are followed by hand, each target checked, and what the server
+// answers is brought down to a body and where it begins, or a reason.
+
+import { checkRemoteUrl, nextHop } from "../http/remote-url.ts";
+import { messageFor } from "../protocol/errors.ts";
+import { parseCount } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+/** Why a request brought nothing. A final reason would be the same the next time. */
+export interface Reason {
+  message: string;
+  isFinal: boolean;
+}
+
+/** What a server gave. */
+export type Remote =
+  | {
+      kind: "body";
+      body: ReadableStream<Uint8Array>;
+      /** Where its bytes belong: 0, or the offset that was asked for. */
+      start: number;
+      /** The size of the whole, or null when it is not told. */
+      total: number | null;
+      etag: string | null;
+    }
+  /** The server says that there is nothing behind what we have. */
+  | { kind: "whole" }
+  /** It cannot go on from there. */
+  | { kind: "restart" }
+  | { kind: "refused"; reason: Reason };
+
+/** What is asked for: all, or what follows the `offset` bytes that we have of the content `etag`. */
+export interface Wanted {
+  offset: number;
+  etag: string | null;
+}
+
+/** Refusals that may not last: a time-out, too early, too many requests. */
+const RETRIED = new Set([408, 425, 429]);
+
+/** Asks for a URL. */
+export async function openRemote(
+  target: { url: string; allowPrivate: boolean },
+  wanted: Wanted,
+): Promise<Remote> {
+  try {
+    const found = await follow(target, wanted);
+    return found instanceof Response ? await judge(found, wanted) : found;
+  } catch (error) {
+    console.warn("Cannot reach a fetched URL", error);
+    return refused("the server cannot be reached");
+  }
+}
+
+async function follow(
+  target: { url: string; allowPrivate: boolean },
+  wanted: Wanted,
+): Promise<Response | Remote> {
+  let next = checkRemoteUrl(target.url, target.allowPrivate);
+  for (let hops = 0; hops <= LIMITS.fetchRedirects; hops += 1) {
+    if (!next.ok) {
+      return refused(messageFor(next.code, null), true);
+    }
+    const response = await ask(next.url, wanted);
+    const hop = nextHop(response, next.url, target.allowPrivate);
+    if (hop === null) {
+      return response;
+    }
+    await response.body?.cancel();
+    next = hop;
+  }
+  return refused(`the server redirects more than ${LIMITS.fetchRedirects} times`, true);
+}
+
+async function ask(url: URL, { offset, etag }: Wanted): Promise<Response> {
+  // A body that the server packed could not be continued, nor its length be compared.
+  const headers = new Headers({ "Accept-Encoding": "identity", "User-Agent": "Stowage" });
+  if (offset > 0 && etag !== null) {
+    headers.set("Range", `bytes=${offset}-`);
+    headers.set("If-Range", etag);
+  }
+  const control = new AbortController();
+  const timer = setTimeout(() => control.abort(), LIMITS.fetchHeaders);
+  try {
+    return await fetch(url, { headers, redirect: "manual", signal: control.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function judge(response: Response, wanted: Wanted): Promise<Remote> {
+  const { status, body } = response;
+  if (status === 200) {
+    return wholeBody(response);
+  }
+  const remote = wanted.offset > 0 ? continuation(response, wanted) : null;
+  if (remote?.kind !== "body") {
+    await body?.cancel();
+  }
+  return remote ?? refused(`the server answered ${status}`, status < 500 && !RETRIED.has(status));
+}
+
+/** What an answer to a range means; null when it is another refusal. */
+function continuation({ status, body, headers }: Response, wanted: Wanted): Remote | null {
+  const { start, total } = readContentRange(headers.get("Content-Range") ?? "");
+  if (status === 206) {
+    return body !== null && start === wanted.offset && goesOn(headers, wanted)
+      ? { kind: "body", body, start, total, etag: wanted.etag }
+      : { kind: "restart" };
+  }
+  if (status === 416) {
+    return { kind: total === wanted.offset ? "whole" : "restart" };
+  }
+  return null;
+}
+
+/** Does a 206 hold more of the content that we have a part of? */
+function goesOn(headers: Headers, { etag }: Wanted): boolean {
+  return (headers.get("ETag") ?? etag) === etag && !isPacked(headers);
+}
+
+/** RFC 9110 §14.4; null for what it does not tell. */
+function readContentRange(text: string): { start: number | null; total: number | null } {
+  const found = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/u.exec(text);
+  return { start: parseCount(found?.[1] ?? ""), total: parseCount(found?.[2] ?? "") };
+}
+
+function wholeBody({ headers, body }: Response): Remote {
+  const length = headers.get("Content-Length");
+  const etag = headers.get("ETag");
+  return {
+    kind: "body",
+    body: body ?? new Blob([]).stream(),
+    start: 0,
+    total: length === null || isPacked(headers) ? null : Number(length),
+    // RFC 9110 §13.1.5: a weak one is no ground to go on from.
+    etag: etag === null || etag.startsWith("W/") || isPacked(headers) ? null : etag,
+  };
+}
+
+/** Packed all the same: the runtime has unpacked it, so lengths and offsets are of something else. */
+function isPacked(headers: Headers): boolean {
+  return (headers.get("Content-Encoding") ?? "identity") !== "identity";
+}
+
+function refused(message: string, isFinal = false): Remote {
+  return { kind: "refused", reason: { message, isFinal } };
+}
