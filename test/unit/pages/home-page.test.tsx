@@ -31,6 +31,11 @@ describe("HomePage", () => {
     expect(samples[1]).toContain('"$STOWAGE/a/7/doc/?archive=tar.gz"');
   });
 
+  it("leads to the page about the API", async () => {
+    const links = (await parsePage(render("https://s.example"))).filter(({ tag }) => tag === "a");
+    expect(links.map(({ attributes }) => attributes["href"])).toContain("/apidocs/");
+  });
+
   it("shows a hostile address as text", async () => {
     const html = render(`https://"><script>alert(1)</script>`);
     expect(await structureOf(html)).toEqual(await structureOf(render("https://s.example")));
