@@ -1,9 +1,10 @@
 import {
   ConvertRequest,
   DeleteArtifactsRequest,
+  FetchRequest,
   MaxVersionsRequest,
 } from "../protocol/requests.ts";
-import { count, listOf, NULL, nullable, oneOf, UUID } from "./json-schema.ts";
+import { count, listOf, NULL, nullable, oneOf, text, UUID } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { metadataOperations } from "./metadata.ts";
 import type { Area } from "./operation.ts";
@@ -74,6 +75,27 @@ export const artifacts: Area = {
         "The caller's own, those of workspaces that trust it and shared ones; all for `system`. Deleted ones are not listed.",
       who: "somebody",
       reply: listOf(ref("Artifact")),
+    },
+    "POST /artifacts": {
+      summary: "Fetch a URL into an artifact",
+      description:
+        "In the background: the artifact is `initial`, then `created` or `error` with an `error_message`. The same URL adds a version to the same artifact.",
+      who: "workspace",
+      body: FetchRequest,
+      bodyHints: {
+        properties: { url: text("http or https, without credentials") },
+        required: ["url"],
+      },
+      reply: ref("Artifact"),
+      refusals: [
+        "fetch_url_invalid",
+        "fetch_url_forbidden",
+        "fetches_too_many",
+        "artifact_shared_outside_system",
+        "artifact_not_own",
+        "namespace_not_found",
+        "quota_exceeded",
+      ],
     },
     "DELETE /artifacts": {
       summary: "Delete all artifacts of a workspace",

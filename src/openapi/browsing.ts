@@ -54,7 +54,7 @@ const bare: Operation = {
 export const browsing: Area = {
   name: "Browsing",
   description: "The files of artifacts, for people and for machines",
-  isForPeople: true,
+  refusalsFor: "people",
   operations: {
     "GET /a/{id}": bare,
     "GET /a/{id}/": {

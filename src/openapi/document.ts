@@ -9,6 +9,7 @@ import { administration } from "./administration.ts";
 import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
 import { browsing } from "./browsing.ts";
+import { bundles, oldAddresses } from "./bundles.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { labels } from "./labels.ts";
 import type { Area, Operation, Parameter, Parameters, Reply } from "./operation.ts";
@@ -28,10 +29,12 @@ const AREAS: readonly Area[] = [
   labels,
   blobs,
   browsing,
+  bundles,
   sessions,
   administration,
   people,
   absent,
+  oldAddresses,
 ];
 
 const DESCRIPTION = `
@@ -104,7 +107,7 @@ function toOperation(area: Area, name: string, operation: Operation): JsonSchema
     ...(body === undefined ? {} : { requestBody: toRequestBody(operation, body) }),
     responses: {
       ...toOwnReplies(operation),
-      ...toReplies(refusalsOf(operation), area.isForPeople ?? false),
+      ...toReplies(refusalsOf(operation), area.refusalsFor ?? "api"),
     },
   };
 }

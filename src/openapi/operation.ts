@@ -4,7 +4,7 @@ import type { GenericSchema } from "valibot";
 
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import type { Who } from "./refusals.ts";
+import type { RefusalForm, Who } from "./refusals.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -12,8 +12,9 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export interface Area {
   name: string;
   description: string;
-  /** Refusals come as JSON, as text or as a page, as the client likes best; otherwise as JSON. */
-  isForPeople?: boolean;
+  /** How refusals come: `people` get JSON, text or a page, as they like best; a `problem` is that of RFC 9457.
+   * Without it as JSON. */
+  refusalsFor?: RefusalForm;
   operations: Readonly<Record<`${Method} /${string}`, Operation>>;
 }
 

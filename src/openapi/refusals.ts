@@ -4,6 +4,9 @@ import { ERRORS, helpFor, messageFor } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
+/** How the refusals of an area come. */
+export type RefusalForm = "api" | "people" | "problem";
+
 /** Who may call an operation. */
 export type Who = keyof typeof WHO;
 
@@ -69,26 +72,28 @@ const ALWAYS = [
 /** The replies by status for a set of refusals, in the order of the table of refusals. */
 export function toReplies(
   codes: Iterable<ErrorCode>,
-  isForPeople: boolean,
+  form: RefusalForm,
 ): Record<string, JsonSchema> {
   const wanted = new Set<string>([...ALWAYS, ...codes]);
   const known = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => wanted.has(code));
   const byStatus = Map.groupBy(known, (code) => ERRORS[code].status);
   return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [status, toReply(status, group, isForPeople)]),
+    [...byStatus].map(([status, group]) => [status, toReply(status, group, form)]),
   );
 }
 
-function toReply(status: number, codes: readonly ErrorCode[], isForPeople: boolean): JsonSchema {
+function toReply(status: number, codes: readonly ErrorCode[], form: RefusalForm): JsonSchema {
   const schema = {
     allOf: [REFUSAL_REF],
     properties: { status: { const: status }, error: anyOf(codes) },
   };
-  const forms = isForPeople ? { "text/plain": TEXT, "text/html": TEXT } : {};
-  return {
-    description: codes.map(describe).join("\n"),
-    content: { "application/json": { schema }, ...forms },
-  };
+  const description = codes.map(describe).join("\n");
+  if (form === "problem") {
+    const problem = { schema: { $ref: "#/components/schemas/Problem" } };
+    return { description, content: { "application/problem+json": problem } };
+  }
+  const forms = form === "people" ? { "text/plain": TEXT, "text/html": TEXT } : {};
+  return { description, content: { "application/json": { schema }, ...forms } };
 }
 
 const REFUSAL_REF: JsonSchema = { $ref: "#/components/schemas/Refusal" };

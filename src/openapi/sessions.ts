@@ -16,7 +16,7 @@ function goOn(description: string): Reply {
 export const sessions: Area = {
   name: "Sessions",
   description: "People who log in with a browser",
-  isForPeople: true,
+  refusalsFor: "people",
   operations: {
     "GET /login": {
       summary: "Show the form to log in",

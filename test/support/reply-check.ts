@@ -45,7 +45,7 @@ ajv.addVocabulary(Object.keys(apiDocument)); // the document around the schemas 
 ajv.addSchema(apiDocument, "api");
 
 /** What is told at most of one body. */
-const COMPLAINTS = 5;
+const COMPLAINTS = 20;
 
 /** An operation of the document. */
 interface Place {
