@@ -94,7 +94,7 @@ export async function findArtifactsByName(
   return (own.length > 0 ? own : results).map(toArtifact);
 }
 
-export interface BrowsedVersion {
+interface BrowsedVersion {
   id: number;
   index: number;
   createdAt: number;
