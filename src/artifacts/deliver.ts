@@ -116,7 +116,7 @@ class Delivery {
   async settle(): Promise<Delivered> {
     const view = await this.#gateway.view(this.#uuid);
     if (view.ok) {
-      return this.#judge(view.size);
+      return this.#judgeOrDrop(view.size);
     }
     // Claimed, and not opened yet or no more: none of it is there.
     return view.code === "upload_not_found" ? this.#partial(0) : this.#explain(view);
@@ -131,7 +131,12 @@ class Delivery {
     if (view.size < this.#to.size) {
       return start > view.size ? gap(start, view.size) : this.#partial(view.size);
     }
-    const judged = await this.#judge(view.size);
+    return this.#judgeOrDrop(view.size);
+  }
+
+  /** Bytes that turn out to be others are dropped, and the file starts again. */
+  async #judgeOrDrop(held: number): Promise<Delivered> {
+    const judged = await this.#judge(held);
     return judged.ok || judged.code !== "file_content_mismatch" ? judged : this.#partial(0);
   }
 
@@ -157,21 +162,19 @@ class Delivery {
   }
 
   async #explain(refusal: Outcome<object> & { ok: false }): Promise<Delivered> {
-    switch (refusal.code) {
-      case "upload_offset_conflict": {
-        const view = await this.#gateway.view(this.#uuid);
-        return view.ok ? this.#judge(view.size) : this.#explain(view);
-      }
-      case "upload_not_found":
-        return { ok: true, kind: "elsewhere" };
-      case "upload_too_scattered":
-        // Rewound too often to go on from here: it starts again.
-        await this.#gateway.truncate(this.#uuid, 0);
-        return mismatch("its beginning was sent too often");
-      case "upload_sealing":
-        return { ok: false, code: "storage_unavailable" };
-      default:
-        return refusal;
+    const { code } = refusal;
+    if (code === "upload_offset_conflict") {
+      const view = await this.#gateway.view(this.#uuid);
+      return view.ok ? this.#judge(view.size) : this.#explain(view);
     }
+    if (code === "upload_not_found") {
+      return { ok: true, kind: "elsewhere" };
+    }
+    if (code === "upload_too_scattered") {
+      // Rewound too often to go on from here: it starts again.
+      await this.#gateway.truncate(this.#uuid, 0);
+      return mismatch("its beginning was sent too often");
+    }
+    return code === "upload_sealing" ? { ok: false, code: "storage_unavailable" } : refusal;
   }
 }

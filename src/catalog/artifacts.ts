@@ -138,7 +138,7 @@ export async function findArtifactBySource(
   return row && toDescribed(row);
 }
 
-export interface BrowsedVersion {
+interface BrowsedVersion {
   id: number;
   index: number;
   createdAt: number;

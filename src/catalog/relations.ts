@@ -53,6 +53,12 @@ export async function putRelation(
   return { id, isNew: (results[0]?.meta.changes ?? 0) > 0 };
 }
 
+function mayRead(column: "artifact_id" | "target_id"): string {
+  return `EXISTS (
+    SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+    WHERE a.id = r.${column} AND ${READABLE} AND ${livingAt("?5")})`;
+}
+
 /** A relation whose two artifacts live and may be read, and whether the reader may change the first. */
 export async function findRelation(
   db: D1Database,
@@ -60,15 +66,12 @@ export async function findRelation(
   id: number,
   now: number,
 ): Promise<{ id: number; writable: boolean } | null> {
-  const end = (column: string) => `EXISTS (
-    SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-    WHERE a.id = r.${column} AND ${READABLE} AND ${livingAt("?5")})`;
   const row = await db
     .prepare(
       `SELECT r.id, EXISTS (
          SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
          WHERE a.id = r.artifact_id AND ${WRITABLE}) AS writable
-       FROM relations r WHERE r.id = ?4 AND ${end("artifact_id")} AND ${end("target_id")}`,
+       FROM relations r WHERE r.id = ?4 AND ${mayRead("artifact_id")} AND ${mayRead("target_id")}`,
     )
     .bind(...readerParameters(reader), id, now)
     .first<{ id: number; writable: number }>();

@@ -35,7 +35,7 @@ export interface ArtifactIntent {
 }
 
 /** The declared content whose bytes an upload brings to an incomplete version. */
-export interface ContentIntent {
+interface ContentIntent {
   workspaceId: number;
   versionId: number;
   sha256: string;

@@ -55,9 +55,12 @@ async function* listed(
   which: "all" | "missing",
   show: (file: DeclaredFile) => string,
 ): AsyncGenerator<string> {
+  if (versionId === null) {
+    return;
+  }
+  const limit = LIMITS.describedPage;
   let after = 0;
-  while (versionId !== null) {
-    const limit = LIMITS.describedPage;
+  for (;;) {
     const files = await listDeclared(db, versionId, which, { after, limit });
     if (files.length > 0) {
       yield (after === 0 ? "" : ",") + files.map(show).join(",");

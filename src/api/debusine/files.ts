@@ -18,32 +18,35 @@ export const files = new Hono<AppEnv>().put("/artifact/:id/files/*", async (c) =
   const sent = readSent(c.req.raw.headers);
   const isQuestion = sent.kind === "question";
   const key = !isQuestion && sent.mayBeWhole ? `files/${newUuid()}` : null;
-  const { workspaceId, file } = await requireFile(c, key);
-  if (sent.size !== null && sent.size !== file.size) {
-    throw new AppError("file_range_malformed", `the file has ${file.size} bytes, not ${sent.size}`);
+  const to = await requireFile(c, key);
+  if (sent.size !== null && sent.size !== to.size) {
+    throw new AppError("file_range_malformed", `the file has ${to.size} bytes, not ${sent.size}`);
   }
-  if (file.isComplete) {
+  if (to.isComplete) {
     await c.req.raw.body?.cancel();
     return c.body(null, isQuestion ? 200 : 201);
   }
-  const to = { ...file, workspaceId };
-  if (isQuestion) {
-    const held = await askHeld(c.env, to);
-    // Bytes that turn out to be others are dropped: the file starts again.
-    return answer(c, held.ok || held.code !== "file_content_mismatch" ? held : NOTHING, 206);
-  }
-  const { start, length } = sent;
-  if (start + length > file.size) {
-    throw new AppError("file_too_long", `the file has ${file.size} bytes, not ${start + length}`);
-  }
-  const isWhole = key !== null && length === file.size;
-  const delivered = isWhole
-    ? await deliverWhole(c.env, to, key, await readWhole(c.req.raw, length))
-    : await deliverPiece(c.env, to, { start, length, body: c.req.raw.body });
-  return answer(c, delivered, 200);
+  return isQuestion
+    ? answer(c, await askHeld(c.env, to), 206)
+    : answer(c, await deliver(c, to, sent, key), 200);
 });
 
-const NOTHING: Delivered = { ok: true, kind: "partial", held: 0 };
+async function deliver(
+  c: Context<AppEnv>,
+  to: Target,
+  { start, length }: Sent & { kind: "piece" },
+  key: string | null,
+): Promise<Delivered> {
+  if (start + length > to.size) {
+    throw new AppError("file_too_long", `the file has ${to.size} bytes, not ${start + length}`);
+  }
+  return key !== null && length === to.size
+    ? deliverWhole(c.env, to, key, await readWhole(c.req.raw, length))
+    : deliverPiece(c.env, to, { start, length, body: c.req.raw.body });
+}
+
+/** The file that a request is about. */
+type Target = NonNullable<Destination["file"]> & { workspaceId: number };
 
 /** What a request brings; `size` is what it says of the whole file, null for nothing. */
 type Sent =
@@ -82,10 +85,7 @@ function readLength(headers: Headers): number {
   return length;
 }
 
-async function requireFile(
-  c: Context<AppEnv>,
-  key: string | null,
-): Promise<Destination & { file: NonNullable<Destination["file"]> }> {
+async function requireFile(c: Context<AppEnv>, key: string | null): Promise<Target> {
   const artifactId = parseCount(c.req.param("id") ?? "") ?? 0;
   const path = readPath(c.req.url);
   const reader = readerFor(c.var.identity);
@@ -100,7 +100,7 @@ async function requireFile(
   if (file === null) {
     throw new AppError("path_not_found", `'${path}'`);
   }
-  return { ...to, file };
+  return { ...file, workspaceId: to.workspaceId };
 }
 
 /** The path behind `/files/`, without the slash that Debusine puts at its end. */
@@ -133,7 +133,7 @@ async function answer(
       // The end is that of no range, but the next offset: so Debusine's client reads it.
       return c.body(null, partial, { Range: `bytes=0-${now.held}` });
     case "elsewhere":
-      if (!(await requireFile(c, null)).file.isComplete) {
+      if (!(await requireFile(c, null)).isComplete) {
         throw new AppError("storage_unavailable");
       }
       return c.body(null, partial === 206 ? 200 : 201);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
@@ -37,7 +37,7 @@ function isAllowed(text: string): boolean {
     bytes.length <= 1_000 &&
     new TextDecoder().decode(bytes) === text &&
     text.split("/").every((part) => part !== "" && part !== "." && part !== "..") &&
-    ![...text].some((character) => character === "\\" || /\p{Cc}/u.test(character))
+    !Array.from(text).some((character) => character === "\\" || /\p{Cc}/u.test(character))
   );
 }
 
