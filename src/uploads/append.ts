@@ -115,6 +115,8 @@ class AppendRun {
   readonly #bounds: { most: number; until: number } | null;
   readonly #begin: number;
   #taken = 0;
+  /** What a piece is read into. */
+  #spare: Uint8Array | null = null;
 
   constructor(
     context: UploadContext,
@@ -208,7 +210,9 @@ class AppendRun {
   /** Reads into a buffer of its own: one that was handed over is lost when the body breaks off. */
   async #readByCopy(target: Uint8Array, position: number): Promise<boolean> {
     const size = Math.min(LIMITS.readView, target.length - position);
-    const { buffer, count } = await this.#body.read(new Uint8Array(size), 0);
+    const spare = this.#spare ?? new Uint8Array(LIMITS.readView);
+    const { buffer, count } = await this.#body.read(spare.subarray(0, size), 0);
+    this.#spare = new Uint8Array(buffer.buffer);
     const bytes = buffer.subarray(0, count);
     target.set(bytes, position);
     this.#buffer = target;

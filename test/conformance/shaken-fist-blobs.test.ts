@@ -243,7 +243,7 @@ describe("GET /blob_checksums/:algorithm/:hash", () => {
 describe("GET /blobs", () => {
   it("answers all blobs as one JSON array, to the system namespace alone", async () => {
     const system = await service.loginAsSystem();
-    const blobs = await valueOf<{ uuid: string }[]>(get("/blobs", { bearer: system }));
+    const blobs = await valueOf<{ uuid: string }[]>(service.fetch("/blobs", { bearer: system }));
     const ours = blobs.find(({ uuid }) => uuid === artifact.blob_uuid);
     expect(ours).toEqual(await valueOf(get(`/blobs/${artifact.blob_uuid}`)));
     const row = await service.env.DB.prepare("SELECT count(*) AS n FROM blobs").first<{
