@@ -122,24 +122,11 @@ export async function listEntries(
   return entries.toSorted((one, other) => one.ordinal - other.ordinal);
 }
 
-/** The files below a folder in order, `pageSize` of them in memory at a time. */
-export async function* walkFiles(
-  db: D1Database,
-  versionId: number,
-  folder: Folder,
-  pageSize: number,
-): AsyncGenerator<StoredFile> {
-  const last = folder.ordinal + folder.entryCount;
-  let next = folder.ordinal + 1;
-  while (next <= last) {
-    const { results } = await db
-      .prepare(
-        `${SELECT_FILE} WHERE f.version_id = ?1 AND f.ordinal BETWEEN ?2 AND ?3
-         ORDER BY f.ordinal LIMIT ?4`,
-      )
-      .bind(versionId, next, last, pageSize)
-      .all<FileRow>();
-    yield* results.map(toFile);
-    next = (results.at(-1)?.ordinal ?? last) + 1;
-  }
+/** Whether the bytes of every file of a version are there. */
+export async function isVersionComplete(db: D1Database, versionId: number): Promise<boolean> {
+  const missing = await db
+    .prepare("SELECT 1 FROM files WHERE version_id = ?1 AND blob_id IS NULL LIMIT 1")
+    .bind(versionId)
+    .first();
+  return missing === null;
 }

@@ -211,7 +211,12 @@ export const ERRORS = {
   archive_unsupported: {
     status: 400,
     message: "unsupported archive format",
-    help: "Supported: archive=tar.gz",
+    help: "Supported: archive=tar.gz, archive=tar, archive=zip",
+  },
+  archive_incomplete: {
+    status: 409,
+    message: "files of this version are not uploaded yet",
+    help: "The listing says which are missing; an archive can be had once none is",
   },
 
   storage_unavailable: {
