@@ -1,3 +1,4 @@
+import { ARCHIVES } from "../protocol/urls.ts";
 import { BYTES_REPLIES } from "./blobs.ts";
 import { oneOf } from "./json-schema.ts";
 import type { Area, Operation, Parameters, Reply } from "./operation.ts";
@@ -14,7 +15,7 @@ const VERSION: Parameters = {
 const FOLDER: Parameters = {
   ...VERSION,
   page: { description: "A page of the listing", schema: { type: "integer", minimum: 1 } },
-  archive: { description: "All files below, as an archive", schema: oneOf("tar.gz") },
+  archive: { description: "All files below, as an archive", schema: oneOf(...ARCHIVES) },
 };
 
 const REDIRECTS = {
@@ -26,6 +27,8 @@ const SHOWN = {
   "text/html": { type: "string" },
   "application/json": ref("Listing"),
   "application/gzip": null,
+  "application/x-tar": null,
+  "application/zip": null,
 };
 
 const NOT_FOUND = [
@@ -41,6 +44,8 @@ const FOLDER_REFUSALS = [
   "page_not_found",
   "page_malformed",
   "archive_unsupported",
+  "artifact_incomplete",
+  "artifact_not_ready",
 ] as const;
 
 const bare: Operation = {

@@ -312,7 +312,7 @@ export const ERRORS = {
   archive_unsupported: {
     status: 400,
     message: "unsupported archive format",
-    help: "Supported: archive=tar.gz",
+    help: "Supported: archive=tar.gz, archive=tar, archive=zip",
   },
 
   bundle_invalid: { status: 400, message: "artifact cannot be made as requested" },

@@ -14,10 +14,14 @@ export function isPagePath(path: string): boolean {
   return /^\/(?:(?:[aw](?:\/.*)?|login|logout)?)$/su.test(path);
 }
 
+/** The values of `?archive=`, which end the names of the files too. */
+export const ARCHIVES = ["tar.gz", "tar", "zip"] as const;
+export type Archive = (typeof ARCHIVES)[number];
+
 export interface FolderQuery {
   version?: number;
   page?: number;
-  archive?: "tar.gz";
+  archive?: Archive;
 }
 
 export interface FileQuery {

@@ -41,7 +41,8 @@ class CountingStatement {
     return result;
   }
 
-  async first(): Promise<unknown> {
-    return (await this.all()).results[0] ?? null;
+  async first(column?: string): Promise<unknown> {
+    const row = (await this.all()).results[0] as Record<string, unknown> | undefined;
+    return (column === undefined ? row : row?.[column]) ?? null;
   }
 }
