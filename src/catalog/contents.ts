@@ -6,7 +6,7 @@ import type { BlobFacts, Extent } from "../protocol/uploads.ts";
 import { NEWEST } from "./artifacts.ts";
 import { toRights } from "./bundles.ts";
 import type { Rights, RightsRow } from "./bundles.ts";
-import { insertBlob } from "./publish.ts";
+import { insertBlob } from "./new-blobs.ts";
 import { livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 

@@ -25,29 +25,15 @@ export async function beginFetch(
   intent: ArtifactIntent,
   now: number,
 ): Promise<Outcome<BegunFetch>> {
-  const { workspaceId, type, sourceUrl, name, shared, actor, gift } = intent;
+  const { workspaceId, type, sourceUrl, actor, gift } = intent;
   const identity = [workspaceId, type, sourceUrl] as const;
   const made = newUuid();
   const author = { actor, now };
+  const begun = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
+  const source = { from: begun, values: [workspaceId, uploadUuid] };
   const results = await db.batch<{ uuid: Uuid; fetching: Uuid | null }>([
     ...endExpired(db, identity, now),
-    db
-      .prepare(
-        `INSERT INTO artifacts (workspace_id, type, source_url, uuid, name, shared, max_versions,
-           created_at, expires_at, state)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 + default_expiration_days * 86400000, 'initial'
-         FROM workspaces WHERE id = ?1 AND ${HAS_TURN.replace(":limit", "?9")}
-         ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
-      )
-      .bind(
-        ...identity,
-        made,
-        name,
-        shared ? 1 : 0,
-        LIMITS.maxVersions,
-        now,
-        LIMITS.fetchesOfWorkspace,
-      ),
+    makeArtifact(db, intent, made, now),
     noteCreation(db, [...identity, made], author),
     db
       .prepare(
@@ -58,19 +44,12 @@ export async function beginFetch(
            AND ${HAS_TURN.replace(":limit", "?5")}`,
       )
       .bind(...identity, uploadUuid, LIMITS.fetchesOfWorkspace, gift ? 1 : 0, made),
-    noteEvent(
-      db,
-      {
-        from: "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2",
-        values: [workspaceId, uploadUuid],
-      },
-      { type: "status", message: "fetch begun", ...author },
-    ),
+    noteEvent(db, source, { type: "status", message: "fetch begun", ...author }),
     trimEvents(db, ARTIFACT_ID, identity),
     db
       .prepare(
         `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-         SELECT fetching, workspace_id, ?3, ?3 FROM artifacts WHERE workspace_id = ?1 AND fetching = ?2`,
+         SELECT a.fetching, a.workspace_id, ?3, ?3 FROM ${begun}`,
       )
       .bind(workspaceId, uploadUuid, now),
     db.prepare(`SELECT uuid, fetching FROM artifacts WHERE id = ${ARTIFACT_ID}`).bind(...identity),
@@ -83,4 +62,26 @@ export async function beginFetch(
     return { ok: false, code: "fetches_too_many", detail: `${LIMITS.fetchesOfWorkspace}` };
   }
   return { ok: true, artifactUuid: found.uuid, uploadUuid: found.fetching };
+}
+
+/** The artifact, unless it lives already or the workspace has no turn. */
+function makeArtifact(
+  db: D1Database,
+  { workspaceId, type, sourceUrl, name, shared }: ArtifactIntent,
+  made: Uuid,
+  now: number,
+): D1PreparedStatement {
+  const { maxVersions, fetchesOfWorkspace } = LIMITS;
+  return db
+    .prepare(
+      `INSERT INTO artifacts (workspace_id, type, source_url, uuid, name, shared, max_versions,
+         created_at, expires_at, state)
+       SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 + default_expiration_days * 86400000, 'initial'
+       FROM workspaces WHERE id = ?1 AND ${HAS_TURN.replace(":limit", "?9")}
+       ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
+    )
+    .bind(
+      ...[workspaceId, type, sourceUrl, made, name, shared ? 1 : 0],
+      ...[maxVersions, now, fetchesOfWorkspace],
+    );
 }

@@ -65,11 +65,13 @@ export const browsing: Area = {
     "GET /a/{id}/": {
       summary: "List or download all files of an artifact",
       description:
-        'A page, or JSON with `Link: rel="next"`, or with `archive` a tar.gz. Who may read is decided before any path is looked up.',
+        'A page, or JSON with `Link: rel="next"`, or with `archive` a file of all files below: tar and zip with a length, ranges and conditions, tar.gz without. Who may read is decided before any path is looked up.',
       who: "reader",
       query: FOLDER,
+      headers: BYTES_HEADERS,
       replies: {
         200: { description: "The listing or the archive", content: SHOWN },
+        ...BYTES_REPLIES,
         307: REDIRECTS[307],
       },
       refusals: FOLDER_REFUSALS,
