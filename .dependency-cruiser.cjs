@@ -3,7 +3,7 @@ const shared = ["app-env.ts", "settings.ts"];
 const folders = {
   protocol: [],
   http: ["protocol"],
-  archive: [],
+  archive: ["protocol"],
   blobs: ["protocol"],
   catalog: ["protocol"],
   uploads: ["protocol", "blobs"],

@@ -51,6 +51,14 @@ export const LIMITS = {
   listed: 1_000,
   /** Bytes of a JSON request body. */
   jsonBody: 64 * KiB,
+  /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
+  tarHeaders: MiB,
+  /** Compressed bytes inflated at a time: deflate makes at most 1,032 times as much of them. */
+  inflateStep: 8 * KiB,
+  /** Compressed bytes that may give nothing: a gzip header with its extra field and name, or a stored block. */
+  inflateIdle: 192 * KiB,
+  /** Bytes of the directory of a zip read at a time. */
+  zipWindow: 256 * KiB,
   /** Entries on a page of a listing (docs/conformance.md, `/a/`). */
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
