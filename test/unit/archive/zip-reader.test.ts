@@ -45,9 +45,9 @@ describe("findZipDirectory() and zipEntries()", () => {
 
   it("read a directory that is longer than a window", async () => {
     const files = Object.fromEntries(
-      Array.from({ length: 3000 }, (_, n) => [`${"d".repeat(120)}/${n}`, latin(String(n))]),
+      Array.from({ length: 400 }, (_, n) => [`${"d/".repeat(400)}${n}`, latin(String(n))]),
     );
-    expect((await unzip(zipSync(files))).size).toBe(3000);
+    expect((await unzip(zipSync(files, { level: 0 }))).size).toBe(400);
   });
 
   it.each([
