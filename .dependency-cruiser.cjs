@@ -2,6 +2,7 @@
 const shared = ["app-env.ts", "settings.ts"];
 const folders = {
   protocol: [],
+  openapi: ["protocol"],
   http: ["protocol"],
   archive: ["protocol"],
   blobs: ["protocol"],
@@ -9,7 +10,17 @@ const folders = {
   uploads: ["protocol", "blobs"],
   artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],
-  api: ["protocol", "http", "auth", "catalog", "blobs", "uploads", "artifacts", ...shared],
+  api: [
+    "protocol",
+    "openapi",
+    "http",
+    "auth",
+    "catalog",
+    "blobs",
+    "uploads",
+    "artifacts",
+    ...shared,
+  ],
   pages: ["protocol", "http", "archive", "auth", "catalog", "blobs", "artifacts", ...shared],
 };
 

@@ -64,13 +64,41 @@ CREATE TABLE IF NOT EXISTS tokens (
 
 CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
 
+-- People who are logged in. A session ends when it is not used for a while, and at a fixed age.
+CREATE TABLE IF NOT EXISTS sessions (
+  id_hash TEXT PRIMARY KEY,             -- SHA-256 of the id in the cookie, which is not kept
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL         -- at most five minutes behind
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
+CREATE INDEX IF NOT EXISTS sessions_by_use ON sessions (last_used_at);
+
+-- Failed logins of a name, of a network, and of a name from a network.
+CREATE TABLE IF NOT EXISTS login_failures (
+  subject TEXT PRIMARY KEY,             -- a keyed hash: people type passwords where names belong
+  failures INTEGER NOT NULL,            -- each within an hour of the one before; attempts under way count
+  last_at INTEGER NOT NULL,
+  blocked_until INTEGER NOT NULL        -- no attempt is looked at before; 0: none was ever put off
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS login_failures_by_age ON login_failures (last_at);
+
 -- Uploads that have not become a version yet. The bytes and their state are in the upload object of the same uuid.
 CREATE TABLE IF NOT EXISTS uploads (
   uuid TEXT PRIMARY KEY,
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
   created_at INTEGER NOT NULL,
-  last_append_at INTEGER NOT NULL       -- at most an hour behind what the object knows
+  last_append_at INTEGER NOT NULL,      -- at most an hour behind what the object knows
+  -- The declared content that it brings to an incomplete version; NULL for an upload of its own.
+  version_id INTEGER REFERENCES versions (id) ON DELETE SET NULL,
+  sha256 TEXT,
+  size INTEGER
 ) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
+  ON uploads (version_id, sha256, size) WHERE version_id IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
 CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
@@ -80,6 +108,8 @@ CREATE TABLE IF NOT EXISTS artifacts (
   uuid TEXT NOT NULL UNIQUE,
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
   type TEXT NOT NULL,                   -- Shaken Fist: image, snapshot, label, other
+  category TEXT,                        -- Debusine's, any text; NULL for one made by the Shaken Fist API
+  data TEXT,                            -- the JSON object that came with the category
   source_url TEXT NOT NULL,
   name TEXT NOT NULL,
   shared INTEGER NOT NULL DEFAULT 0,    -- 1: readable by all; only for the workspace system
@@ -93,18 +123,47 @@ CREATE TABLE IF NOT EXISTS artifacts (
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id);
+CREATE INDEX IF NOT EXISTS artifacts_living ON artifacts (workspace_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_shared
+  ON artifacts (workspace_id, id) WHERE shared = 1 AND deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
+
+-- What a workspace notes on its artifacts.
+CREATE TABLE IF NOT EXISTS artifact_metadata (
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,                  -- JSON
+  PRIMARY KEY (artifact_id, key)
+) WITHOUT ROWID;
+
+-- What happened to an artifact, written in the batch that did it.
+CREATE TABLE IF NOT EXISTS events (
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,              -- 1, 2, ... within the artifact; only the newest ones stay
+  at INTEGER NOT NULL,
+  type TEXT NOT NULL,                   -- audit: somebody asked for it; prune, status: it followed
+  message TEXT NOT NULL,
+  actor TEXT NOT NULL,                  -- '<workspace>/<key>', 'user <name>' or 'stowage'
+  extra TEXT NOT NULL,                  -- JSON object
+  PRIMARY KEY (artifact_id, number)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS versions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id),
   version_index INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
+  sealed_at INTEGER,                    -- NULL: files are missing. From then on nothing of it changes
+  progress_at INTEGER,                  -- when an incomplete version was declared or last got a file
   deleted_at INTEGER,                   -- NULL: living. Its rows go with the sweep, after a grace
   UNIQUE (artifact_id, version_index)
 );
+
+CREATE INDEX IF NOT EXISTS versions_incomplete
+  ON versions (progress_at) WHERE sealed_at IS NULL AND deleted_at IS NULL;
 
 CREATE INDEX IF NOT EXISTS versions_by_deletion ON versions (deleted_at) WHERE deleted_at IS NOT NULL;
 
@@ -119,6 +178,8 @@ CREATE TABLE IF NOT EXISTS blobs (
   created_at INTEGER NOT NULL,
   UNIQUE (sha512, size)
 );
+
+CREATE INDEX IF NOT EXISTS blobs_by_sha256 ON blobs (sha256, size);
 
 -- Where a blob's bytes are: runs of R2 objects, in order. An empty blob has none.
 CREATE TABLE IF NOT EXISTS extents (
@@ -137,13 +198,28 @@ CREATE INDEX IF NOT EXISTS extents_by_key ON extents (key);
 CREATE TABLE IF NOT EXISTS files (
   version_id INTEGER NOT NULL REFERENCES versions (id),
   ordinal INTEGER NOT NULL,
+  workspace_id INTEGER NOT NULL,        -- the artifact's: who holds a blob is asked often
   path TEXT NOT NULL,                   -- no slash at either end
-  blob_id INTEGER NOT NULL REFERENCES blobs (id),
-  PRIMARY KEY (version_id, ordinal)
+  content_type TEXT,                    -- as declared; NULL when nothing was
+  blob_id INTEGER REFERENCES blobs (id), -- NULL: declared, its bytes are not there yet
+  -- What the blob says too, or will: a listing then reads one row a file.
+  size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  sha512 TEXT,                          -- NULL while nothing but the declaration is known
+  -- Sums over the version's files up to and including this one, in order (src/archive/lengths.ts): the place of
+  -- a file in an archive of any folder, and the length of that archive, are differences of these.
+  file_number INTEGER NOT NULL,         -- files
+  tar_end INTEGER NOT NULL,             -- bytes in a tar
+  zip_end INTEGER NOT NULL,             -- bytes in a zip before its directory
+  directory_end INTEGER NOT NULL,       -- bytes in the directory of a zip, zip64 aside
+  PRIMARY KEY (version_id, ordinal),
+  CHECK (blob_id IS NULL OR sha512 IS NOT NULL)
 ) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX IF NOT EXISTS files_by_path ON files (version_id, path);
-CREATE INDEX IF NOT EXISTS files_by_blob ON files (blob_id);
+CREATE INDEX IF NOT EXISTS files_by_blob ON files (blob_id, workspace_id);
+CREATE INDEX IF NOT EXISTS files_missing ON files (version_id, ordinal) WHERE blob_id IS NULL;
+CREATE INDEX IF NOT EXISTS files_awaited ON files (version_id, sha256, size) WHERE blob_id IS NULL;
 
 CREATE TABLE IF NOT EXISTS folders (
   version_id INTEGER NOT NULL REFERENCES versions (id),
@@ -156,6 +232,17 @@ CREATE TABLE IF NOT EXISTS folders (
 ) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX IF NOT EXISTS folders_by_path ON folders (version_id, path);
+
+-- What artifacts have to do with each other, from one to another.
+CREATE TABLE IF NOT EXISTS relations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  target_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+  type TEXT NOT NULL CHECK (type IN ('extends', 'relates-to', 'built-using')),
+  UNIQUE (artifact_id, target_id, type)
+);
+
+CREATE INDEX IF NOT EXISTS relations_by_target ON relations (target_id);
 
 -- One row an upload that was converted: a second conversion of the same upload fails on the key.
 CREATE TABLE IF NOT EXISTS conversions (

@@ -1,4 +1,4 @@
-import type { Identity } from "./protocol/identity.ts";
+import type { Identity, Session } from "./protocol/identity.ts";
 import type { Settings } from "./settings.ts";
 
 /** Hono's type parameters: the bindings, and what the middleware puts on a request. */
@@ -8,5 +8,7 @@ export interface AppEnv {
     requestId: string;
     settings: Settings;
     identity: Identity;
+    /** The session whose cookie made the identity; null where a token did, or nothing. */
+    session: Session | null;
   };
 }

@@ -7,11 +7,15 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { api } from "./api/api.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
+import { findSession } from "./auth/sessions.ts";
+import { mayChange } from "./http/same-origin.ts";
 import { browse } from "./pages/browse.tsx";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
-import { ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
+import { login } from "./pages/login.tsx";
+import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
 import type { ErrorCode } from "./protocol/errors.ts";
+import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
 /** The whole service over HTTP. */
@@ -24,6 +28,9 @@ app.use(async (c, next) => {
   c.set("requestId", crypto.randomUUID());
   await next();
   secure(c.res.headers, c.var.requestId);
+  if (c.get("session") && /^(?:text\/html|application\/json)\b/u.test(typeOf(c.res))) {
+    c.res.headers.set("Cache-Control", "private, no-store"); // nothing of it is left after a logout
+  }
 });
 
 app.use(
@@ -43,11 +50,26 @@ app.use(
 
 app.use(async (c, next) => {
   c.set("settings", readSettings(c.env));
-  c.set("identity", await identify(c.req.raw.headers, c.env.DB, c.var.settings, Date.now()));
+  const { raw: request, path, method } = c.req;
+  const isPage = isPagePath(path);
+  if (isPage && !mayChange(method, request.headers, request.url)) {
+    throw new AppError("cross_site_request");
+  }
+  const now = Date.now();
+  const identity = await identify(request.headers, c.env.DB, c.var.settings, now);
+  // Credentials in a header count before a cookie, also when they are refused.
+  const asksCookie = isPage && identity.kind === "nobody" && identity.refusal === null;
+  const session = asksCookie ? await findSession(request, c.env.DB, now) : null;
+  c.set("session", session);
+  c.set(
+    "identity",
+    session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
+  );
   await next();
 });
 
 app.route("/", home);
+app.route("/", login);
 app.route("/a", browse);
 app.route("/", api);
 
@@ -62,7 +84,7 @@ app.onError((error, c) => {
 });
 
 function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
+  const isPage = isPagePath(c.req.path) && c.req.path !== HOME_URL;
   const { status } = ERRORS[code];
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
@@ -73,6 +95,10 @@ function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null)
   c.header("Cache-Control", "no-store");
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
   return renderError(c, shown, isPage ? "text" : "json");
+}
+
+function typeOf(response: Response): string {
+  return response.headers.get("Content-Type") ?? "";
 }
 
 /** The headers of every answer. Those of a user's bytes are stricter and set where they are sent. */

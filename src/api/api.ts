@@ -1,9 +1,15 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { artifactEvents } from "./artifact-events.ts";
+import { artifactMetadata, instanceMetadata } from "./artifact-metadata.ts";
+import { artifactVersions } from "./artifact-versions.ts";
 import { artifacts } from "./artifacts.ts";
 import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
+import { convert } from "./convert.ts";
+import { labels } from "./labels.ts";
+import { openapi } from "./openapi.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
@@ -15,7 +21,15 @@ export const api = new Hono<AppEnv>()
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)
   .route("/auth", auth)
+  .route("/openapi.json", openapi)
   .route("/upload", uploads)
+  // Before the verbs below: artifacts named 'share' or 'versions' must upload.
+  .route("/artifacts/upload", convert)
   .route("/artifacts", artifacts)
+  .route("/artifacts", artifactVersions)
+  .route("/artifacts", artifactMetadata)
+  .route("/artifacts", artifactEvents)
+  .route("/instances", instanceMetadata)
+  .route("/label", labels)
   .route("/blobs", blobs)
   .route("/blob_checksums", blobChecksums);

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
+import { readText } from "../http/read-text.ts";
 import { AppError } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
 
 /** Reads a request's JSON object by a schema; no body reads as an empty object. The Content-Type is not
  * asked for: clients send all kinds. */
@@ -27,22 +27,4 @@ function parseJson(text: string): unknown {
   } catch {
     throw new AppError("request_malformed", "body is not JSON");
   }
-}
-
-async function readText(request: Request): Promise<string> {
-  const { body } = request;
-  if (body === null) {
-    return "";
-  }
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > LIMITS.jsonBody) {
-      throw new AppError("request_malformed", `body is over ${LIMITS.jsonBody} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

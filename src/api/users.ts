@@ -3,11 +3,11 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { hashSecret } from "../auth/passwords.ts";
-import { createUser, deleteUser, listUsers } from "../catalog/users.ts";
+import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { CreateUserRequest } from "../protocol/requests.ts";
+import { ChangeUserRequest, CreateUserRequest } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
 
 const PASSWORD_LENGTH = 8;
@@ -29,6 +29,16 @@ export const users = new Hono<AppEnv>()
     requireSystem(c.var.identity);
     const found = await listUsers(c.env.DB, c.req.query("after") ?? "", LIMITS.listed);
     return c.json(found.map(toReply));
+  })
+  .patch("/:name", async (c) => {
+    requireSystem(c.var.identity);
+    const { password } = await readJson(c.req.raw, ChangeUserRequest);
+    const passwordHash = await hashSecret(readPassword(password));
+    const user = await setPassword(c.env.DB, c.req.param("name"), passwordHash);
+    if (user === null) {
+      throw new AppError("user_not_found", `'${c.req.param("name")}'`);
+    }
+    return c.json(toReply(user));
   })
   .delete("/:name", async (c) => {
     requireSystem(c.var.identity);

@@ -1,10 +1,40 @@
 // Sealed upload -> blob -> version, with the catalog asked before and after: a batch whose answer was lost
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
-import { findConversion, publishUpload } from "../catalog/publish.ts";
+import { entryLengths } from "../archive/lengths.ts";
+import {
+  findConversion,
+  findPublishedName,
+  isTaken,
+  publishContent,
+  publishUpload,
+} from "../catalog/publish.ts";
+import type { OnlyFile } from "../catalog/publish.ts";
 import { noteAppend } from "../catalog/uploads.ts";
 import { findWorkspaceById } from "../catalog/workspaces.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
+
+/** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
+ * them as they are. */
+export async function publishClaim(
+  { DB: db }: Pick<Env, "DB">,
+  intent: SealIntent,
+  claim: { content: Pick<BlobFacts, "sha512" | "sha256" | "size">; maxVersions: number | null },
+): Promise<Outcome<{ uuid: Uuid }>> {
+  const now = Date.now();
+  try {
+    const only = await onlyFile(db, intent, claim.content.size, now);
+    return { ok: true, uuid: await publishContent(db, { intent, only, ...claim }, now) };
+  } catch (error) {
+    if (intent.gift && (await isTaken(db, intent))) {
+      return { ok: false, code: "artifact_not_own" };
+    }
+    throw error;
+  }
+}
 
 /** The catalog as upload objects need it. */
 export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
@@ -15,7 +45,9 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         return { ok: true, result: before };
       }
       try {
-        await publishUpload(db, sealed, Date.now());
+        const now = Date.now();
+        const only = await onlyFile(db, sealed.intent, sealed.blob.size, now);
+        await publishUpload(db, sealed, only, now);
       } catch (error) {
         const committed = await findConversion(db, sealed.uuid);
         if (committed !== null) {
@@ -23,6 +55,9 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         }
         if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
           return { ok: false, code: "namespace_not_found" };
+        }
+        if (sealed.intent.gift && (await isTaken(db, sealed.intent))) {
+          return { ok: false, code: "artifact_not_own" };
         }
         throw error;
       }
@@ -34,4 +69,14 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
     },
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
   };
+}
+
+async function onlyFile(
+  db: Env["DB"],
+  intent: SealIntent,
+  size: number,
+  now: number,
+): Promise<OnlyFile> {
+  const path = (await findPublishedName(db, intent, now)) ?? intent.name;
+  return { path, lengths: entryLengths(path, size) };
 }

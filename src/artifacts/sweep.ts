@@ -3,12 +3,16 @@
 
 import { removeObjects } from "../blobs/objects.ts";
 import {
+  deleteAbandonedVersions,
   deleteExpiredArtifacts,
+  forgetArtifacts,
   forgetConversions,
   forgetGarbage,
   listGarbage,
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
+import { forgetLoginFailures } from "../catalog/login-failures.ts";
+import { forgetSessions } from "../catalog/sessions.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -22,7 +26,7 @@ export interface SweepReport {
   failures: number;
 }
 
-/** Removes idle uploads, expired artifacts, deleted versions and the R2 objects that nothing names. */
+/** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(env: Env, idleMs: number, now: number): Promise<SweepReport> {
   const { DB: db } = env;
   const before = now - LIMITS.garbageGrace;
@@ -35,6 +39,8 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
         });
       }
     },
+    // After the uploads: those that are not idle have just said so.
+    () => deleteAbandonedVersions(db, now - idleMs, now, LIMITS.sweepBatch),
     () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
     () =>
       repeat(async () => {
@@ -52,6 +58,9 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
         return keys.length;
       }),
     () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
+    () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
   ];
   for (const step of steps) {
     await attempt(report, step);

@@ -2,6 +2,7 @@
 
 import { NOBODY } from "../catalog/reader.ts";
 import type { Reader } from "../catalog/reader.ts";
+import type { Role } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 
@@ -41,6 +42,23 @@ export function requireWorkspaceKey(identity: Identity): Identity & { kind: "wor
   }
   requireSomebody(identity);
   throw new AppError("workspace_key_needed");
+}
+
+/** May the identity change an artifact that it may read? Its own workspace, contributors and owners, `system`; no
+ * trust and no sharing lets anyone else. `role` is the identity's in the artifact's workspace. */
+export function mayWrite(
+  identity: Identity,
+  artifact: { workspaceId: number; role: Role | null },
+): boolean {
+  switch (identity.kind) {
+    case "workspace":
+      return identity.isSystem || identity.workspaceId === artifact.workspaceId;
+    case "user":
+      return artifact.role === "owner" || artifact.role === "contributor";
+    case "nobody":
+    case "worker":
+      return false;
+  }
 }
 
 /** Refuses all but the workspace `system`. */

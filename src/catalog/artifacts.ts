@@ -1,7 +1,9 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { parseUuid } from "../protocol/ids.ts";
+import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import type { Role } from "./users.ts";
 
 export interface Artifact {
   id: number;
@@ -19,7 +21,7 @@ export interface Artifact {
   deletedAt: number | null;
 }
 
-type ArtifactRow = {
+export type ArtifactRow = {
   id: number;
   uuid: Uuid;
   workspace_id: number;
@@ -34,10 +36,11 @@ type ArtifactRow = {
   deleted_at: number | null;
 };
 
-const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
+/** Artifact `a` of workspace `w`. */
+export const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
   w.public, a.max_versions, a.created_at, a.deleted_at`;
 
-function toArtifact(row: ArtifactRow): Artifact {
+export function toArtifact(row: ArtifactRow): Artifact {
   return {
     id: row.id,
     uuid: row.uuid,
@@ -54,20 +57,40 @@ function toArtifact(row: ArtifactRow): Artifact {
   };
 }
 
-/** An artifact by its uuid, deleted or not, when the reader may read it. */
+/** Does the Shaken Fist API know artifact `a`? One of many files from its first whole version on. */
+export const IS_KNOWN = `(a.category IS NULL OR EXISTS (
+  SELECT 1 FROM versions s WHERE s.artifact_id = a.id AND s.sealed_at IS NOT NULL))`;
+
+/** An artifact with all that the API shows and asks of it. */
+export interface DescribedArtifact extends Artifact {
+  metadata: Record<string, unknown>;
+  /** Of the reader, when it is a user, in the artifact's workspace. */
+  role: Role | null;
+}
+
+type DescribedRow = ArtifactRow & { metadata: string; role: Role | null };
+
+const DESCRIBED = `${COLUMNS}, ${METADATA_OF_A} AS metadata,
+  (SELECT m.role FROM members m WHERE m.workspace_id = a.workspace_id AND m.user_id = ?3) AS role`;
+
+function toDescribed(row: DescribedRow): DescribedArtifact {
+  return { ...toArtifact(row), metadata: parseMetadata(row.metadata), role: row.role };
+}
+
+/** An artifact by its uuid, deleted or not, when the reader may read it and a version of it was whole. */
 export async function findArtifactByUuid(
   db: D1Database,
   reader: Reader,
   uuid: Uuid,
-): Promise<Artifact | null> {
+): Promise<DescribedArtifact | null> {
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.uuid = ?4 AND ${READABLE}`,
+      `SELECT ${DESCRIBED} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+       WHERE a.uuid = ?4 AND ${READABLE} AND (a.deleted_at IS NOT NULL OR ${IS_KNOWN})`,
     )
     .bind(...readerParameters(reader), uuid)
-    .first<ArtifactRow>();
-  return row && toArtifact(row);
+    .first<DescribedRow>();
+  return row && toDescribed(row);
 }
 
 /** The living artifacts of a name that the reader may read, two at most, those of its own workspace first;
@@ -77,24 +100,56 @@ export async function findArtifactsByName(
   reader: Reader,
   name: string,
   now: number,
-): Promise<Artifact[]> {
+): Promise<DescribedArtifact[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${COLUMNS} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE}
+      `SELECT ${DESCRIBED} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE} AND ${IS_KNOWN}
        ORDER BY a.workspace_id = ?2 DESC, a.id LIMIT 2`,
     )
     .bind(...readerParameters(reader), name, now)
-    .all<ArtifactRow>();
+    .all<DescribedRow>();
   const own = results.filter((row) => row.workspace_id === reader.workspaceId);
-  return (own.length > 0 ? own : results).map(toArtifact);
+  return (own.length > 0 ? own : results).map(toDescribed);
 }
+
+/** The living artifact of an identity, when the reader may read it. */
+export async function findArtifactBySource(
+  db: D1Database,
+  reader: Reader,
+  { workspace, type, sourceUrl }: Pick<Artifact, "workspace" | "type" | "sourceUrl">,
+  now: number,
+): Promise<DescribedArtifact | null> {
+  const row = await db
+    .prepare(
+      `SELECT ${DESCRIBED} FROM workspaces w JOIN artifacts a ON a.workspace_id = w.id
+       WHERE w.name = ?4 AND a.type = ?5 AND a.source_url = ?6 AND ${livingAt("?7")} AND ${READABLE}`,
+    )
+    .bind(...readerParameters(reader), workspace, type, sourceUrl, now)
+    .first<DescribedRow>();
+  return row && toDescribed(row);
+}
+
+export interface BrowsedVersion {
+  id: number;
+  index: number;
+  createdAt: number;
+  /** False while files of it are missing. */
+  sealed: boolean;
+  newest: number;
+}
+
+/** The index of the newest version of artifact `a`; incomplete ones count only while there are no others. */
+export const NEWEST = `(
+  SELECT coalesce(max(iif(sealed_at IS NULL, NULL, version_index)), max(version_index)) FROM versions
+  WHERE artifact_id = a.id AND deleted_at IS NULL
+)`;
 
 /** An artifact under /a/ with one of its versions, and whether the reader may read it. */
 export interface BrowsedArtifact extends Artifact {
   readable: boolean;
   /** Null when the artifact has no version, or not the one that was asked for. */
-  version: { id: number; index: number; createdAt: number; newest: number } | null;
+  version: BrowsedVersion | null;
 }
 
 type BrowsedRow = ArtifactRow & {
@@ -102,6 +157,7 @@ type BrowsedRow = ArtifactRow & {
   version_id: number | null;
   version_index: number;
   version_created_at: number;
+  version_sealed_at: number | null;
   newest: number;
 };
 
@@ -122,12 +178,12 @@ export async function findBrowsed(
     .prepare(
       `WITH found AS (
          SELECT ${COLUMNS}, ${READABLE} AS readable,
-           (SELECT max(version_index) FROM versions
-            WHERE artifact_id = a.id AND deleted_at IS NULL) AS newest
+           ${NEWEST} AS newest
          FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
          WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}
        )
-       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at
+       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at,
+         v.sealed_at AS version_sealed_at
        FROM found LEFT JOIN versions v ON v.artifact_id = found.id AND v.deleted_at IS NULL
          AND v.version_index = coalesce(?5, found.newest)`,
     )
@@ -137,10 +193,11 @@ export async function findBrowsed(
     return null;
   }
   const { version_id: id, version_index: index, version_created_at: createdAt, newest } = row;
+  const sealed = row.version_sealed_at !== null;
   return {
     ...toArtifact(row),
     readable: row.readable === 1,
-    version: id === null ? null : { id, index, createdAt, newest },
+    version: id === null ? null : { id, index, createdAt, sealed, newest },
   };
 }
 

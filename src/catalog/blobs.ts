@@ -39,7 +39,8 @@ export function toExtents(json: string): Extent[] {
   return JSON.parse(json) as Extent[];
 }
 
-const SEEN = `
+/** The versions that the reader of ?1 to ?3 can read at the time ?4 and that hold blob `b`: when each got it. */
+export const SEEN = `
   SELECT v.created_at FROM files f JOIN versions v ON v.id = f.version_id
   JOIN artifacts a ON a.id = v.artifact_id JOIN workspaces w ON w.id = a.workspace_id
   WHERE f.blob_id = b.id AND v.deleted_at IS NULL AND ${livingAt("?4")} AND ${READABLE}`;
@@ -117,7 +118,7 @@ export async function listVersionBlobs(
          JOIN folders d ON d.version_id = own.id AND d.ordinal = 0 AND d.entry_count = 1
          JOIN files only ON only.version_id = own.id AND only.ordinal = 1
          JOIN blobs b ON b.id = only.blob_id
-         WHERE own.artifact_id = ?5 AND own.deleted_at IS ?6
+         WHERE own.artifact_id = ?5 AND own.deleted_at IS ?6 AND own.sealed_at IS NOT NULL
          ORDER BY own.version_index DESC LIMIT ?7
        ) ORDER BY version_index`,
     )

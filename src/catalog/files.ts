@@ -24,7 +24,7 @@ function toFile({ path, size, sha512, sha256, extents }: FileRow): StoredFile {
 }
 
 const SELECT_FILE = `
-  SELECT f.ordinal, f.path, b.size, b.sha512, b.sha256, ${EXTENTS_OF_B} AS extents
+  SELECT f.ordinal, f.path, f.size, f.sha512, f.sha256, ${EXTENTS_OF_B} AS extents
   FROM files f JOIN blobs b ON b.id = f.blob_id`;
 
 export async function findFile(
@@ -85,7 +85,9 @@ export async function findFolder(
 /** A file or folder of a listing. */
 export type Entry =
   | ({ kind: "folder" } & Folder)
-  | ({ kind: "file"; ordinal: number } & Pick<StoredFile, "path" | "size" | "sha256" | "sha512">);
+  | ({ kind: "file"; ordinal: number } & Pick<StoredFile, "path" | "size" | "sha256" | "sha512">)
+  /** A file that was declared and whose bytes are not there yet. */
+  | { kind: "missing"; ordinal: number; path: string; size: number };
 
 /** The entries numbered `first` to `last`, in order. */
 export async function listEntries(
@@ -98,9 +100,8 @@ export async function listEntries(
     db.prepare(`${SELECT_FOLDER} AND ordinal BETWEEN ?2 AND ?3`).bind(versionId, first, last),
     db
       .prepare(
-        `SELECT f.ordinal, f.path, b.size, b.sha512, b.sha256 FROM files f
-         JOIN blobs b ON b.id = f.blob_id
-         WHERE f.version_id = ?1 AND f.ordinal BETWEEN ?2 AND ?3`,
+        `SELECT ordinal, path, size, sha512, sha256 FROM files
+         WHERE version_id = ?1 AND ordinal BETWEEN ?2 AND ?3`,
       )
       .bind(versionId, first, last),
   ]);
@@ -109,18 +110,30 @@ export async function listEntries(
       kind: "folder",
       ...toFolder(row),
     })),
-    ...((files?.results ?? []) as FileRow[]).map(
-      ({ ordinal, path, size, sha256, sha512 }): Entry => ({
-        kind: "file",
-        ordinal,
-        path,
-        size,
-        sha256,
-        sha512,
-      }),
+    ...((files?.results ?? []) as (Omit<FileRow, "sha512"> & { sha512: string | null })[]).map(
+      ({ ordinal, path, size, sha256, sha512 }): Entry =>
+        sha512 === null
+          ? { kind: "missing", ordinal, path, size }
+          : { kind: "file", ordinal, path, size, sha256, sha512 },
     ),
   ];
   return entries.toSorted((one, other) => one.ordinal - other.ordinal);
+}
+
+/** How many files below a folder are missing. */
+export async function countMissing(
+  db: D1Database,
+  versionId: number,
+  { ordinal, entryCount }: Folder,
+): Promise<number> {
+  const count = await db
+    .prepare(
+      `SELECT count(*) AS missing FROM files
+       WHERE version_id = ?1 AND blob_id IS NULL AND ordinal BETWEEN ?2 AND ?3`,
+    )
+    .bind(versionId, ordinal + 1, ordinal + entryCount)
+    .first<number>("missing");
+  return count ?? 0;
 }
 
 /** The files below a folder in order, `pageSize` of them in memory at a time. */

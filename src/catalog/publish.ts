@@ -1,6 +1,7 @@
-// The one batch that makes a version visible: blob, artifact, version, file, folder and the end of the
-// upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
+// The one batch that makes a version visible: blob, artifact, version, file, folder, the events that tell of
+// them and the end of the upload, all or nothing. A batch is a transaction, so the rows link by what identifies them, not by ids.
 
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -11,9 +12,19 @@ import type {
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
+import { pruneStatements, setMaxVersionsStatements } from "./artifact-changes.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteEvent, trimEvents } from "./events.ts";
+import { livingAt } from "./reader.ts";
 
 /** The content of a blob, by which the catalog knows it. */
-type Content = Pick<BlobFacts, "sha512" | "size">;
+type Content = Pick<BlobFacts, "sha512" | "sha256" | "size">;
+
+/** The only file of a version: its path, and the bytes that it takes in archives. */
+export interface OnlyFile {
+  path: string;
+  lengths: { tar: number; zip: number; directory: number };
+}
 
 /** Workspace id, type and source_url. */
 type Identity = readonly [number, string, string];
@@ -23,6 +34,10 @@ const ARTIFACT_ID = `(
   SELECT id FROM artifacts
   WHERE workspace_id = ?1 AND type = ?2 AND source_url = ?3 AND deleted_at IS NULL
 )`;
+
+// The artifact `a` with the version `v` that was just added, until the highest index is raised.
+const NEXT = `artifacts a JOIN versions v
+  ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
 
 /** What an upload became, or null when it has not been converted. */
 export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<SealResult | null> {
@@ -36,38 +51,77 @@ export async function findConversion(db: D1Database, uploadUuid: Uuid): Promise<
   return row && { artifactUuid: row.uuid, versionIndex: row.version_index };
 }
 
-/** Publishes a sealed upload. Throws when its workspace is gone, or when it was published before: nothing
- * is changed then. */
+/** The name of the living artifact that a publication would give a version, which is the path of its file;
+ * null when there is none yet and the intent names it. */
+export async function findPublishedName(
+  db: D1Database,
+  { workspaceId, type, sourceUrl }: SealIntent,
+  now: number,
+): Promise<string | null> {
+  return db
+    .prepare(
+      `SELECT a.name FROM artifacts a
+       WHERE a.workspace_id = ?1 AND a.type = ?2 AND a.source_url = ?3 AND ${livingAt("?4")}`,
+    )
+    .bind(workspaceId, type, sourceUrl, now)
+    .first<string>("name");
+}
+
+/** Is there a living artifact where a gift is to be made? */
+export async function isTaken(
+  db: D1Database,
+  { workspaceId, type, sourceUrl }: SealIntent,
+): Promise<boolean> {
+  const row = await db
+    .prepare(`SELECT 1 WHERE EXISTS ${ARTIFACT_ID}`)
+    .bind(workspaceId, type, sourceUrl)
+    .first();
+  return row !== null;
+}
+
+/** Publishes a sealed upload as the only file of a version. Throws when its workspace is gone, when it was
+ * published before, and when it is a gift that would add a version to what is there: nothing is changed then. */
 export async function publishUpload(
   db: D1Database,
   { uuid, intent, blob, extents }: SealedUpload,
+  only: OnlyFile,
   now: number,
 ): Promise<void> {
   const { workspaceId, type, sourceUrl } = intent;
   await db.batch([
     ...insertBlob(db, blob, extents, now),
-    ...insertVersion(db, intent, blob, now),
+    ...insertVersion(db, { intent, content: blob, only, maxVersions: null }, now),
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
          VALUES (?4, ${ARTIFACT_ID},
-           (SELECT max(version_index) FROM versions WHERE artifact_id = ${ARTIFACT_ID}), ?5)`,
+           (SELECT max(version_index) FROM versions
+            WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
   ]);
 }
 
-/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone. */
-export async function publishBlob(
+/** What becomes a version. */
+export interface NextVersion {
+  intent: SealIntent;
+  content: Content;
+  only: OnlyFile;
+  /** How many versions the artifact keeps from now on; null leaves that as it is. */
+  maxVersions: number | null;
+}
+
+/** Makes a blob that the catalog has a version, and gives the artifact. Throws when the blob is gone, and when it
+ * is a gift that would add a version to what is there. */
+export async function publishContent(
   db: D1Database,
-  intent: SealIntent,
-  content: Content,
+  next: NextVersion,
   now: number,
 ): Promise<Uuid> {
-  const { workspaceId, type, sourceUrl } = intent;
+  const { workspaceId, type, sourceUrl } = next.intent;
   const results = await db.batch<{ uuid: Uuid }>([
-    ...insertVersion(db, intent, content, now),
+    ...insertVersion(db, next, now),
     db
       .prepare(`SELECT uuid FROM artifacts WHERE id = ${ARTIFACT_ID}`)
       .bind(workspaceId, type, sourceUrl),
@@ -79,8 +133,9 @@ export async function publishBlob(
   return uuid;
 }
 
-/** The blob with its extents; where one with the same content exists already, ours is garbage. */
-function insertBlob(
+/** The statements that add a blob with its extents; where one with the same content exists already, ours is
+ * garbage. */
+export function insertBlob(
   db: D1Database,
   blob: BlobFacts,
   extents: readonly Extent[],
@@ -104,7 +159,8 @@ function insertBlob(
     db
       .prepare(
         `INSERT INTO garbage (key, since) SELECT run.value ->> 'key', ?3 FROM json_each(?2) run
-         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)`,
+         WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE uuid = ?1)
+         ON CONFLICT (key) DO NOTHING`,
       )
       .bind(blob.uuid, runs, now),
   ];
@@ -112,14 +168,13 @@ function insertBlob(
 
 /** The artifact, unless it lives already; a new version of it with one file, unless the newest version has
  * the same content; and the end of the versions that are too many. */
-function insertVersion(
-  db: D1Database,
-  intent: SealIntent,
-  content: Content,
-  now: number,
-): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared } = intent;
+function insertVersion(db: D1Database, next: NextVersion, now: number): D1PreparedStatement[] {
+  const { intent, maxVersions } = next;
+  const { workspaceId, type, sourceUrl, name, shared, actor, gift } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
+  const uuid = newUuid();
+  const author = { actor, now };
+  const made = { from: `artifacts a WHERE a.id = ${ARTIFACT_ID} AND a.uuid = ?4` } as const;
   return [
     ...endExpired(db, identity, now),
     db
@@ -130,54 +185,64 @@ function insertVersion(
          FROM workspaces WHERE id = ?1
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
-      .bind(...identity, newUuid(), name, shared ? 1 : 0, LIMITS.maxVersions, now),
-    ...insertNextVersion(db, identity, content, now),
-    db
-      .prepare(
-        `UPDATE versions SET deleted_at = ?4
-         WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL AND id NOT IN (
-           SELECT v.id FROM versions v WHERE v.artifact_id = ${ARTIFACT_ID} AND v.deleted_at IS NULL
-           ORDER BY v.version_index DESC
-           LIMIT (SELECT iif(max_versions = 0, -1, max_versions) FROM artifacts WHERE id = ${ARTIFACT_ID}))`,
-      )
-      .bind(...identity, now),
+      .bind(...identity, uuid, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
+    noteEvent(
+      db,
+      { ...made, values: [...identity, uuid] },
+      { type: "audit", message: "artifact created", ...author },
+    ),
+    ...insertNextVersion(db, next, uuid, now),
+    ...(maxVersions === null || gift
+      ? []
+      : setMaxVersionsStatements(db, ARTIFACT_ID, { values: identity, maxVersions }, author)),
+    ...pruneStatements(db, ARTIFACT_ID, identity, author),
+    trimEvents(db, ARTIFACT_ID, identity),
   ];
 }
 
-/** The version after the highest index, its file and its root folder; then that index is the highest. */
+/** The version after the highest index, its file, its root folder and its event; then that index is the highest.
+ * `uuid` is the artifact's if this batch made it. */
 function insertNextVersion(
   db: D1Database,
-  identity: Identity,
-  { sha512, size }: Content,
+  { intent, content, only }: NextVersion,
+  uuid: Uuid,
   now: number,
 ): D1PreparedStatement[] {
-  const next = `artifacts a JOIN versions v
-    ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1 WHERE a.id = ${ARTIFACT_ID}`;
+  const { workspaceId, type, sourceUrl, gift } = intent;
+  const identity: Identity = [workspaceId, type, sourceUrl];
+  const { sha512, sha256, size } = content;
+  const { tar, zip, directory } = only.lengths;
   return [
     db
       .prepare(
-        `INSERT INTO versions (artifact_id, version_index, created_at)
-         SELECT a.id, a.highest_index + 1, ?6 FROM artifacts a
+        // A gift to an artifact that was there has no index, which the column refuses: the batch fails.
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
+         SELECT a.id, iif(?7 AND a.uuid <> ?8, NULL, a.highest_index + 1), ?6, ?6 FROM artifacts a
          WHERE a.id = ${ARTIFACT_ID} AND NOT EXISTS (
            SELECT 1 FROM versions v
            JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
            JOIN files f ON f.version_id = v.id AND f.ordinal = 1 AND f.path = a.name
            JOIN blobs b ON b.id = f.blob_id AND b.sha512 = ?4 AND b.size = ?5
-           WHERE v.artifact_id = a.id AND v.version_index = a.highest_index AND v.deleted_at IS NULL)`,
+           WHERE v.artifact_id = a.id AND v.version_index = (
+             SELECT max(version_index) FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL))`,
       )
-      .bind(...identity, sha512, size, now),
+      .bind(...identity, sha512, size, now, gift ? 1 : 0, uuid),
+    // The lengths are those of one path. An artifact of another name that was made since fails the batch.
     db
       .prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT v.id, 1, a.name, (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5) FROM ${next}`,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+           file_number, tar_end, zip_end, directory_end)
+         SELECT v.id, 1, a.workspace_id, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
+           ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${NEXT}`,
       )
-      .bind(...identity, sha512, size),
+      .bind(...identity, sha512, size, only.path, sha256, tar, zip, directory),
     db
       .prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT v.id, 0, '', 1, 1, ?4 FROM ${next}`,
+         SELECT v.id, 0, '', 1, 1, ?4 FROM ${NEXT}`,
       )
       .bind(...identity, size),
+    noteVersion(db, intent, now),
     db
       .prepare(
         `UPDATE artifacts SET highest_index = highest_index + 1
@@ -189,10 +254,33 @@ function insertNextVersion(
   ];
 }
 
+function noteVersion(db: D1Database, intent: SealIntent, now: number): D1PreparedStatement {
+  const { workspaceId, type, sourceUrl, actor } = intent;
+  return noteEvent(
+    db,
+    { from: NEXT, values: [workspaceId, type, sourceUrl] },
+    {
+      type: "audit",
+      message: type === "label" ? "label moved" : "version added",
+      extra: `json_object('index', v.version_index, 'blob_uuid', (
+        SELECT b.uuid FROM files f JOIN blobs b ON b.id = f.blob_id
+        WHERE f.version_id = v.id AND f.ordinal = 1))`,
+      actor,
+      now,
+    },
+  );
+}
+
 /** An expired artifact that the sweep has not met yet is not in the way of a new one. */
 function endExpired(db: D1Database, identity: Identity, now: number): D1PreparedStatement[] {
   const expired = `SELECT id FROM artifacts WHERE id = ${ARTIFACT_ID} AND expires_at <= ?4`;
+  const author: Author = { actor: SERVICE_ACTOR, now };
   return [
+    noteEvent(
+      db,
+      { from: `artifacts a WHERE a.id IN (${expired})`, values: [...identity, now] },
+      { type: "status", message: "artifact expired", ...author },
+    ),
     db
       .prepare(
         `UPDATE versions SET deleted_at = ?4 WHERE deleted_at IS NULL AND artifact_id IN (${expired})`,

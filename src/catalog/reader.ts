@@ -15,12 +15,24 @@ export function readerParameters(reader: Reader): [number, number | null, number
   return [reader.all ? 1 : 0, reader.workspaceId, reader.userId];
 }
 
-/** May the reader read artifact `a` of workspace `w`? Members, the workspace itself and those it trusts,
- * and anyone where the workspace is public or the artifact shared. */
-export const READABLE = `(
-  ?1 = 1 OR a.shared = 1 OR w.public = 1 OR a.workspace_id = ?2
-  OR EXISTS (SELECT 1 FROM trusts t WHERE t.workspace_id = a.workspace_id AND t.trusted_id = ?2)
-  OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = a.workspace_id AND m.user_id = ?3)
+/** May the reader see workspace `w`? Members, the workspace itself and those it trusts, and anyone where it
+ * is public. */
+export const VISIBLE = `(
+  ?1 = 1 OR w.public = 1 OR w.id = ?2
+  OR EXISTS (SELECT 1 FROM trusts t WHERE t.workspace_id = w.id AND t.trusted_id = ?2)
+  OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = w.id AND m.user_id = ?3)
+)`;
+
+/** May the reader read artifact `a` of workspace `w`? Who sees the workspace may, and anyone where the
+ * artifact is shared. */
+export const READABLE = `(a.shared = 1 OR ${VISIBLE})`;
+
+/** May the reader add artifacts to workspace `w`? Its own keys, contributors and owners, and `system`; a
+ * worker reads only, which auth/access.ts decides. */
+export const WRITABLE = `(
+  ?1 = 1 OR w.id = ?2 OR EXISTS (
+    SELECT 1 FROM members m
+    WHERE m.workspace_id = w.id AND m.user_id = ?3 AND m.role IN ('owner', 'contributor'))
 )`;
 
 /** Artifact `a` neither deleted nor expired at the time `now`, a parameter's name. An artifact whose

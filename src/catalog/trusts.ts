@@ -20,3 +20,19 @@ export async function removeTrust(
     .bind(workspaceId, trustedId)
     .run();
 }
+
+/** Does the workspace of that name trust the other? */
+export async function isTrustedBy(
+  db: D1Database,
+  workspace: string,
+  trustedId: number,
+): Promise<boolean> {
+  const row = await db
+    .prepare(
+      `SELECT 1 FROM trusts t JOIN workspaces w ON w.id = t.workspace_id
+       WHERE w.name = ?1 AND t.trusted_id = ?2`,
+    )
+    .bind(workspace, trustedId)
+    .first();
+  return row !== null;
+}

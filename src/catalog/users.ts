@@ -46,7 +46,36 @@ export async function listUsers(db: D1Database, after: string, limit: number): P
   return results.map(toUser);
 }
 
-/** Deletes a user with their tokens and memberships; false when there is none. */
+/** The password's hash of a user, or null when there is none of that name. */
+export async function findPassword(
+  db: D1Database,
+  name: string,
+): Promise<{ userId: number; passwordHash: string } | null> {
+  return db
+    .prepare("SELECT id AS userId, password_hash AS passwordHash FROM users WHERE name = ?1")
+    .bind(name)
+    .first<{ userId: number; passwordHash: string }>();
+}
+
+/** Sets a user's password and ends their sessions; null when there is none of that name. */
+export async function setPassword(
+  db: D1Database,
+  name: string,
+  passwordHash: string,
+): Promise<User | null> {
+  const [changed] = await db.batch<UserRow>([
+    db
+      .prepare("UPDATE users SET password_hash = ?2 WHERE name = ?1 RETURNING id, name, created_at")
+      .bind(name, passwordHash),
+    db
+      .prepare("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?1)")
+      .bind(name),
+  ]);
+  const [row] = changed?.results ?? [];
+  return row === undefined ? null : toUser(row);
+}
+
+/** Deletes a user with their tokens, sessions and memberships; false when there is none. */
 export async function deleteUser(db: D1Database, name: string): Promise<boolean> {
   const { meta } = await db.prepare("DELETE FROM users WHERE name = ?1").bind(name).run();
   return meta.changes > 0;

@@ -25,12 +25,13 @@ import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl, loginUrl } from "../protocol/urls.ts";
 import { FolderPage } from "./folder-page.tsx";
 import type { FolderPageProps } from "./folder-page.tsx";
+import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
 
 type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
 
-/** The pages and files of artifacts. */
-export const browse = new Hono<AppEnv>().get("/:id/*", show).get("/:id", show);
+/** The pages and files of artifacts. The wildcard takes the address without the slash, too. */
+export const browse = new Hono<AppEnv>().get("/:id/*", show);
 
 async function show(c: Context<AppEnv>): Promise<Response> {
   const artifact = await requireBrowsed(c);
@@ -207,7 +208,7 @@ async function list(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Prom
   if (preferredForm(c.req.header("Accept") ?? null, "html") === "json") {
     return listAsJson(c, props);
   }
-  return c.html(renderPage(<FolderPage {...props} />));
+  return c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
 }
 
 function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {

@@ -5,6 +5,7 @@ import type { AppEnv } from "../app-env.ts";
 import { preferredForm } from "../http/accepts.ts";
 import type { Form } from "../http/accepts.ts";
 import { ErrorPage } from "./error-page.tsx";
+import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
 
 /** A refusal as it is shown. */
@@ -34,7 +35,7 @@ export function renderError(c: Context<AppEnv>, shown: ShownError, fallback: For
     case "html": {
       const title = message.charAt(0).toUpperCase() + message.slice(1);
       const page = { status, title, message: detail, detail: help, requestId };
-      return c.html(renderPage(<ErrorPage {...page} />), status);
+      return c.html(renderPage(<ErrorPage {...page} />, frameOf(c)), status);
     }
   }
 }

@@ -1,8 +1,13 @@
+import { createContext, useContext } from "hono/jsx";
 import type { PropsWithChildren } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
 
-import { FAVICON_URL, HOME_URL, STYLESHEET_URL } from "../protocol/urls.ts";
+import { FAVICON_URL, HOME_URL, LOGOUT_URL, STYLESHEET_URL } from "../protocol/urls.ts";
 import { revealHidden } from "./format.ts";
+import type { Frame } from "./frame.ts";
+
+const BARE: Frame = { kind: "bare" };
+const FrameContext = createContext<Frame>(BARE);
 
 /** The document around every page: head, header, main, footer. */
 export function Layout({ title, children }: PropsWithChildren<{ title: string }>) {
@@ -25,6 +30,7 @@ export function Layout({ title, children }: PropsWithChildren<{ title: string }>
             <img src={FAVICON_URL} alt="" width="24" height="24" />
             Stowage
           </a>
+          <Account />
         </header>
         <main id="main">{children}</main>
         <footer>
@@ -35,10 +41,32 @@ export function Layout({ title, children }: PropsWithChildren<{ title: string }>
   );
 }
 
+/** Who is logged in, with the way out; or the way in. */
+function Account() {
+  const frame = useContext(FrameContext);
+  switch (frame.kind) {
+    case "user":
+      return (
+        <form class="account" method="post" action={LOGOUT_URL}>
+          <span>{frame.name}</span> – <button type="submit">Log out</button>
+        </form>
+      );
+    case "visitor":
+      return (
+        <a class="account" href={frame.loginUrl}>
+          Log in
+        </a>
+      );
+    case "bare":
+      return null;
+  }
+}
+
 /** The whole document of a page as text. */
-export function renderPage(page: JSX.Element): string {
-  if (page instanceof Promise) {
+export function renderPage(page: JSX.Element, frame: Frame = BARE): string {
+  const framed = <FrameContext.Provider value={frame}>{page}</FrameContext.Provider>;
+  if (page instanceof Promise || framed instanceof Promise) {
     throw new TypeError("Cannot render a page that awaits: pages get their data as props");
   }
-  return `<!doctype html>${page}`;
+  return `<!doctype html>${framed}`;
 }

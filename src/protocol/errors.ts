@@ -3,7 +3,7 @@
 
 /** A line of ERRORS. `help` says what to do, where the message alone does not. */
 interface Refusal {
-  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 411 | 416 | 429 | 500 | 503 | 507;
   message: string;
   help?: string;
 }
@@ -188,6 +188,53 @@ export const ERRORS = {
     message: "artifact not found",
     help: "Check its id, uuid or name; it may have been deleted or have expired",
   },
+  // Like one that is not there: Shaken Fist's refusal of who may read and not write.
+  artifact_not_own: {
+    status: 404,
+    message: "artifact not found",
+    help: "You may read it, but only its own namespace may change it",
+  },
+  artifact_deleted: {
+    status: 404,
+    message: "artifact not found",
+    help: "It is deleted and cannot be changed any more",
+  },
+  artifact_share_outside_system: {
+    status: 403,
+    message: "only artifacts in the system namespace can be shared",
+  },
+  artifact_not_shared: { status: 403, message: "artifact not shared" },
+  artifact_index_not_found: { status: 404, message: "artifact index not found" },
+  artifact_index_not_integer: { status: 400, message: "version index is not an integer" },
+  max_versions_not_integer: {
+    status: 400,
+    message: "max version is not an integer",
+    help: "max_versions is an integer of at least 0; 0 keeps all versions",
+  },
+  deletion_unconfirmed: { status: 400, message: "parameter confirm is not set true" },
+  deletion_namespace_missing: {
+    status: 400,
+    message: "system user must specify parameter namespace",
+  },
+  deletion_namespace_foreign: { status: 401, message: "you cannot delete other namespaces" },
+  event_type_unknown: { status: 400, message: "unknown event type" },
+  event_limit_not_integer: { status: 400, message: "limit is not an integer" },
+  metadata_key_invalid: {
+    status: 400,
+    message: "metadata key is not usable",
+    help: "A key is 1 to 255 bytes of UTF-8 without '/', '\\' or control characters, and not '.' or '..'",
+  },
+  metadata_value_missing: { status: 400, message: "no value specified" },
+  metadata_full: {
+    status: 507,
+    message: "metadata is full",
+    help: "An artifact has at most 100 entries of 64 KiB in all; delete some first",
+  },
+  label_not_found: {
+    status: 404,
+    message: "label not found",
+    help: "A label is <name>, of your own namespace, or <namespace>/<name>",
+  },
   artifact_ambiguous: { status: 400, message: "multiple artifacts have the name" },
   blob_not_found: { status: 404, message: "blob not found" },
   hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
@@ -197,7 +244,31 @@ export const ERRORS = {
   },
   data_limit_invalid: { status: 400, message: "limit must be an integer of at least 0" },
 
-  page_private: { status: 401, message: "this artifact is private" },
+  login_failed: {
+    status: 401,
+    message: "name or password is wrong",
+    help: "Try again; a forgotten password can be set anew by who runs this service",
+  },
+  login_too_often: {
+    status: 429,
+    message: "too many failed logins",
+    help: "Wait, then try again",
+  },
+  login_insecure: {
+    status: 403,
+    message: "logging in needs https",
+    help: "Open this address with https, so that nobody on the way can read the password",
+  },
+  cross_site_request: {
+    status: 403,
+    message: "request does not come from a page of this site",
+    help: "Open the page on this site and use its form; a browser of before 2023 does not say where a form is from",
+  },
+  page_private: {
+    status: 401,
+    message: "this artifact is private",
+    help: "Send a token in the Token header, or log in with a browser",
+  },
   version_not_found: { status: 404, message: "artifact has no such version" },
   version_malformed: { status: 400, message: "version is not a positive integer" },
   path_not_found: {

@@ -8,3 +8,28 @@ export type Identity =
   | { kind: "workspace"; workspaceId: number; name: string; keyName: string; isSystem: boolean }
   | { kind: "user"; userId: number; name: string }
   | { kind: "worker"; tokenId: number };
+
+/** A person who is logged in. */
+export interface Session {
+  /** SHA-256 of the session's id. */
+  idHash: string;
+  userId: number;
+  user: string;
+}
+
+/** Who did what the service does by itself. */
+export const SERVICE_ACTOR = "stowage";
+
+/** An identity as the events of what it changed name it. */
+export function actorOf(identity: Identity): string {
+  switch (identity.kind) {
+    case "nobody":
+      return "nobody";
+    case "workspace":
+      return `${identity.name}/${identity.keyName}`;
+    case "user":
+      return `user ${identity.name}`;
+    case "worker":
+      return `worker ${identity.tokenId}`;
+  }
+}

@@ -49,7 +49,23 @@ export const LIMITS = {
   secretLength: 1_024,
   /** Rows of an administration list; `?after=` goes on. */
   listed: 1_000,
-  /** Bytes of a JSON request body. */
+  /** Milliseconds without a request after which a session ends: a night and a morning. */
+  sessionIdle: 24 * 3_600_000,
+  /** Milliseconds after which a session ends however much it is used. */
+  sessionAge: 7 * 24 * 3_600_000,
+  /** Milliseconds between two notes of a session's last use: pages would else write a row each. */
+  sessionReport: 5 * 60_000,
+  /** Sessions of one user; another login ends the one that was used the longest ago. */
+  sessionsOfUser: 50,
+  /** Milliseconds after the last failed login in which its kind is remembered. */
+  loginMemory: 3_600_000,
+  /** Failed logins before the next one has to wait; the wait then doubles from a second with each more, up to
+   * `longestWait`. For a name from one network, which is what a person mistypes; for a network, which may be
+   * an office; and for a name from anywhere. That last wait is short: others bring it about. */
+  loginOfPair: { free: 5, longestWait: 15 * 60_000 },
+  loginOfNetwork: { free: 50, longestWait: 15 * 60_000 },
+  loginOfName: { free: 50, longestWait: 60_000 },
+  /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
   /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
   tarHeaders: MiB,
@@ -59,6 +75,23 @@ export const LIMITS = {
   inflateIdle: 192 * KiB,
   /** Bytes of the directory of a zip read at a time. */
   zipWindow: 256 * KiB,
+  /** Files declared for one artifact: their numbers are made in memory. */
+  bundleFiles: 100_000,
+  /** Bytes of the request that declares them; parsed, it takes about four times as much of an isolate's 128 MB. */
+  bundleBody: 24 * MiB,
+  /** Bytes of an artifact's `data` as JSON. */
+  bundleData: 256 * KiB,
+  /** Refusals of single files that one answer names. */
+  refusalsNamed: 20,
+  /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */
+  stagedRows: 5_000,
+  stagedText: 500_000,
+  /** Bytes of a file that is stored without an upload object when it comes whole: it is held in memory. */
+  directFile: MiB,
+  /** Files read from the catalog at a time while an artifact is described. */
+  describedPage: 2_000,
+  /** Relations listed of one artifact. */
+  relationsListed: 1_000,
   /** Entries on a page of a listing (docs/conformance.md, `/a/`). */
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
@@ -69,9 +102,22 @@ export const LIMITS = {
   maxVersions: 3,
   /** Versions listed of one artifact. */
   versionsListed: 1_000,
+  /** Artifacts read from the catalog at a time for GET /artifacts, or deleted at a time. */
+  artifactsPage: 100,
+  /** Entries of one artifact's metadata, bytes of a key, and bytes of all of it as JSON: each page of GET /artifacts
+   * holds that of `artifactsPage` artifacts. */
+  metadataEntries: 100,
+  metadataKey: 255,
+  metadataBytes: 64 * KiB,
+  /** Events that an artifact keeps, and those that one request gets (Shaken Fist's default). */
+  eventsKept: 1_000,
+  eventsListed: 100,
   /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
   sweepBatch: 200,
   sweepRounds: 20,
+  /** Milliseconds for which a deleted artifact is shown by its uuid, with its events; not less than
+   * `conversionMemory`: what an upload became is told by this row. */
+  tombstoneMemory: 30 * 24 * 3_600_000,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
 } as const;

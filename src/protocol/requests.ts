@@ -23,7 +23,31 @@ export const ConvertRequest = v.object({
   namespace: optionalText,
   artifact_type: v.nullish(v.string(), "image"),
   size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
-  sha512: v.nullish(v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{128}$/u)), null),
+  sha512: v.nullish(v.pipe(v.string(), v.regex(/^[0-9A-Fa-f]{128}$/u), v.toLowerCase()), null),
+});
+
+/** DELETE /artifacts. What is wrong with a value is answered in Shaken Fist's words, here and below. */
+export const DeleteArtifactsRequest = v.object({
+  confirm: v.optional(v.unknown()),
+  namespace: optionalText,
+});
+
+/** POST /artifacts/<ref>/versions. */
+export const MaxVersionsRequest = v.object({ max_versions: v.optional(v.unknown()) });
+
+/** GET /artifacts/<ref>/events: a body, as the client sends it, or a query. */
+export const EventsRequest = v.object({
+  event_type: optionalText,
+  limit: v.nullish(v.union([v.string(), v.number()]), null),
+});
+
+/** POST /artifacts/<ref>/metadata, and PUT .../metadata/<key>, which has the key in its URL. */
+export const MetadataRequest = v.object({ key: optionalText, value: v.optional(v.unknown()) });
+
+/** POST /label/<name>. */
+export const LabelRequest = v.object({
+  blob_uuid: optionalText,
+  max_versions: v.optional(v.unknown()),
 });
 
 const quota = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
@@ -55,6 +79,9 @@ export const CreateUserRequest = v.object({
   name: optionalText,
   password: v.optional(v.unknown()),
 });
+
+/** PATCH /auth/users/<name>. */
+export const ChangeUserRequest = v.object({ password: v.optional(v.unknown()) });
 
 /** PUT /auth/namespaces/<ns>/members/<user>. */
 export const MemberRequest = v.object({ role: v.optional(v.unknown()) });

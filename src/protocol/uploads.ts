@@ -25,6 +25,10 @@ export interface SealIntent {
   name: string;
   sourceUrl: string;
   shared: boolean;
+  /** Who asked for it, for the events. */
+  actor: string;
+  /** The workspace is not the caller's own but trusts it: the artifact may be made, never added to. */
+  gift: boolean;
 }
 
 /** What a client says the content must be, or null where it says nothing. */

@@ -2,8 +2,15 @@
 // is percent-encoded on its own, so that no name can end a path, start a query or leave a quote.
 
 export const HOME_URL = "/";
+export const LOGIN_URL = "/login";
+export const LOGOUT_URL = "/logout";
 export const STYLESHEET_URL = "/style.css";
 export const FAVICON_URL = "/favicon.svg";
+
+/** Is a path one of the pages for people? Only on those does a session's cookie count. */
+export function isPagePath(path: string): boolean {
+  return /^\/(?:(?:[aw](?:\/.*)?|login|logout)?)$/su.test(path);
+}
 
 export interface FolderQuery {
   version?: number;
@@ -40,7 +47,7 @@ export function fileUrl(artifactId: number, path: string, query: FileQuery = {})
 
 /** The login form; `next` is the path and query to come back to, as it stood in the request. */
 export function loginUrl(next: string): string {
-  return `/login?next=${encodeText(next)}`;
+  return `${LOGIN_URL}?next=${encodeText(next)}`;
 }
 
 /** The bytes of a blob. */

@@ -105,7 +105,7 @@ interface IndexedBlob {
 export interface ArtifactReply {
   uuid: Uuid;
   state: "created" | "deleted";
-  metadata: Record<string, never>;
+  metadata: Record<string, unknown>;
   version: 6;
   artifact_type: string;
   source_url: string;
@@ -132,12 +132,13 @@ interface ArtifactShown {
   /** Milliseconds. */
   createdAt: number;
   deletedAt: number | null;
+  metadata: Record<string, unknown>;
 }
 
 /** `versions` in order of index. */
 export function toArtifactReply(
   artifact: ArtifactShown,
-  versions: readonly (BlobShown & { index: number })[],
+  versions: readonly (Pick<BlobShown, "uuid" | "size" | "references"> & { index: number })[],
 ): ArtifactReply {
   const newest = versions.at(-1);
   const blobs = versions.map(({ index, uuid, size, references }): [string, IndexedBlob] => [
@@ -147,7 +148,7 @@ export function toArtifactReply(
   return {
     uuid: artifact.uuid,
     state: artifact.deletedAt === null ? "created" : "deleted",
-    metadata: {},
+    metadata: artifact.metadata,
     version: 6,
     artifact_type: artifact.type,
     source_url: artifact.sourceUrl,
@@ -160,5 +161,36 @@ export function toArtifactReply(
     index: newest?.index ?? 0,
     ...(newest === undefined ? {} : { blob_uuid: newest.uuid }),
     blobs: Object.fromEntries(blobs),
+  };
+}
+
+/** Something that happened to an artifact. */
+export interface EventReply {
+  timestamp: number;
+  fqdn: string;
+  duration: null;
+  message: string;
+  extra: Record<string, unknown>;
+  type: string;
+}
+
+interface EventShown {
+  /** Milliseconds. */
+  at: number;
+  type: string;
+  message: string;
+  actor: string;
+  extra: Record<string, unknown>;
+}
+
+/** `showActor` is for those who may write: key and user names are no reader's business. */
+export function toEventReply(event: EventShown, showActor: boolean): EventReply {
+  return {
+    timestamp: seconds(event.at),
+    fqdn: NODE,
+    duration: null,
+    message: event.message,
+    extra: showActor ? { ...event.extra, actor: event.actor } : event.extra,
+    type: event.type,
   };
 }

@@ -75,6 +75,9 @@ function toExtent(row: ExtentRow): UploadExtent {
   return { n, key, partSize, length, multipart };
 }
 
+/** For intents that were stored before they named who asked. */
+const UNNAMED = { actor: "", gift: false };
+
 /** The state that the rows hold. */
 export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): UploadState {
   if (row.format !== FORMAT) {
@@ -96,7 +99,8 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   if (row.phase === "expired") {
     return { ...basis, phase: "expired" };
   }
-  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal()
+  // Written by beginSeal().
+  const intent = { ...UNNAMED, ...(JSON.parse(row.intent ?? "null") as SealIntent) };
   if (row.phase === "sealing") {
     return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid };
   }

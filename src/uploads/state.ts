@@ -177,7 +177,7 @@ export function decideSeal(
   if (state.phase === "expired") {
     return { ok: false, code: "upload_not_found" };
   }
-  if (JSON.stringify(state.intent) !== JSON.stringify(intent)) {
+  if (!isSameIntent(state.intent, intent)) {
     return { ok: false, code: "upload_converted", detail: `'${state.intent.name}'` };
   }
   const decision: SealDecision =
@@ -219,4 +219,15 @@ function requireOpen(state: UploadState): Outcome<object> {
     case "expired":
       return { ok: false, code: "upload_not_found" };
   }
+}
+
+/** Do two intents make the same of an upload, whoever asks? */
+function isSameIntent(one: SealIntent, other: SealIntent): boolean {
+  return (
+    one.workspaceId === other.workspaceId &&
+    one.type === other.type &&
+    one.name === other.name &&
+    one.sourceUrl === other.sourceUrl &&
+    one.shared === other.shared
+  );
 }

@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 
+import { comparePaths, numberEntries } from "../../src/artifacts/numbering.ts";
 import type { Service, TestEnv } from "./service.ts";
 
 /** A file of a version. Equal contents are uploaded once. */
@@ -20,16 +21,6 @@ export interface Home {
 export interface MadeArtifact {
   id: number;
   uuid: string;
-}
-
-/** A row of `files` or `folders`; `blob` is the blob's uuid, and null for a folder. */
-interface Entry {
-  ordinal: number;
-  path: string;
-  blob: string | null;
-  entryCount: number;
-  fileCount: number;
-  totalBytes: number;
 }
 
 type TestService = Service & { env: TestEnv };
@@ -67,10 +58,11 @@ export async function addVersion(
   files: readonly MadeFile[],
 ): Promise<void> {
   const { DB } = service.env;
-  const entries = numberEntries(await uploadContents(service, home.bearer, files));
+  const stored = await uploadContents(service, home.bearer, files);
+  const entries = [...numberEntries(stored.toSorted((a, b) => comparePaths(a.path, b.path)))];
   const { meta } = await DB.prepare(
-    `INSERT INTO versions (artifact_id, version_index, created_at)
-     SELECT id, highest_index + 1, ?2 FROM artifacts WHERE id = ?1`,
+    `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
+     SELECT id, highest_index + 1, ?2, ?2 FROM artifacts WHERE id = ?1`,
   )
     .bind(artifact.id, Date.now())
     .run();
@@ -78,15 +70,19 @@ export async function addVersion(
     const batch = JSON.stringify(entries.slice(first, first + BATCH));
     await DB.batch([
       DB.prepare(
-        `INSERT INTO files (version_id, ordinal, path, blob_id)
-         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', b.id
-         FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> 'blob'`,
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+           file_number, tar_end, zip_end, directory_end)
+         SELECT ?1, e.value ->> 'ordinal',
+           (SELECT workspace_id FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE v.id = ?1),
+           e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
+           e.value ->> 'fileNumber', e.value ->> 'tarEnd', e.value ->> 'zipEnd', e.value ->> 'directoryEnd'
+         FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob'`,
       ).bind(meta.last_row_id, batch),
       DB.prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
          SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',
            e.value ->> 'fileCount', e.value ->> 'totalBytes'
-         FROM json_each(?2) e WHERE e.value ->> 'blob' IS NULL`,
+         FROM json_each(?2) e WHERE e.value ->> 'kind' = 'folder'`,
       ).bind(meta.last_row_id, batch),
     ]);
   }
@@ -154,51 +150,17 @@ async function uploadContents(
   service: TestService,
   bearer: string,
   files: readonly MadeFile[],
-): Promise<Map<string, { blob: string; size: number }>> {
+): Promise<{ path: string; size: number; blob: string }[]> {
   const hashes = new Map<Uint8Array, string>();
   const blobs = new Map<string, string>();
-  const stored = new Map<string, { blob: string; size: number }>();
+  const stored: { path: string; size: number; blob: string }[] = [];
   for (const { path, bytes } of files) {
     const sha256 = hashes.get(bytes) ?? hexDigest("sha256", bytes);
     hashes.set(bytes, sha256);
     const blob =
       blobs.get(sha256) ?? (await service.upload(`content-${sha256}`, bytes, bearer)).blob_uuid;
     blobs.set(sha256, blob);
-    stored.set(path, { blob, size: bytes.length });
+    stored.push({ path, size: bytes.length, blob });
   }
   return stored;
-}
-
-function numberEntries(files: ReadonlyMap<string, { blob: string; size: number }>): Entry[] {
-  const entries = new Map([["", newEntry("", null)]]);
-  for (const [path, { blob, size }] of files) {
-    const folders = [...path.matchAll(/\//gu)].map(({ index }) => path.slice(0, index + 1));
-    for (const folder of ["", ...folders]) {
-      const entry = entries.get(folder) ?? newEntry(folder, null);
-      entry.fileCount += 1;
-      entry.totalBytes += size;
-      entries.set(folder, entry);
-    }
-    entries.set(path, newEntry(path, blob));
-  }
-  const numbered = inByteOrder(entries.keys()).flatMap((path) => entries.get(path) ?? []);
-  // The folders that the entry at hand is in, the root first.
-  const open: Entry[] = [];
-  for (const [ordinal, entry] of numbered.entries()) {
-    entry.ordinal = ordinal;
-    while (open.length > 0 && !entry.path.startsWith(open.at(-1)?.path ?? "")) {
-      open.pop();
-    }
-    for (const folder of open) {
-      folder.entryCount += 1;
-    }
-    if (entry.blob === null) {
-      open.push(entry);
-    }
-  }
-  return numbered;
-}
-
-function newEntry(path: string, blob: string | null): Entry {
-  return { ordinal: 0, path, blob, entryCount: 0, fileCount: 0, totalBytes: 0 };
 }

@@ -4,6 +4,8 @@
 import { request } from "node:http";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 
+import { ReplyCheck } from "./reply-check.ts";
+
 export interface RawReply {
   status: number;
   headers: IncomingHttpHeaders;
@@ -12,7 +14,8 @@ export interface RawReply {
   isComplete: boolean;
 }
 
-/** Sends a request on a connection of its own; an array of values is as many headers. */
+/** Sends a request on a connection of its own; an array of values is as many headers. Rejects when the API
+ * document does not describe the reply. */
 export function rawRequest(
   origin: string,
   path: string,
@@ -27,10 +30,31 @@ export function rawRequest(
       reply.on("error", () => {}); // "close" follows, with `complete` false
       reply.on("close", () => {
         const { statusCode: status = 0, complete: isComplete } = reply;
-        resolve({ status, headers: reply.headers, body: Buffer.concat(chunks), isComplete });
+        const seen = { status, headers: reply.headers, body: Buffer.concat(chunks), isComplete };
+        try {
+          check(method, path, seen);
+          resolve(seen);
+        } catch (error) {
+          reject(error);
+        }
       });
     });
     sent.on("error", reject);
     sent.end(body);
   });
+}
+
+const replies = new ReplyCheck();
+
+function check(
+  method: string,
+  path: string,
+  { status, headers, body, isComplete }: RawReply,
+): void {
+  const contentType = headers["content-type"] ?? null;
+  const isJson = contentType === "application/json" && isComplete && method !== "HEAD";
+  if (headers["x-request-id"] !== undefined) {
+    const json = isJson ? body.toString() : null;
+    replies.check({ method, path, status, contentType, json, sent: null });
+  }
 }

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 import { createTestHarness } from "wrangler";
 
+import { ReplyCheck } from "./reply-check.ts";
 import { TEST_SECRETS } from "./secrets.ts";
 
 /** The bindings of the Worker under test, as the harness gives them. */
@@ -39,26 +40,47 @@ export async function startService(vars: Record<string, string> = {}) {
   return Object.assign(service, {
     env,
     worker,
-    [Symbol.asyncDispose]: () => harness.close(),
+    [Symbol.asyncDispose]: async () => {
+      await harness.close();
+      service.replies.requireSome();
+    },
   });
 }
 
 /** Calls of a service at an address, as its clients make them. */
 export class Service {
   readonly origin: string;
+  readonly replies = new ReplyCheck();
 
   constructor(origin: string) {
     this.origin = origin;
   }
 
-  /** Any request; `bearer` goes into Authorization. Redirects are answers. */
-  fetch(path: string, init: RequestInit & { bearer?: string } = {}): Promise<Response> {
+  /** Any request; `bearer` goes into Authorization. Redirects are answers. Rejects when the API document
+   * does not describe the reply. */
+  async fetch(path: string, init: RequestInit & { bearer?: string } = {}): Promise<Response> {
     const { bearer, ...rest } = init;
     const headers = new Headers(rest.headers);
     if (bearer !== undefined) {
       headers.set("Authorization", `Bearer ${bearer}`);
     }
-    return fetch(this.origin + path, { redirect: "manual", ...rest, headers });
+    const response = await fetch(this.origin + path, { redirect: "manual", ...rest, headers });
+    await this.#check(path, init, response);
+    return response;
+  }
+
+  /** Replies without a request id are not the Worker's: static files, and refusals of the runtime. */
+  async #check(path: string, init: RequestInit, response: Response): Promise<void> {
+    const { method = "GET", body } = init;
+    const { status, headers } = response;
+    if (!headers.has("X-Request-Id")) {
+      return;
+    }
+    const contentType = headers.get("Content-Type");
+    const isJson = contentType === "application/json" && method !== "HEAD";
+    const json = isJson ? await response.clone().text() : null;
+    const sent = typeof body === "string" ? body : null;
+    this.replies.check({ method, path, status, contentType, json, sent });
   }
 
   /** A request with a JSON body, whatever its answer is. */

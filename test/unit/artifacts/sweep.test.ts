@@ -37,7 +37,15 @@ async function upload(data: Uint8Array): Promise<Uuid> {
 async function publish(name: string, data: Uint8Array): Promise<Uuid> {
   const uuid = await upload(data);
   const sourceUrl = `sf://upload/owner/${name}`;
-  const intent = { workspaceId: workspace.id, type: "image", name, sourceUrl, shared: false };
+  const intent = {
+    workspaceId: workspace.id,
+    type: "image",
+    name,
+    sourceUrl,
+    shared: false,
+    actor: "owner/ci",
+    gift: false,
+  };
   valueOf(await gateway.seal(uuid, intent, ANY));
   return uuid;
 }
@@ -155,6 +163,28 @@ describe("sweep()", () => {
     expect(report).toMatchObject({ failures: 1 });
     expect(await gateway.view(other)).toMatchObject({ code: "upload_not_found" });
     await env.DB.prepare("DELETE FROM uploads WHERE uuid = ?").bind(broken).run();
+  });
+
+  it("removes sessions and failed logins that count for nothing any more, and no others", async () => {
+    const now = Date.now();
+    await env.DB.batch([
+      env.DB.prepare("INSERT INTO users VALUES (1, 'ann', 'none', 0)"),
+      env.DB.prepare("INSERT INTO sessions VALUES ('dead', 1, 0, ?1)").bind(
+        now - LIMITS.sessionIdle,
+      ),
+      env.DB.prepare("INSERT INTO sessions VALUES ('alive', 1, 0, ?1)").bind(
+        now - LIMITS.sessionIdle + 1,
+      ),
+      env.DB.prepare("INSERT INTO login_failures VALUES ('past', 9, ?1, 0)").bind(
+        now - LIMITS.loginMemory,
+      ),
+      env.DB.prepare("INSERT INTO login_failures VALUES ('present', 9, ?1, 0)").bind(
+        now - LIMITS.loginMemory + 1,
+      ),
+    ]);
+    await sweep(env, 10 * IDLE, now);
+    expect(await rows("SELECT id_hash FROM sessions")).toEqual([{ id_hash: "alive" }]);
+    expect(await rows("SELECT subject FROM login_failures")).toEqual([{ subject: "present" }]);
   });
 
   it("gives the same result when two run at once", async () => {

@@ -45,7 +45,7 @@ export async function structureOf(html: string): Promise<string[]> {
   return elements.map(({ tag, attributes }) => [tag, ...Object.keys(attributes)].join(" "));
 }
 
-const VOID_TAGS = new Set(["img", "link", "meta", "wbr"]);
+const VOID_TAGS = new Set(["img", "input", "link", "meta", "wbr"]);
 
 const ENTITIES: Record<string, string> = {
   "&lt;": "<",

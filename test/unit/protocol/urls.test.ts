@@ -1,7 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { blobDataUrl, fileUrl, folderUrl, loginUrl } from "../../../src/protocol/urls.ts";
+import {
+  blobDataUrl,
+  fileUrl,
+  folderUrl,
+  isPagePath,
+  loginUrl,
+} from "../../../src/protocol/urls.ts";
 
 describe("folderUrl()", () => {
   it.each([
@@ -83,4 +89,27 @@ describe("blobDataUrl()", () => {
       "/blobs/3f1c0a3e-6d5b-4a53-9c58-0d6f2b7e9a11/data",
     );
   });
+});
+
+describe("isPagePath()", () => {
+  it.each(["/", "/a", "/a/", "/a/1/x.txt", "/w/demo/", "/login", "/logout", "/a/1/a\nb"])(
+    "takes %j",
+    (path) => {
+      expect(isPagePath(path)).toBe(true);
+    },
+  );
+
+  it.each(["", "/auth", "/artifacts/a/", "/upload", "/blobs/x/data", "/api/1.0/artifact/"])(
+    "leaves %j to tokens alone",
+    (path) => {
+      expect(isPagePath(path)).toBe(false);
+    },
+  );
+
+  it.each(["/ab", "/login/", "/logins", "/auth/tokens\n/login", "/x/a/"])(
+    "is not fooled by %j",
+    (path) => {
+      expect(isPagePath(path)).toBe(false);
+    },
+  );
 });

@@ -132,7 +132,15 @@ async function runScenario(storage: DurableObjectStorage, faults: Faults, salt: 
   const { state } = context.ledger;
   expect(state && offsetOf(state)).toBe(data.length);
   const sourceUrl = `sf://upload/owner/${uuid}`;
-  const intent = { workspaceId: workspace.id, type: "image", name: uuid, sourceUrl, shared: false };
+  const intent = {
+    workspaceId: workspace.id,
+    type: "image",
+    name: uuid,
+    sourceUrl,
+    shared: false,
+    actor: "owner/ci",
+    gift: false,
+  };
   await survive(() => seal(context, intent, { size: data.length, sha512: null }));
   faults.heal();
   await removeLeftovers(context);

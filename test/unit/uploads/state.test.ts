@@ -16,7 +16,15 @@ import type { UploadExtent, UploadState } from "../../../src/uploads/state.ts";
 
 const MiB = 1024 * 1024;
 const PART = LIMITS.partSize;
-const intent = { workspaceId: 1, type: "image", name: "a", sourceUrl: "sf://a", shared: false };
+const intent = {
+  workspaceId: 1,
+  type: "image",
+  name: "a",
+  sourceUrl: "sf://a",
+  shared: false,
+  actor: "owner/ci",
+  gift: false,
+};
 const result = { artifactUuid: newUuid(), versionIndex: 1 };
 
 function extent(n: number, length: number, open = false): UploadExtent {

@@ -47,7 +47,8 @@ async function append(uuid: Uuid, data: Uint8Array, chunked = false): Promise<nu
 
 function intentFor(name: string) {
   const sourceUrl = `sf://upload/owner/${name}`;
-  return { workspaceId: workspace.id, type: "image", name, sourceUrl, shared: false };
+  const author = { actor: "owner/ci", gift: false };
+  return { workspaceId: workspace.id, type: "image", name, sourceUrl, shared: false, ...author };
 }
 
 /** Seals, then reads the blob back from R2 by way of the catalog. */

@@ -1,0 +1,92 @@
+// POST /artifacts/upload/<name>: an upload or a blob becomes a version of an artifact.
+
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { publishClaim } from "../artifacts/publish.ts";
+import { requireWorkspaceKey } from "../auth/access.ts";
+import { SYSTEM } from "../catalog/workspaces.ts";
+import { AppError, valueOf } from "../protocol/errors.ts";
+import { actorOf } from "../protocol/identity.ts";
+import type { Identity } from "../protocol/identity.ts";
+import { parseUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { ConvertRequest } from "../protocol/requests.ts";
+import type { SealIntent } from "../protocol/uploads.ts";
+import { UploadGateway } from "../uploads/gateway.ts";
+import { requireBlob, showArtifact } from "./artifact-lookup.ts";
+import { readJson } from "./json-body.ts";
+import { pathName } from "./path-name.ts";
+import { requireTarget } from "./target.ts";
+
+const TYPES = new Set(["image", "snapshot", "label", "other"]);
+
+/** Conversions. */
+export const convert = new Hono<AppEnv>().post("/:name", async (c) => {
+  const key = requireWorkspaceKey(c.var.identity);
+  const name = pathName(c.req.url, 2);
+  const request = await readJson(c.req.raw, ConvertRequest);
+  const source = readSource(request.upload_uuid, request.blob_uuid);
+  const intent = await planArtifact(c.env.DB, key, name, request);
+  const { size, sha512 } = request;
+  if (source.kind === "upload") {
+    const gateway = new UploadGateway(c.env.UPLOADS, key.workspaceId);
+    const { result } = valueOf(await gateway.seal(source.uuid, intent, { size, sha512 }));
+    return c.json(await showArtifact(c.env.DB, key, result.artifactUuid));
+  }
+  const blob = await requireBlob(c.env.DB, key, source.uuid);
+  if ((size ?? blob.size) !== blob.size || (sha512 ?? blob.sha512) !== blob.sha512) {
+    throw new AppError("upload_content_mismatch", `size ${blob.size}, sha512 ${blob.sha512}`);
+  }
+  const claim = { content: blob, maxVersions: null };
+  const { uuid } = valueOf(await publishClaim(c.env, intent, claim));
+  return c.json(await showArtifact(c.env.DB, key, uuid));
+});
+
+function readSource(
+  upload: string | null,
+  blob: string | null,
+): { kind: "upload" | "blob"; uuid: Uuid } {
+  if (upload !== null && blob !== null) {
+    throw new AppError("artifact_source_ambiguous");
+  }
+  const text = upload ?? blob;
+  if (text === null) {
+    throw new AppError("artifact_source_missing");
+  }
+  const uuid = parseUuid(text);
+  if (uuid === null) {
+    throw new AppError(upload === null ? "blob_not_found" : "upload_not_found");
+  }
+  return { kind: upload === null ? "blob" : "upload", uuid };
+}
+
+/** What the request asks to make, once nothing is left to refuse: no artifact is begun that cannot be. */
+async function planArtifact(
+  db: Env["DB"],
+  key: Identity & { kind: "workspace" },
+  name: string,
+  request: {
+    namespace: string | null;
+    source_url: string | null;
+    shared: boolean;
+    artifact_type: string;
+  },
+): Promise<SealIntent> {
+  if (!TYPES.has(request.artifact_type)) {
+    throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);
+  }
+  const target = await requireTarget(db, key, request.namespace);
+  if (request.shared && !(key.isSystem && target.name === SYSTEM)) {
+    throw new AppError("artifact_shared_outside_system");
+  }
+  return {
+    workspaceId: target.id,
+    type: request.artifact_type,
+    name,
+    sourceUrl: request.source_url ?? `sf://upload/${key.name}/${name}`,
+    shared: request.shared,
+    actor: actorOf(key),
+    gift: target.isGift,
+  };
+}

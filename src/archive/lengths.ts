@@ -1,0 +1,24 @@
+// What a file adds to an archive, known before any archive is made. The catalog keeps sums of these numbers
+// (docs/storage.md), so a change here needs a migration of its rows.
+
+import { tarEntryLength } from "./tar.ts";
+import { zipDirectoryEntryLength, zipEntryLength } from "./zip.ts";
+
+/** Bytes that a file takes, in each place where an archive has some for it. */
+export interface EntryLengths {
+  /** In a tar: extended header, header, its bytes, padding. */
+  tar: number;
+  /** In a zip before the directory: local header, its bytes. */
+  zip: number;
+  /** In the directory of a zip that does without zip64. */
+  directory: number;
+}
+
+/** Counts the bytes of a file by its path, as `ArchiveEntry` has it, and its size. */
+export function entryLengths(path: string, size: number): EntryLengths {
+  return {
+    tar: tarEntryLength(path, size),
+    zip: zipEntryLength(path, size),
+    directory: zipDirectoryEntryLength(path),
+  };
+}

@@ -1,0 +1,119 @@
+// GET /artifacts: all that a reader is to be told of, page by page. Each page continues behind the last artifact
+// by (workspace, id), an index, so that the last page costs what the first did.
+
+import type { Uuid } from "../protocol/ids.ts";
+import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
+import { COLUMNS, IS_KNOWN, toArtifact } from "./artifacts.ts";
+import type { Artifact, ArtifactRow } from "./artifacts.ts";
+import { SEEN } from "./blobs.ts";
+import { livingAt, readerParameters } from "./reader.ts";
+import type { Reader } from "./reader.ts";
+
+/** A version's blob as a list of artifacts shows it. */
+interface ListedVersion {
+  index: number;
+  uuid: Uuid;
+  size: number;
+  references: number;
+}
+
+export interface ListedArtifact extends Artifact {
+  metadata: Record<string, unknown>;
+  /** Those with one file, in order of index. */
+  versions: ListedVersion[];
+}
+
+type ListedRow = ArtifactRow & { metadata: string; versions: string };
+
+// Which workspaces' artifacts are listed, each list in order of id, none in two of them. What is merely public is
+// readable and not listed.
+const EVERY = "SELECT id FROM workspaces";
+const OWN = "SELECT ?2 AS id";
+const TRUSTING = `SELECT workspace_id AS id FROM trusts WHERE trusted_id = ?2 AND workspace_id <> ?2`;
+const JOINED = "SELECT workspace_id AS id FROM members WHERE user_id = ?3";
+/** `system`, which alone has shared artifacts, unless it is in another list. */
+const SHARING = `SELECT id FROM workspaces WHERE name = 'system'
+  AND NOT EXISTS (SELECT 1 FROM trusts WHERE workspace_id = workspaces.id AND trusted_id = ?2)
+  AND NOT EXISTS (SELECT 1 FROM members WHERE workspace_id = workspaces.id AND user_id = ?3)`;
+
+function sourcesFor(reader: Reader): { workspaces: string; where: string }[] {
+  if (reader.all) {
+    return [{ workspaces: EVERY, where: "TRUE" }];
+  }
+  const members = reader.workspaceId === null ? [JOINED] : [OWN, TRUSTING];
+  return [
+    ...members.map((workspaces) => ({ workspaces, where: "TRUE" })),
+    { workspaces: SHARING, where: "a.shared = 1" },
+  ];
+}
+
+/** The living artifacts of the reader's own workspace, of those that trust it, of those that it is a member of,
+ * and the shared ones; for who reads all, all. At most `limits.page` of them are in memory at a time, each with
+ * at most its newest `limits.versions`. */
+export async function* walkArtifacts(
+  db: D1Database,
+  reader: Reader,
+  now: number,
+  limits: { page: number; versions: number },
+): AsyncGenerator<ListedArtifact[]> {
+  for (const source of sourcesFor(reader)) {
+    let last = { workspaceId: 0, id: 0 };
+    let isWhole = true;
+    while (isWhole) {
+      const { results } = await db
+        .prepare(selectPage(source))
+        .bind(
+          ...readerParameters(reader),
+          now,
+          last.workspaceId,
+          last.id,
+          limits.page,
+          limits.versions,
+        )
+        .all<ListedRow>();
+      const page = results.map(toListed);
+      yield page;
+      last = page.at(-1) ?? last;
+      isWhole = page.length === limits.page;
+    }
+  }
+}
+
+function selectPage({ workspaces, where }: { workspaces: string; where: string }): string {
+  return `
+    WITH page AS MATERIALIZED (
+      SELECT ${COLUMNS}, ${METADATA_OF_A} AS metadata
+      FROM (${workspaces}) s CROSS JOIN artifacts a ON a.workspace_id = s.id
+        CROSS JOIN workspaces w ON w.id = s.id
+      WHERE s.id >= ?5 AND a.id > iif(s.id = ?5, ?6, 0) AND ${livingAt("?4")} AND ${IS_KNOWN} AND ${where}
+      ORDER BY s.id, a.id LIMIT ?7
+    ),
+    held AS MATERIALIZED (
+      SELECT page.id AS artifact_id, v.version_index, f.blob_id
+      FROM page JOIN versions v ON v.artifact_id = page.id AND v.deleted_at IS NULL
+        AND v.version_index > coalesce((
+          SELECT x.version_index FROM versions x WHERE x.artifact_id = page.id AND x.deleted_at IS NULL
+          ORDER BY x.version_index DESC LIMIT 1 OFFSET ?8), 0)
+      JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
+      JOIN files f ON f.version_id = v.id AND f.ordinal = 1
+    ),
+    counted AS MATERIALIZED (
+      SELECT b.id, b.uuid, b.size, (SELECT count(*) FROM (${SEEN} LIMIT 1000)) AS reference_count
+      FROM (SELECT DISTINCT blob_id FROM held) h JOIN blobs b ON b.id = h.blob_id
+    )
+    SELECT page.*, (
+      SELECT json_group_array(json_object('index', version_index, 'uuid', uuid, 'size', size,
+        'references', reference_count))
+      FROM (SELECT * FROM held JOIN counted ON counted.id = held.blob_id
+            WHERE held.artifact_id = page.id ORDER BY version_index)
+    ) AS versions
+    FROM page ORDER BY workspace_id, id`;
+}
+
+function toListed(row: ListedRow): ListedArtifact {
+  return {
+    ...toArtifact(row),
+    metadata: parseMetadata(row.metadata),
+    versions: JSON.parse(row.versions) as ListedVersion[],
+  };
+}

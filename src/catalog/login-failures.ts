@@ -1,0 +1,76 @@
+// Failed logins, and how long the next attempt has to wait. An attempt counts as failed from its beginning, so
+// that attempts at the same time cannot all pass; one that turns out right is taken back.
+
+import { LIMITS } from "../protocol/limits.ts";
+
+/** Something whose failures are counted: `free` of them have no consequence. */
+export interface LoginGate {
+  subject: string;
+  free: number;
+  /** Milliseconds. */
+  longestWait: number;
+}
+
+/** Begins an attempt, unless one of its gates is closed: then gives the time at which all are open again, and
+ * counts nothing, so that knocking at a closed gate does not keep it closed. */
+export async function beginAttempt(
+  db: D1Database,
+  gates: readonly LoginGate[],
+  now: number,
+): Promise<{ closedUntil: number | null }> {
+  const closed = `SELECT max(blocked_until) AS closedUntil FROM login_failures
+    WHERE blocked_until > ?2 AND subject IN (SELECT value ->> 'subject' FROM json_each(?1))`;
+  const [found] = await db.batch<{ closedUntil: number | null }>([
+    db.prepare(closed).bind(JSON.stringify(gates), now),
+    db
+      .prepare(
+        `INSERT INTO login_failures (subject, failures, last_at, blocked_until)
+         SELECT subject, failures, ?2, CASE WHEN failures < free THEN 0
+             ELSE ?2 + min(longest_wait, 1000 << min(failures - free, 20)) END
+         FROM (
+           SELECT g.value ->> 'subject' AS subject, g.value ->> 'free' AS free,
+             g.value ->> 'longestWait' AS longest_wait, coalesce(f.failures, 0) + 1 AS failures
+           FROM json_each(?1) g LEFT JOIN login_failures f
+             ON f.subject = g.value ->> 'subject' AND f.last_at > ?3)
+         WHERE (${closed}) IS NULL
+         ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures,
+           last_at = excluded.last_at, blocked_until = excluded.blocked_until`,
+      )
+      .bind(JSON.stringify(gates), now, now - LIMITS.loginMemory),
+  ]);
+  return found?.results[0] ?? { closedUntil: null };
+}
+
+/** Takes an attempt back that was right: the failures of `forgiven` are forgotten, of `eased` only this one. */
+export async function takeAttemptBack(
+  db: D1Database,
+  forgiven: readonly string[],
+  eased: string,
+): Promise<void> {
+  await db.batch([
+    db
+      .prepare("DELETE FROM login_failures WHERE subject IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(forgiven)),
+    db
+      .prepare(
+        "UPDATE login_failures SET failures = failures - 1, blocked_until = 0 WHERE subject = ?1",
+      )
+      .bind(eased),
+  ]);
+}
+
+/** Forgets failures last added to before `before`, and says how many. */
+export async function forgetLoginFailures(
+  db: D1Database,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM login_failures WHERE subject IN (
+         SELECT subject FROM login_failures WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)`,
+    )
+    .bind(before, limit)
+    .run();
+  return meta.changes;
+}

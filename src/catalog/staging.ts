@@ -1,0 +1,225 @@
+// A version of many files on its way into the catalog: too many for one transaction. It is born deleted, so
+// nothing shows it and a crash leaves only what the sweep removes a day later; its entries follow in bounded
+// batches; the last batch brings it to life.
+
+import { newUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { livingAt } from "./reader.ts";
+
+/** A file to be. */
+export interface StagedFile {
+  path: string;
+  size: number;
+  sha256: string;
+  /** Names bytes that the catalog has. Null where only the declaration is known: the file then takes bytes
+   * that its workspace holds already, or waits for them. */
+  sha512: string | null;
+  contentType: string | null;
+}
+
+/** An entry with its number, as `numberEntries()` gives it. */
+export type StagedEntry =
+  | {
+      kind: "file";
+      file: StagedFile;
+      ordinal: number;
+      fileNumber: number;
+      tarEnd: number;
+      zipEnd: number;
+      directoryEnd: number;
+    }
+  | {
+      kind: "folder";
+      path: string;
+      ordinal: number;
+      entryCount: number;
+      fileCount: number;
+      totalBytes: number;
+    };
+
+/** The artifact that a staged version is to be the first of. */
+export interface NewArtifact {
+  uuid: Uuid;
+  workspaceId: number;
+  type: string;
+  sourceUrl: string;
+  name: string;
+  category: string | null;
+  /** JSON text. */
+  data: string | null;
+  expiresAt: number | null;
+}
+
+/** A version that nothing shows yet. */
+export interface StagedVersion {
+  id: number;
+  artifactId: number;
+  workspaceId: number;
+}
+
+/** Begins an artifact with its first version. */
+export async function stageArtifact(
+  db: D1Database,
+  artifact: NewArtifact,
+  now: number,
+): Promise<StagedVersion> {
+  const { uuid, workspaceId, type, sourceUrl, name, category, data, expiresAt } = artifact;
+  const results = await db.batch<{ id: number; artifact_id: number }>([
+    db
+      .prepare(
+        `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, category, data,
+           max_versions, highest_index, created_at, expires_at, deleted_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 1, ?8, ?9, ?8)`,
+      )
+      .bind(uuid, workspaceId, type, sourceUrl, name, category, data, now, expiresAt),
+    db
+      .prepare(
+        `INSERT INTO versions (artifact_id, version_index, created_at, progress_at, deleted_at)
+         SELECT id, 1, ?2, ?2, ?2 FROM artifacts WHERE uuid = ?1 RETURNING id, artifact_id`,
+      )
+      .bind(uuid, now),
+  ]);
+  const row = results[1]?.results[0];
+  if (row === undefined) {
+    throw new Error(`Cannot find artifact ${uuid} after staging it`);
+  }
+  return { id: row.id, artifactId: row.artifact_id, workspaceId };
+}
+
+/** Adds entries to a staged version, thousands in a statement. */
+export async function stageEntries(
+  db: D1Database,
+  version: StagedVersion,
+  entries: Iterable<StagedEntry>,
+  now: number,
+): Promise<void> {
+  const batch = new RowBatch();
+  for (const entry of entries) {
+    batch.add(entry);
+    if (batch.isFull) {
+      await db.batch(insertRows(db, version, batch, now));
+      batch.clear();
+    }
+  }
+  await db.batch(insertRows(db, version, batch, now));
+}
+
+/** Shows a staged version and its artifact; it is sealed at once when none of its files is missing. */
+export async function revealVersion(
+  db: D1Database,
+  version: StagedVersion,
+  now: number,
+): Promise<void> {
+  await db.batch([
+    db
+      .prepare(
+        `UPDATE versions SET deleted_at = NULL, sealed_at = iif(
+           EXISTS (SELECT 1 FROM files WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
+         WHERE id = ?1`,
+      )
+      .bind(version.id, now),
+    db.prepare("UPDATE artifacts SET deleted_at = NULL WHERE id = ?1").bind(version.artifactId),
+  ]);
+}
+
+/** Rows as JSON text, for one statement of each table. */
+class RowBatch {
+  readonly files: string[] = [];
+  readonly folders: string[] = [];
+  #length = 0;
+
+  get isFull(): boolean {
+    const count = this.files.length + this.folders.length;
+    return count >= LIMITS.stagedRows || this.#length >= LIMITS.stagedText;
+  }
+
+  add(entry: StagedEntry): void {
+    const text = JSON.stringify(toRow(entry));
+    (entry.kind === "file" ? this.files : this.folders).push(text);
+    this.#length += text.length;
+  }
+
+  clear(): void {
+    this.files.length = 0;
+    this.folders.length = 0;
+    this.#length = 0;
+  }
+}
+
+/** The values in the order in which the statements below read them. */
+function toRow(entry: StagedEntry): unknown[] {
+  if (entry.kind === "folder") {
+    const { ordinal, path, entryCount, fileCount, totalBytes } = entry;
+    return [ordinal, path, entryCount, fileCount, totalBytes];
+  }
+  const { file, ordinal, fileNumber, tarEnd, zipEnd, directoryEnd } = entry;
+  const { path, size, sha256, sha512, contentType } = file;
+  return [
+    ordinal,
+    path,
+    size,
+    sha256,
+    sha512,
+    contentType,
+    fileNumber,
+    tarEnd,
+    zipEnd,
+    directoryEnd,
+  ];
+}
+
+const EMPTY = {
+  sha512:
+    "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+  sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+  crc32: "00000000",
+} as const;
+
+/** The sha256 of no bytes. */
+export const EMPTY_SHA256: string = EMPTY.sha256;
+
+// Only what the workspace holds itself counts for a declared file: a hash never gives bytes from elsewhere.
+const HELD = `(
+  SELECT b.id FROM blobs b WHERE b.sha256 = e.value ->> 3 AND b.size = e.value ->> 2 AND EXISTS (
+    SELECT 1 FROM files f JOIN versions v ON v.id = f.version_id JOIN artifacts a ON a.id = v.artifact_id
+    WHERE f.blob_id = b.id AND f.workspace_id = ?2 AND v.deleted_at IS NULL AND ${livingAt("?4")})
+  LIMIT 1
+)`;
+
+function insertRows(
+  db: D1Database,
+  version: StagedVersion,
+  { files, folders }: RowBatch,
+  now: number,
+): D1PreparedStatement[] {
+  return [
+    // In the same transaction as the files: the sweep cannot take it in between.
+    db
+      .prepare(
+        `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at) VALUES (?1, 0, ?2, ?3, ?4, ?5)
+         ON CONFLICT (sha512, size) DO NOTHING`,
+      )
+      .bind(newUuid(), EMPTY.sha512, EMPTY.sha256, EMPTY.crc32, now),
+    db
+      .prepare(
+        `INSERT INTO files (version_id, ordinal, workspace_id, path, content_type, blob_id,
+           size, sha256, sha512, file_number, tar_end, zip_end, directory_end)
+         SELECT ?1, e.value ->> 0, ?2, e.value ->> 1, e.value ->> 5, b.id,
+           e.value ->> 2, e.value ->> 3, b.sha512, e.value ->> 6, e.value ->> 7, e.value ->> 8, e.value ->> 9
+         FROM json_each(?3) e LEFT JOIN blobs b ON b.id = CASE
+           WHEN e.value ->> 4 IS NOT NULL
+             THEN (SELECT id FROM blobs WHERE sha512 = e.value ->> 4 AND size = e.value ->> 2)
+           WHEN e.value ->> 2 = 0 THEN (SELECT id FROM blobs WHERE sha512 = ?5 AND size = 0)
+           ELSE ${HELD} END`,
+      )
+      .bind(version.id, version.workspaceId, `[${files.join(",")}]`, now, EMPTY.sha512),
+    db
+      .prepare(
+        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
+         SELECT ?1, e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4
+         FROM json_each(?2) e`,
+      )
+      .bind(version.id, `[${folders.join(",")}]`),
+  ];
+}

@@ -1,0 +1,110 @@
+import {
+  ChangeNamespaceRequest,
+  CreateNamespaceRequest,
+  KeyRequest,
+  TrustRequest,
+} from "../protocol/requests.ts";
+import { listOf, NULL, text } from "./json-schema.ts";
+import type { Area } from "./operation.ts";
+import { after } from "./parameters.ts";
+import { ref } from "./schemas.ts";
+
+const NAME_OF_KEY = text("The key's name");
+const SECRET = text("Its secret, at most 1,024 characters");
+const NEW_KEY = ["key_unspecified", "key_not_a_string", "key_too_long", "keys_too_many"] as const;
+
+export const administration: Area = {
+  name: "Workspaces",
+  description: "Workspaces, which this API calls namespaces, with their keys and trusts",
+  operations: {
+    "GET /auth/namespaces": {
+      summary: "List workspaces",
+      description: "All of them for `system`, its own for another.",
+      who: "workspace",
+      query: after("name"),
+      reply: listOf(ref("Namespace"), "By name"),
+    },
+    "POST /auth/namespaces": {
+      summary: "Make a workspace",
+      who: "system",
+      body: CreateNamespaceRequest,
+      bodyHints: {
+        properties: { namespace: text("Its name"), key: SECRET },
+        required: ["namespace"],
+      },
+      reply: ref("Namespace"),
+      refusals: [
+        "namespace_unspecified",
+        "namespace_name_invalid",
+        "namespace_exists",
+        "key_name_unspecified",
+        "key_name_invalid",
+        ...NEW_KEY,
+      ],
+    },
+    "GET /auth/namespaces/{namespace}": {
+      summary: "Show a workspace",
+      who: "own",
+      reply: ref("Namespace"),
+    },
+    "PATCH /auth/namespaces/{namespace}": {
+      summary: "Change a workspace",
+      description: "What is absent stays.",
+      who: "system",
+      body: ChangeNamespaceRequest,
+      reply: ref("Namespace"),
+      refusals: ["namespace_not_found"],
+    },
+    "DELETE /auth/namespaces/{namespace}": {
+      summary: "Delete an empty workspace",
+      who: "system",
+      reply: NULL,
+      refusals: ["namespace_not_found", "namespace_not_empty", "namespace_is_system"],
+    },
+    "GET /auth/namespaces/{namespace}/keys": {
+      summary: "List the names of a workspace's keys",
+      who: "own",
+      reply: listOf(NAME_OF_KEY),
+    },
+    "POST /auth/namespaces/{namespace}/keys": {
+      summary: "Add or change a key",
+      description: "Without `key` a secret is drawn and shown this once.",
+      who: "own",
+      body: KeyRequest,
+      bodyHints: { properties: { key_name: NAME_OF_KEY, key: SECRET }, required: ["key_name"] },
+      reply: { anyOf: [NAME_OF_KEY, ref("DrawnKey")] },
+      refusals: ["key_name_unspecified", "key_name_invalid", "namespace_is_system", ...NEW_KEY],
+    },
+    "PUT /auth/namespaces/{namespace}/keys/{key}": {
+      summary: "Change a key",
+      description: "Without `key` a secret is drawn and shown this once.",
+      who: "own",
+      body: KeyRequest,
+      bodyHints: { properties: { key: SECRET } },
+      reply: { anyOf: [NAME_OF_KEY, ref("DrawnKey")] },
+      refusals: ["key_not_found", "namespace_is_system", ...NEW_KEY],
+    },
+    "DELETE /auth/namespaces/{namespace}/keys/{key}": {
+      summary: "Delete a key and with it its bearer tokens",
+      who: "own",
+      reply: NULL,
+      refusals: ["key_not_found"],
+    },
+    "POST /auth/namespaces/{namespace}/trust": {
+      summary: "Let another workspace read this one",
+      who: "own",
+      body: TrustRequest,
+      bodyHints: {
+        properties: { external_namespace: text("The workspace that may read") },
+        required: ["external_namespace"],
+      },
+      reply: ref("Namespace"),
+      refusals: ["namespace_unspecified", "namespace_name_invalid"],
+    },
+    "DELETE /auth/namespaces/{namespace}/trust/{trusted}": {
+      summary: "End a trust",
+      who: "own",
+      reply: ref("Namespace"),
+    },
+  },
+};

@@ -1,0 +1,176 @@
+import {
+  ConvertRequest,
+  DeleteArtifactsRequest,
+  MaxVersionsRequest,
+  MetadataRequest,
+} from "../protocol/requests.ts";
+import { count, listOf, METADATA, NULL, nullable, oneOf, UUID } from "./json-schema.ts";
+import type { Area, Operation, Parameters } from "./operation.ts";
+import { ref } from "./schemas.ts";
+
+const KNOWN = ["artifact_not_found", "artifact_ambiguous", "artifact_name_invalid"] as const;
+const OWN = [...KNOWN, "artifact_not_own"] as const;
+const CHANGEABLE = [...OWN, "artifact_deleted"] as const;
+const KEY = ["key_unspecified", "metadata_key_invalid"] as const;
+const ENTRY = [...KEY, "metadata_value_missing", "metadata_full"] as const;
+
+const METADATA_KEY: Parameters = {
+  key: { description: "An entry's key", schema: { type: "string" } },
+};
+
+const METADATA_VALUE = {
+  properties: { value: { description: "Any JSON but null and the empty text" } },
+  required: ["value"],
+};
+
+const setEntry: Operation = {
+  summary: "Set an entry of an artifact's metadata",
+  who: "somebody",
+  path: METADATA_KEY,
+  body: MetadataRequest,
+  bodyHints: METADATA_VALUE,
+  reply: NULL,
+  refusals: [...CHANGEABLE, ...ENTRY],
+};
+
+const deleteEntry: Operation = {
+  summary: "Delete an entry of an artifact's metadata",
+  who: "somebody",
+  path: METADATA_KEY,
+  reply: NULL,
+  refusals: [...CHANGEABLE, ...KEY],
+};
+
+const ALIAS =
+  "An alias: the public Shaken Fist client asks for an instance where it means an artifact.";
+
+export const artifacts: Area = {
+  name: "Artifacts",
+  description:
+    "Named things with versions, made from uploads or from contents that are here already",
+  operations: {
+    "POST /artifacts/upload/{name}": {
+      summary: "Turn an upload or a blob into a version of an artifact",
+      description:
+        "The artifact is the one of the workspace with the same type and source_url; there may be none yet. The content of its newest version adds no version. A repeat gets the same answer.",
+      who: "workspace",
+      path: { name: { description: "The artifact's name", schema: { type: "string" } } },
+      body: ConvertRequest,
+      bodyHints: { properties: { artifact_type: oneOf("image", "snapshot", "label", "other") } },
+      reply: ref("Artifact"),
+      refusals: [
+        "artifact_source_missing",
+        "artifact_source_ambiguous",
+        "artifact_name_invalid",
+        "artifact_type_invalid",
+        "artifact_shared_outside_system",
+        "namespace_not_found",
+        "upload_not_found",
+        "upload_sealing",
+        "upload_converted",
+        "upload_content_mismatch",
+        "blob_not_found",
+        "artifact_not_own",
+      ],
+    },
+    "GET /artifacts": {
+      summary: "List artifacts",
+      description:
+        "The caller's own, those of workspaces that trust it and shared ones; all for `system`. Deleted ones are not listed.",
+      who: "somebody",
+      reply: listOf(ref("Artifact")),
+    },
+    "DELETE /artifacts": {
+      summary: "Delete all artifacts of a workspace",
+      description:
+        "Those that it had when the request came. After an error a repeat goes on with the rest.",
+      who: "workspace",
+      body: DeleteArtifactsRequest,
+      bodyHints: { properties: { confirm: { const: true } }, required: ["confirm"] },
+      reply: listOf(UUID, "Those that were deleted"),
+      refusals: [
+        "deletion_unconfirmed",
+        "deletion_namespace_missing",
+        "deletion_namespace_foreign",
+        "namespace_not_found",
+      ],
+    },
+    "GET /artifacts/{ref}": {
+      summary: "Show an artifact",
+      description: "A deleted one is shown by its uuid until its rows are removed.",
+      who: "somebody",
+      reply: ref("Artifact"),
+      refusals: KNOWN,
+    },
+    "DELETE /artifacts/{ref}": {
+      summary: "Delete an artifact",
+      description: "A repeat by uuid gets `null`.",
+      who: "somebody",
+      reply: nullable(ref("Artifact")),
+      refusals: OWN,
+    },
+    "POST /artifacts/{ref}/share": {
+      summary: "Let everybody read an artifact",
+      description: "Only those of the workspace `system`.",
+      who: "somebody",
+      reply: ref("Artifact"),
+      refusals: [...CHANGEABLE, "artifact_share_outside_system"],
+    },
+    "POST /artifacts/{ref}/unshare": {
+      summary: "Share an artifact no more",
+      who: "somebody",
+      reply: ref("Artifact"),
+      refusals: [...CHANGEABLE, "artifact_not_shared"],
+    },
+    "GET /artifacts/{ref}/versions": {
+      summary: "List the contents of an artifact's versions",
+      who: "somebody",
+      reply: listOf(ref("VersionBlob"), "Ascending by index"),
+      refusals: KNOWN,
+    },
+    "POST /artifacts/{ref}/versions": {
+      summary: "Set how many versions an artifact keeps",
+      description: "The oldest that are too many end at once. Without a number: 3.",
+      who: "somebody",
+      body: MaxVersionsRequest,
+      bodyHints: { properties: { max_versions: nullable(count("Versions; 0 keeps all")) } },
+      reply: NULL,
+      refusals: [...CHANGEABLE, "max_versions_not_integer"],
+    },
+    "DELETE /artifacts/{ref}/versions/{index}": {
+      summary: "Delete a version",
+      description: "With its last version an artifact ends. An index is never used again.",
+      who: "somebody",
+      path: { index: { description: "The version's index", schema: count("1, 2, ...") } },
+      reply: ref("Artifact"),
+      refusals: [...CHANGEABLE, "artifact_index_not_found", "artifact_index_not_integer"],
+    },
+    "GET /artifacts/{ref}/metadata": {
+      summary: "Get the metadata of an artifact",
+      who: "somebody",
+      reply: METADATA,
+      refusals: KNOWN,
+    },
+    "POST /artifacts/{ref}/metadata": {
+      ...setEntry,
+      path: {},
+      bodyHints: { ...METADATA_VALUE, required: ["key", "value"] },
+    },
+    "PUT /artifacts/{ref}/metadata/{key}": setEntry,
+    "DELETE /artifacts/{ref}/metadata/{key}": deleteEntry,
+    "PUT /instances/{ref}/metadata/{key}": { ...setEntry, description: ALIAS },
+    "DELETE /instances/{ref}/metadata/{key}": { ...deleteEntry, description: ALIAS },
+    "GET /artifacts/{ref}/events": {
+      summary: "Tell what happened to an artifact",
+      description:
+        "Newest first, at most 100. Type and limit may stand in the query as well; who did it is told to those who may change the artifact.",
+      who: "somebody",
+      query: {
+        event_type: { description: "Only events of this type", schema: { type: "string" } },
+        limit: { description: "At most so many", schema: count("Events") },
+      },
+      reply: listOf(ref("Event"), "Newest first"),
+      refusals: [...KNOWN, "event_type_unknown", "event_limit_not_integer"],
+    },
+  },
+};

@@ -1,0 +1,182 @@
+// The OpenAPI 3.1 document of the whole service, built from the areas. src/openapi/ holds no request
+// handling; test/conformance/openapi.test.ts holds it to the routes, and every service test to the replies.
+
+import { toJsonSchema } from "@valibot/to-json-schema";
+
+import type { ErrorCode } from "../protocol/errors.ts";
+import { administration } from "./administration.ts";
+import { artifacts } from "./artifacts.ts";
+import { blobs } from "./blobs.ts";
+import { browsing } from "./browsing.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import { labels } from "./labels.ts";
+import type { Area, Operation, Parameter, Parameters, Reply } from "./operation.ts";
+import { PATH_PARAMETERS } from "./parameters.ts";
+import { people } from "./people.ts";
+import { toReplies, WHO } from "./refusals.ts";
+import { SCHEMAS } from "./schemas.ts";
+import { sessions } from "./sessions.ts";
+import { start } from "./start.ts";
+import { uploads } from "./uploads.ts";
+
+/** In the order of the page. */
+const AREAS: readonly Area[] = [
+  start,
+  uploads,
+  artifacts,
+  labels,
+  blobs,
+  browsing,
+  sessions,
+  administration,
+  people,
+];
+
+const DESCRIPTION = `
+Uploads that resume into versioned artifacts, as Shaken Fist's clients make them, and browsing and downloading under \`/a/\` as in Debusine.
+
+- **Success** is 200 with a JSON body (\`null\` where there is nothing to say), unless an operation says otherwise.
+- **Refusals** have \`error\`, \`status\` and \`request_id\`, and where it helps \`detail\` (the values) and \`help\` (what to do).
+- Every answer names its request in \`X-Request-Id\`.
+- \`HEAD\` answers as \`GET\` without a body; \`OPTIONS\` and a method that a path does not have are answered with \`Allow\`.
+- **Logging in**: \`POST /auth\` gives a bearer token of 15 minutes for a workspace's key. Users and workers have tokens that last, for the \`Token\` header; it wins over \`Authorization\`.
+`;
+
+const SECURITY_SCHEMES = {
+  bearer: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "The access_token that POST /auth gives for a workspace's key",
+  },
+  token: {
+    type: "apiKey",
+    in: "header",
+    name: "Token",
+    description: "A user's or a worker's token, from POST /auth/tokens",
+  },
+  session: {
+    type: "apiKey",
+    in: "cookie",
+    name: "__Host-stowage",
+    description: "What POST /login sets; for pages and the files of artifacts only",
+  },
+};
+
+/** Builds the document; nothing in it depends on a request. */
+export function buildDocument() {
+  return {
+    openapi: "3.1.1",
+    info: { title: "Stowage", version: "0.1.0", description: DESCRIPTION.trim() },
+    servers: [{ url: "/" }],
+    tags: AREAS.map(({ name, description }) => ({ name, description })),
+    paths: buildPaths(),
+    components: { schemas: SCHEMAS, securitySchemes: SECURITY_SCHEMES },
+  };
+}
+
+function buildPaths(): Record<string, Record<string, JsonSchema>> {
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const area of AREAS) {
+    for (const [name, operation] of Object.entries(area.operations)) {
+      const [method = "", path = ""] = name.split(" ");
+      paths[path] = { ...paths[path], [method.toLowerCase()]: toOperation(area, name, operation) };
+    }
+  }
+  return paths;
+}
+
+function toOperation(area: Area, name: string, operation: Operation): JsonSchema {
+  const { summary, description = "", body, who } = operation;
+  return {
+    operationId: name.replaceAll(/[^A-Za-z0-9]+/gu, "_").replaceAll(/^_|_$/gu, ""),
+    tags: [area.name],
+    summary,
+    description: `${description}\n\nFor ${WHO[who].words}.`.trim(),
+    security: WHO[who].security,
+    parameters: [
+      ...toParameters("path", pathParameters(name, operation)),
+      ...toParameters("query", operation.query),
+      ...toParameters("header", operation.headers),
+    ],
+    ...(body === undefined ? {} : { requestBody: toRequestBody(operation, body) }),
+    responses: {
+      ...toOwnReplies(operation),
+      ...toReplies(refusalsOf(operation), area.isForPeople ?? false),
+    },
+  };
+}
+
+function pathParameters(name: string, { path = {} }: Operation): Parameters {
+  const names = [...name.matchAll(/\{(\w+)\}/gu)].map(([, parameter = ""]) => parameter);
+  const described: Parameters = { ...PATH_PARAMETERS, ...path };
+  return Object.fromEntries(names.map((each) => [each, requireParameter(described[each], each)]));
+}
+
+function requireParameter(parameter: Parameter | undefined, name: string): Parameter {
+  if (parameter === undefined) {
+    throw new Error(`Path parameter {${name}} is not described in PATH_PARAMETERS`);
+  }
+  return parameter;
+}
+
+function toParameters(place: string, parameters: Parameters = {}): JsonSchema[] {
+  return Object.entries(parameters).map(([name, { description, schema }]) => ({
+    name,
+    in: place,
+    description,
+    ...(place === "path" ? { required: true } : {}),
+    schema,
+  }));
+}
+
+function toRequestBody(
+  { bodyHints = {} }: Operation,
+  body: NonNullable<Operation["body"]>,
+): JsonSchema {
+  if ("bytes" in body) {
+    return {
+      description: body.bytes,
+      content: { [body.mediaType ?? "application/octet-stream"]: {} },
+    };
+  }
+  const { $schema: _, ...schema } = toJsonSchema(body, {
+    target: "draft-2020-12",
+    typeMode: "input",
+    errorMode: "ignore", // what only JavaScript can check
+  });
+  const properties = { ...schema.properties, ...bodyHints.properties };
+  const required = bodyHints.required ?? schema.required;
+  return { content: { "application/json": { schema: { ...schema, properties, required } } } };
+}
+
+function toOwnReplies({ reply, replies = {} }: Operation): Record<string, JsonSchema> {
+  const json = reply && { 200: { description: "Done", content: { "application/json": reply } } };
+  return Object.fromEntries(
+    Object.entries<Reply>({ ...json, ...replies }).map(([status, each]) => [status, toReply(each)]),
+  );
+}
+
+function toReply({ description, content, headers }: Reply): JsonSchema {
+  return {
+    description,
+    ...(content && {
+      content: mapValues(content, (schema) => (schema === null ? {} : { schema })),
+    }),
+    ...(headers && {
+      headers: mapValues(headers, (about) => ({
+        description: about,
+        schema: { type: "string" },
+      })),
+    }),
+  };
+}
+
+function mapValues<T, U>(values: Readonly<Record<string, T>>, map: (value: T) => U) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
+}
+
+function refusalsOf({ who, body, refusals = [] }: Operation): readonly ErrorCode[] {
+  const isJson = body !== undefined && !("bytes" in body);
+  return [...WHO[who].refusals, ...(isJson ? (["request_malformed"] as const) : []), ...refusals];
+}

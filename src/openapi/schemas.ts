@@ -1,0 +1,194 @@
+// What replies hold, each thing once. docs/conformance.md says where the shapes come from; every reply in
+// the service tests is held to them.
+
+import {
+  BOOLEAN,
+  count,
+  hex,
+  listOf,
+  METADATA,
+  NULL,
+  nullable,
+  oneOf,
+  record,
+  seconds,
+  text,
+  UUID,
+} from "./json-schema.ts";
+import type { JsonSchema, Properties } from "./json-schema.ts";
+
+/** A reference to a schema of the document. */
+export function ref(name: keyof typeof SCHEMAS): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const blob: Properties = {
+  uuid: UUID,
+  state: oneOf("created"),
+  metadata: METADATA,
+  version: { const: 6 },
+  size: count("Bytes"),
+  modified: seconds("When its content was first seen here"),
+  fetched_at: seconds("The same"),
+  depends_on: NULL,
+  transcodes: METADATA,
+  locations: listOf({ type: "string" }),
+  reference_count: count("Versions that the caller may read and that have this content"),
+  sha512: hex(128, "SHA-512"),
+  sha256: hex(64, "SHA-256"),
+  crc32: hex(8, "CRC-32"),
+  last_used: NULL,
+  instances: listOf({ type: "string" }),
+};
+
+const folderEntry = {
+  path: text("From the artifact's root"),
+  file_count: count("Files below"),
+  total_bytes: count("Their bytes"),
+};
+
+const accessToken: Properties = {
+  id: count("Its number"),
+  kind: oneOf("user", "worker"),
+  user: nullable({ type: "string" }),
+  label: text("What it is for"),
+  enabled: BOOLEAN,
+  created_at: { type: "string", format: "date-time" },
+  expires_at: nullable({ type: "string", format: "date-time" }),
+};
+
+/** All schemas of the document by name. */
+export const SCHEMAS = {
+  Refusal: {
+    type: "object",
+    description: "Why a request was refused",
+    properties: {
+      error: text("What is wrong, in fixed words"),
+      status: { type: "integer", minimum: 400, maximum: 599 },
+      request_id: UUID,
+      detail: text("The values that were wrong and wanted"),
+      help: text("What to do"),
+    },
+    required: ["error", "status", "request_id"],
+    additionalProperties: false,
+  },
+  Service: record("What this service is and can do", {
+    service: { const: "Stowage" },
+    description: text("In a sentence"),
+    capabilities: listOf(text("A word that clients look for")),
+  }),
+  Bearer: record("A token for the header Authorization", {
+    access_token: text("A JWT"),
+    token_type: { const: "Bearer" },
+    expires_in: count("Seconds for which it is good"),
+  }),
+  Upload: record("Bytes on their way in", {
+    uuid: UUID,
+    state: oneOf("created"),
+    metadata: METADATA,
+    version: { const: 3 },
+    node: text("Where it is"),
+    created_at: seconds("When it was opened"),
+    size: count("Bytes received: where the next append goes on"),
+    expires_at: seconds("When it is removed unless bytes arrive"),
+  }),
+  Blob: record("Immutable bytes", blob),
+  VersionBlob: record("The content of a version", { ...blob, index: count("The version's index") }),
+  Artifact: record(
+    "A named thing with versions",
+    {
+      uuid: UUID,
+      state: oneOf("created", "deleted"),
+      metadata: METADATA,
+      version: { const: 6 },
+      artifact_type: oneOf("image", "snapshot", "label", "other"),
+      source_url: text("With workspace and type its identity"),
+      name: text("Its name"),
+      id: count("Its number, which addresses under /a/ have"),
+      max_versions: count("Versions kept; 0 keeps all"),
+      namespace: text("Its workspace"),
+      shared: BOOLEAN,
+      created_at: seconds("When it was made"),
+      index: count("Index of the newest version; 0 without one"),
+      blob_uuid: { ...UUID, description: "The newest version's content" },
+      blobs: {
+        type: "object",
+        description: "The contents of its versions by index",
+        additionalProperties: { $ref: "#/components/schemas/IndexedBlob" },
+      },
+    },
+    ["blob_uuid"],
+  ),
+  Event: record("Something that happened to an artifact", {
+    timestamp: seconds("When"),
+    fqdn: text("Where"),
+    duration: NULL,
+    message: text("What"),
+    extra: { ...METADATA, description: "Its particulars; `actor` is who did it" },
+    type: text("audit, status, prune, mutate, ..."),
+  }),
+  IndexedBlob: record("A content in an artifact", {
+    uuid: UUID,
+    size: count("Bytes"),
+    reference_count: count("Versions that the caller may read and that have this content"),
+    depends_on: NULL,
+    instances: listOf({ type: "string" }),
+  }),
+  Listing: record("A page of the entries below a folder, in byte order of path", {
+    artifact: record("Whose folder it is", { id: count("Number"), uuid: UUID, name: text("Name") }),
+    workspace: text("The artifact's workspace"),
+    version: count("The version's index"),
+    folder: text("The folder's path, with a slash at its end; empty for the root"),
+    file_count: count("Files below, on all pages"),
+    total_bytes: count("Their bytes"),
+    page: count("This page"),
+    pages: count("All pages"),
+    entries: listOf({
+      anyOf: [
+        record("A folder", { type: { const: "folder" }, ...folderEntry, url: text("Its listing") }),
+        record("A file that is not there yet", {
+          type: { const: "missing" },
+          path: text("From the artifact's root"),
+          size: nullable(count("Bytes")),
+        }),
+        record("A file", {
+          type: { const: "file" },
+          path: text("From the artifact's root"),
+          size: count("Bytes"),
+          sha256: hex(64, "SHA-256"),
+          sha512: hex(128, "SHA-512"),
+          url: text("Its bytes"),
+        }),
+      ],
+    }),
+  }),
+  Namespace: record("A workspace", {
+    name: text("Its name"),
+    state: oneOf("created"),
+    metadata: METADATA,
+    version: { const: 5 },
+    keys: listOf(text("A key's name")),
+    trust: record("Whom it trusts", { full: listOf(text("A workspace whose keys may read it")) }),
+    public: { ...BOOLEAN, description: "Anyone may read its artifacts" },
+    quota_bytes: nullable(count("Bytes that it may hold")),
+    default_expiration_days: nullable(count("Days after which its artifacts expire")),
+  }),
+  DrawnKey: record("A new key with its secret, shown this once", {
+    key_name: text("The key's name"),
+    key: text("Its secret"),
+  }),
+  Member: record("A user's role in a workspace", {
+    namespace: text("The workspace"),
+    user: text("The user"),
+    role: oneOf("owner", "contributor", "viewer"),
+  }),
+  User: record("Somebody who may log in", {
+    name: text("Their name"),
+    created_at: seconds("When they were added"),
+  }),
+  AccessToken: record("A token that lasts", accessToken),
+  NewAccessToken: record("A new token with its secret, shown this once", {
+    ...accessToken,
+    token: hex(64, "For the header Token"),
+  }),
+} as const satisfies Record<string, JsonSchema>;

@@ -1,0 +1,44 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+
+import { app } from "../../../src/app.ts";
+import { buildDocument } from "../../../src/openapi/document.ts";
+
+/** Middleware is registered for all methods. */
+const ROUTES = app.routes.filter(({ method }) => method !== "ALL");
+
+const OPERATIONS = Object.entries(buildDocument().paths).flatMap(([path, methods]) =>
+  Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+);
+
+/** The route that a request for an operation comes to, with something in the place of each parameter. */
+function routeOf(operation: string): string | null {
+  const [method = "", path = ""] = operation.split(" ");
+  const [handlers] = app.router.match(method, path.replaceAll(/\{\w+\}/gu, "x-"));
+  for (const [[, route]] of handlers) {
+    if (route.method !== "ALL") {
+      return `${route.method} ${route.path}`;
+    }
+  }
+  return null;
+}
+
+describe("the API document", () => {
+  it("has only operations that come to a route", () => {
+    expect(OPERATIONS.length).toBeGreaterThan(20);
+    expect(OPERATIONS.filter((operation) => routeOf(operation) === null)).toEqual([]);
+  });
+
+  it("has an operation for each route", () => {
+    expect(ROUTES.length).toBeGreaterThan(20);
+    const described = new Set(OPERATIONS.map(routeOf));
+    const routes = ROUTES.map(({ method, path }) => `${method} ${path}`);
+    expect(routes.filter((route) => !described.has(route))).toEqual([]);
+  });
+
+  it("is what /openapi.json answers", async () => {
+    const response = await app.request("/openapi.json", {}, env);
+    expect(response.headers.get("Content-Type")).toBe("application/json");
+    expect(await response.json()).toEqual(JSON.parse(JSON.stringify(buildDocument())));
+  });
+});
