@@ -7,9 +7,14 @@ CREATE TABLE IF NOT EXISTS workspaces (
   name TEXT NOT NULL UNIQUE,
   public INTEGER NOT NULL DEFAULT 0,    -- 1: anyone may read
   quota_bytes INTEGER,                  -- NULL: no limit
+  -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to
+  -- NULL where it is over the quota in the end, which ends the batch.
+  used_bytes INTEGER NOT NULL DEFAULT 0,
   default_expiration_days INTEGER,      -- NULL: artifacts stay
   created_at INTEGER NOT NULL
 );
+
+CREATE INDEX IF NOT EXISTS workspaces_public ON workspaces (id) WHERE public = 1;
 
 -- The workspace that administers all. Its key is the secret SYSTEM_KEY, not a row of workspace_keys.
 INSERT INTO workspaces (name, created_at)
@@ -32,7 +37,17 @@ CREATE TABLE IF NOT EXISTS trusts (
   PRIMARY KEY (workspace_id, trusted_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS trusts_by_trusted ON trusts (trusted_id);
+-- Unique, so that a listing through it is known to be in order.
+CREATE UNIQUE INDEX IF NOT EXISTS trusts_of_trusted ON trusts (trusted_id, workspace_id);
+DROP INDEX IF EXISTS trusts_by_trusted;
+
+-- What a workspace notes of itself; value is JSON.
+CREATE TABLE IF NOT EXISTS workspace_metadata (
+  workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, key)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS users (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -48,7 +63,8 @@ CREATE TABLE IF NOT EXISTS members (
   PRIMARY KEY (workspace_id, user_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS members_by_user ON members (user_id);
+CREATE UNIQUE INDEX IF NOT EXISTS members_of_user ON members (user_id, workspace_id);
+DROP INDEX IF EXISTS members_by_user;
 
 CREATE TABLE IF NOT EXISTS tokens (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -117,7 +133,11 @@ CREATE TABLE IF NOT EXISTS artifacts (
   highest_index INTEGER NOT NULL DEFAULT 0, -- the last version index given out; never used again
   created_at INTEGER NOT NULL,
   expires_at INTEGER,                   -- NULL: stays. Past it the artifact is gone, swept or not
-  deleted_at INTEGER                    -- NULL: living
+  deleted_at INTEGER,                   -- NULL: living
+  -- initial: fetched from source_url for the first time; error: that failed. With a version it is created.
+  state TEXT NOT NULL DEFAULT 'created' CHECK (state IN ('initial', 'created', 'error')),
+  error_message TEXT,                   -- why the last fetch failed; NULL once one succeeds
+  fetching TEXT                         -- the upload that fetches source_url now
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
@@ -128,6 +148,8 @@ CREATE INDEX IF NOT EXISTS artifacts_shared
   ON artifacts (workspace_id, id) WHERE shared = 1 AND deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_fetch
+  ON artifacts (workspace_id, fetching) WHERE fetching IS NOT NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 
@@ -181,6 +203,17 @@ CREATE TABLE IF NOT EXISTS blobs (
 
 CREATE INDEX IF NOT EXISTS blobs_by_sha256 ON blobs (sha256, size);
 
+-- What a workspace that holds a blob notes of it; another that holds the same content has notes of its own.
+CREATE TABLE IF NOT EXISTS blob_metadata (
+  blob_id INTEGER NOT NULL REFERENCES blobs (id) ON DELETE CASCADE,
+  workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,                  -- JSON
+  PRIMARY KEY (blob_id, workspace_id, key)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS blob_metadata_by_workspace ON blob_metadata (workspace_id);
+
 -- Where a blob's bytes are: runs of R2 objects, in order. An empty blob has none.
 CREATE TABLE IF NOT EXISTS extents (
   blob_id INTEGER NOT NULL REFERENCES blobs (id) ON DELETE CASCADE,
@@ -198,7 +231,7 @@ CREATE INDEX IF NOT EXISTS extents_by_key ON extents (key);
 CREATE TABLE IF NOT EXISTS files (
   version_id INTEGER NOT NULL REFERENCES versions (id),
   ordinal INTEGER NOT NULL,
-  workspace_id INTEGER NOT NULL,        -- the artifact's: who holds a blob is asked often
+  workspace_id INTEGER NOT NULL,        -- the artifact's: a blob is looked up among the files that the reader may read
   path TEXT NOT NULL,                   -- no slash at either end
   content_type TEXT,                    -- as declared; NULL when nothing was
   blob_id INTEGER REFERENCES blobs (id), -- NULL: declared, its bytes are not there yet
@@ -212,6 +245,7 @@ CREATE TABLE IF NOT EXISTS files (
   tar_end INTEGER NOT NULL,             -- bytes in a tar
   zip_end INTEGER NOT NULL,             -- bytes in a zip before its directory
   directory_end INTEGER NOT NULL,       -- bytes in the directory of a zip, zip64 aside
+  shared INTEGER NOT NULL DEFAULT 0,    -- the artifact's, likewise
   PRIMARY KEY (version_id, ordinal),
   CHECK (blob_id IS NULL OR sha512 IS NOT NULL)
 ) WITHOUT ROWID;
@@ -220,6 +254,14 @@ CREATE UNIQUE INDEX IF NOT EXISTS files_by_path ON files (version_id, path);
 CREATE INDEX IF NOT EXISTS files_by_blob ON files (blob_id, workspace_id);
 CREATE INDEX IF NOT EXISTS files_missing ON files (version_id, ordinal) WHERE blob_id IS NULL;
 CREATE INDEX IF NOT EXISTS files_awaited ON files (version_id, sha256, size) WHERE blob_id IS NULL;
+CREATE INDEX IF NOT EXISTS files_shared ON files (blob_id) WHERE shared = 1;
+
+CREATE TRIGGER IF NOT EXISTS artifact_shared AFTER UPDATE OF shared ON artifacts
+WHEN NEW.shared <> OLD.shared
+BEGIN
+  UPDATE files SET shared = NEW.shared
+  WHERE version_id IN (SELECT id FROM versions WHERE artifact_id = NEW.id);
+END;
 
 CREATE TABLE IF NOT EXISTS folders (
   version_id INTEGER NOT NULL REFERENCES versions (id),
@@ -243,6 +285,36 @@ CREATE TABLE IF NOT EXISTS relations (
 );
 
 CREATE INDEX IF NOT EXISTS relations_by_target ON relations (target_id);
+
+-- workspaces.used_bytes: a version counts from the row of its root folder to its deleted_at.
+CREATE TRIGGER IF NOT EXISTS usage_begins AFTER INSERT ON folders WHEN NEW.ordinal = 0
+BEGIN
+  UPDATE workspaces SET used_bytes = used_bytes + NEW.total_bytes
+  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+    WHERE v.id = NEW.version_id AND v.deleted_at IS NULL);
+END;
+
+CREATE TRIGGER IF NOT EXISTS usage_changes AFTER UPDATE OF total_bytes ON folders WHEN NEW.ordinal = 0
+BEGIN
+  UPDATE workspaces SET used_bytes = used_bytes - OLD.total_bytes + NEW.total_bytes
+  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+    WHERE v.id = NEW.version_id AND v.deleted_at IS NULL);
+END;
+
+CREATE TRIGGER IF NOT EXISTS usage_vanishes AFTER DELETE ON folders WHEN OLD.ordinal = 0
+BEGIN
+  UPDATE workspaces SET used_bytes = used_bytes - OLD.total_bytes
+  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+    WHERE v.id = OLD.version_id AND v.deleted_at IS NULL);
+END;
+
+CREATE TRIGGER IF NOT EXISTS usage_ends AFTER UPDATE OF deleted_at ON versions
+WHEN (NEW.deleted_at IS NULL) <> (OLD.deleted_at IS NULL)
+BEGIN
+  UPDATE workspaces SET used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, 1, -1) * coalesce(
+    (SELECT total_bytes FROM folders WHERE version_id = NEW.id AND ordinal = 0), 0)
+  WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
+END;
 
 -- One row an upload that was converted: a second conversion of the same upload fails on the key.
 CREATE TABLE IF NOT EXISTS conversions (

@@ -1,23 +1,27 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { absent } from "./absent.ts";
 import { artifactEvents } from "./artifact-events.ts";
-import { artifactMetadata, instanceMetadata } from "./artifact-metadata.ts";
+import { artifactMetadata } from "./artifact-metadata.ts";
 import { artifactVersions } from "./artifact-versions.ts";
 import { artifacts } from "./artifacts.ts";
 import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
+import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
 import { openapi } from "./openapi.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
+import { workspaceMetadata } from "./workspace-metadata.ts";
 import { workspaces } from "./workspaces.ts";
 
 /** The Shaken Fist API and the administration. */
 export const api = new Hono<AppEnv>()
   .route("/auth/namespaces", workspaces)
+  .route("/auth/namespaces", workspaceMetadata)
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)
   .route("/auth", auth)
@@ -32,4 +36,5 @@ export const api = new Hono<AppEnv>()
   .route("/instances", instanceMetadata)
   .route("/label", labels)
   .route("/blobs", blobs)
-  .route("/blob_checksums", blobChecksums);
+  .route("/blob_checksums", blobChecksums)
+  .route("/", absent);

@@ -93,7 +93,7 @@ export async function requireBlob(
 ): Promise<SeenBlob> {
   requireSomebody(identity);
   const uuid = parseUuid(text ?? "");
-  const blob = uuid && (await findSeenBlob(db, readerFor(identity), uuid, Date.now()));
+  const blob = uuid && (await findSeenBlob(db, readerFor(identity), { uuid }, Date.now()));
   if (!blob) {
     throw new AppError("blob_not_found");
   }

@@ -1,20 +1,54 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { readerFor, requireSomebody } from "../auth/access.ts";
+import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { blobSource } from "../blobs/reader.ts";
-import { findSeenBlob, findSeenBlobBySha512, listExtents } from "../catalog/blobs.ts";
-import type { SeenBlob } from "../catalog/blobs.ts";
+import { findSeenBlob, listExtents, walkBlobs } from "../catalog/blobs.ts";
+import type { BlobKey, SeenBlob } from "../catalog/blobs.ts";
+import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
+import type { BlobNotes } from "../catalog/metadata.ts";
+import type { Reader } from "../catalog/reader.ts";
 import { respondWithBytes, respondWithStream } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { userContentHeaders } from "../http/user-content.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
-import { parseCount, parseUuid } from "../protocol/ids.ts";
+import { parseCount } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { toBlobReply } from "../protocol/views.ts";
+import type { BlobReply } from "../protocol/views.ts";
+import { requireBlob } from "./artifact-lookup.ts";
+import { respondWithArray } from "./json-array.ts";
+import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
 
 /** Blobs by their uuid; those that the caller cannot read do not exist. */
 export const blobs = new Hono<AppEnv>()
+  .get("/", (c) => {
+    requireSystem(c.var.identity);
+    return respondWithArray(listBlobs(c.env.DB, readerFor(c.var.identity)));
+  })
+  .get("/:uuid/metadata", async (c) => {
+    const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
+    return c.json(blob.metadata);
+  })
+  .post("/:uuid/metadata", async (c) => {
+    const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
+    const { key, value } = await readMetadata(c.req.raw, null);
+    requireNoted(await putBlobMetadata(c.env.DB, notes, key, value));
+    return c.json(null);
+  })
+  .put("/:uuid/metadata/:key", async (c) => {
+    const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
+    const { key, value } = await readMetadata(c.req.raw, c.req.param("key"));
+    requireNoted(await putBlobMetadata(c.env.DB, notes, key, value));
+    return c.json(null);
+  })
+  .delete("/:uuid/metadata/:key", async (c) => {
+    const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
+    const key = requireMetadataKey(c.req.param("key"));
+    requireNoted(await deleteBlobMetadata(c.env.DB, notes, key));
+    return c.json(null);
+  })
   .get("/:uuid", async (c) => {
     return c.json(toBlobReply(await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"))));
   })
@@ -33,26 +67,39 @@ export const blobs = new Hono<AppEnv>()
  * upload. */
 export const blobChecksums = new Hono<AppEnv>().get("/:algorithm/:hash", async (c) => {
   requireSomebody(c.var.identity);
-  if (c.req.param("algorithm") !== "sha512") {
-    throw new AppError("hash_algorithm_unknown", "sha512 is known");
-  }
-  const hash = c.req.param("hash").toLowerCase();
-  if (!/^[0-9a-f]{128}$/u.test(hash)) {
-    return c.json(null);
-  }
+  const key = readChecksum(c.req.param("algorithm"), c.req.param("hash").toLowerCase());
   const reader = readerFor(c.var.identity);
-  const blob = await findSeenBlobBySha512(c.env.DB, reader, hash, Date.now());
+  const blob = key && (await findSeenBlob(c.env.DB, reader, key, Date.now()));
   return c.json(blob && toBlobReply(blob));
 });
 
-async function requireBlob(db: Env["DB"], identity: Identity, text: string): Promise<SeenBlob> {
-  requireSomebody(identity);
-  const uuid = parseUuid(text);
-  const blob = uuid && (await findSeenBlob(db, readerFor(identity), uuid, Date.now()));
-  if (!blob) {
-    throw new AppError("blob_not_found");
+async function* listBlobs(db: Env["DB"], reader: Reader): AsyncGenerator<BlobReply[]> {
+  for await (const page of walkBlobs(db, reader, Date.now(), LIMITS.blobsPage)) {
+    yield page.map(toBlobReply);
   }
-  return blob;
+}
+
+/** What to look up; null for what is no checksum, and so no blob's. */
+function readChecksum(algorithm: string, hash: string): BlobKey | null {
+  switch (algorithm) {
+    case "sha512":
+      return /^[0-9a-f]{128}$/u.test(hash) ? { sha512: hash } : null;
+    case "sha256":
+      return /^[0-9a-f]{64}$/u.test(hash) ? { sha256: hash } : null;
+    default:
+      throw new AppError("hash_algorithm_unknown", "sha512 and sha256 are known");
+  }
+}
+
+/** The notes that the caller keeps of a blob, which it must be able to read. */
+export async function requireNotes(
+  db: Env["DB"],
+  identity: Identity,
+  text: string,
+): Promise<BlobNotes> {
+  const { workspaceId, isSystem } = requireWorkspaceKey(identity);
+  const { uuid } = await requireBlob(db, identity, text);
+  return { uuid, workspaceId, holdsAll: isSystem };
 }
 
 /** The bytes that `offset` and `limit` ask for, or null without either: then it is a file like any other.

@@ -17,11 +17,13 @@ export const uploads = new Hono<AppEnv>()
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
     const [uuid, now] = [newUuid(), Date.now()];
     // The catalog first: an upload that only its object knew would never be swept.
-    if (!(await insertUpload(c.env.DB, uuid, workspaceId, now))) {
+    const inserted = await insertUpload(c.env.DB, uuid, workspaceId, now);
+    if (!inserted.ok && inserted.code === "namespace_not_found") {
       // Deleted a moment ago, with the key that this isolate still remembers.
       throw new AppError("token_invalid");
     }
-    valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).open(uuid));
+    const { room } = valueOf(inserted);
+    valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).open(uuid, room));
     const upload = { size: 0, createdAt: now, lastAppendAt: now };
     return c.json(toUploadReply(uuid, upload, c.var.settings.uploadIdleMs));
   })

@@ -83,7 +83,8 @@ export const workspaces = new Hono<AppEnv>()
     const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
     return c.json((await listKeys(c.env.DB, id)).map(({ name }) => name));
   })
-  .post("/:namespace/keys", async (c) => {
+  // PUT without a name in the path is how the public client changes a key.
+  .on(["POST", "PUT"], "/:namespace/keys", async (c) => {
     const { namespace } = c.req.param();
     requireOwn(c.var.identity, namespace);
     const request = await readJson(c.req.raw, KeyRequest);
@@ -150,12 +151,13 @@ function toReply(workspace: DescribedWorkspace) {
   return {
     name: workspace.name,
     state: "created",
-    metadata: {},
+    metadata: workspace.metadata,
     version: 5,
     keys: workspace.keys,
     trust: { full: [SYSTEM, ...workspace.trusts.filter((name) => name !== SYSTEM)] },
     public: workspace.public,
     quota_bytes: workspace.quotaBytes,
+    used_bytes: workspace.usedBytes,
     default_expiration_days: workspace.defaultExpirationDays,
   };
 }

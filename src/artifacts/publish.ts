@@ -5,14 +5,15 @@ import { entryLengths } from "../archive/lengths.ts";
 import {
   findConversion,
   findPublishedName,
+  isOverQuota,
   isTaken,
   publishContent,
   publishUpload,
 } from "../catalog/publish.ts";
 import type { OnlyFile } from "../catalog/publish.ts";
 import { noteAppend } from "../catalog/uploads.ts";
-import { findWorkspaceById } from "../catalog/workspaces.ts";
-import type { Outcome } from "../protocol/errors.ts";
+import { findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { BlobFacts, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
@@ -29,10 +30,7 @@ export async function publishClaim(
     const only = await onlyFile(db, intent, claim.content.size, now);
     return { ok: true, uuid: await publishContent(db, { intent, only, ...claim }, now) };
   } catch (error) {
-    if (intent.gift && (await isTaken(db, intent))) {
-      return { ok: false, code: "artifact_not_own" };
-    }
-    throw error;
+    return refusalFor(db, intent, error);
   }
 }
 
@@ -53,13 +51,7 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
         if (committed !== null) {
           return { ok: true, result: committed };
         }
-        if ((await findWorkspaceById(db, sealed.intent.workspaceId)) === null) {
-          return { ok: false, code: "namespace_not_found" };
-        }
-        if (sealed.intent.gift && (await isTaken(db, sealed.intent))) {
-          return { ok: false, code: "artifact_not_own" };
-        }
-        throw error;
+        return await refusalFor(db, sealed.intent, error);
       }
       const result = await findConversion(db, sealed.uuid);
       if (result === null) {
@@ -79,4 +71,23 @@ async function onlyFile(
 ): Promise<OnlyFile> {
   const path = (await findPublishedName(db, intent, now)) ?? intent.name;
   return { path, lengths: entryLengths(path, size) };
+}
+
+/** Why a batch was refused; what is no refusal is thrown on. */
+async function refusalFor(
+  db: Env["DB"],
+  intent: SealIntent,
+  error: unknown,
+): Promise<{ ok: false; code: ErrorCode; detail?: string }> {
+  const workspace = await findWorkspaceById(db, intent.workspaceId);
+  if (workspace === null) {
+    return { ok: false, code: "namespace_not_found" };
+  }
+  if (isOverQuota(error)) {
+    return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  }
+  if (intent.gift && (await isTaken(db, intent))) {
+    return { ok: false, code: "artifact_not_own" };
+  }
+  throw error;
 }

@@ -37,7 +37,7 @@ export async function deleteArtifactsOf(
   { before, limit }: { before: number; limit: number },
   author: Author,
 ): Promise<Uuid[]> {
-  const doomed = `(SELECT a.id FROM artifacts a
+  const doomed = `(SELECT a.id FROM artifacts a INDEXED BY artifacts_living
     WHERE a.workspace_id = ?1 AND a.created_at <= ?2 AND ${livingAt("?2")} ORDER BY a.id LIMIT ?3)`;
   const values = [workspaceId, before, limit];
   const source: EventSource = { from: `artifacts a WHERE a.id IN ${doomed}`, values };

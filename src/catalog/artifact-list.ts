@@ -5,9 +5,9 @@ import type { Uuid } from "../protocol/ids.ts";
 import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
 import { COLUMNS, IS_KNOWN, toArtifact } from "./artifacts.ts";
 import type { Artifact, ArtifactRow } from "./artifacts.ts";
-import { SEEN } from "./blobs.ts";
 import { livingAt, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { referencesTo } from "./references.ts";
 
 /** A version's blob as a list of artifacts shows it. */
 interface ListedVersion {
@@ -28,7 +28,7 @@ type ListedRow = ArtifactRow & { metadata: string; versions: string };
 // Which workspaces' artifacts are listed, each list in order of id, none in two of them. What is merely public is
 // readable and not listed.
 const EVERY = "SELECT id FROM workspaces";
-const OWN = "SELECT ?2 AS id";
+const OWN = "SELECT id FROM workspaces WHERE id = ?2";
 const TRUSTING = `SELECT workspace_id AS id FROM trusts WHERE trusted_id = ?2 AND workspace_id <> ?2`;
 const JOINED = "SELECT workspace_id AS id FROM members WHERE user_id = ?3";
 /** `system`, which alone has shared artifacts, unless it is in another list. */
@@ -36,15 +36,22 @@ const SHARING = `SELECT id FROM workspaces WHERE name = 'system'
   AND NOT EXISTS (SELECT 1 FROM trusts WHERE workspace_id = workspaces.id AND trusted_id = ?2)
   AND NOT EXISTS (SELECT 1 FROM members WHERE workspace_id = workspaces.id AND user_id = ?3)`;
 
-function sourcesFor(reader: Reader): { workspaces: string; where: string }[] {
-  if (reader.all) {
-    return [{ workspaces: EVERY, where: "TRUE" }];
-  }
-  const members = reader.workspaceId === null ? [JOINED] : [OWN, TRUSTING];
-  return [
-    ...members.map((workspaces) => ({ workspaces, where: "TRUE" })),
-    { workspaces: SHARING, where: "a.shared = 1" },
-  ];
+/** The artifacts of an index, in which each page is one run, of some workspaces. */
+interface Source {
+  workspaces: string;
+  index: "artifacts_living" | "artifacts_shared";
+  where: string;
+}
+
+function sourcesFor(reader: Reader): Source[] {
+  const ofWorkspace = reader.workspaceId === null ? [JOINED] : [OWN, TRUSTING];
+  const whole = (reader.all ? [EVERY] : ofWorkspace).map((workspaces): Source => ({
+    workspaces,
+    index: "artifacts_living",
+    where: "TRUE",
+  }));
+  const shared: Source = { workspaces: SHARING, index: "artifacts_shared", where: "a.shared = 1" };
+  return reader.all ? whole : [...whole, shared];
 }
 
 /** The living artifacts of the reader's own workspace, of those that trust it, of those that it is a member of,
@@ -61,7 +68,7 @@ export async function* walkArtifacts(
     let isWhole = true;
     while (isWhole) {
       const { results } = await db
-        .prepare(selectPage(source))
+        .prepare(selectPage(reader, source))
         .bind(
           ...readerParameters(reader),
           now,
@@ -79,27 +86,28 @@ export async function* walkArtifacts(
   }
 }
 
-function selectPage({ workspaces, where }: { workspaces: string; where: string }): string {
+// CROSS JOIN and INDEXED BY hold the planner to the order in which a page reads no more than itself.
+function selectPage(reader: Reader, { workspaces, index, where }: Source): string {
   return `
     WITH page AS MATERIALIZED (
       SELECT ${COLUMNS}, ${METADATA_OF_A} AS metadata
-      FROM (${workspaces}) s CROSS JOIN artifacts a ON a.workspace_id = s.id
+      FROM (${workspaces}) s CROSS JOIN artifacts a INDEXED BY ${index} ON a.workspace_id = s.id
         CROSS JOIN workspaces w ON w.id = s.id
       WHERE s.id >= ?5 AND a.id > iif(s.id = ?5, ?6, 0) AND ${livingAt("?4")} AND ${IS_KNOWN} AND ${where}
       ORDER BY s.id, a.id LIMIT ?7
     ),
     held AS MATERIALIZED (
       SELECT page.id AS artifact_id, v.version_index, f.blob_id
-      FROM page JOIN versions v ON v.artifact_id = page.id AND v.deleted_at IS NULL
+      FROM page CROSS JOIN versions v ON v.artifact_id = page.id AND v.deleted_at IS NULL
         AND v.version_index > coalesce((
           SELECT x.version_index FROM versions x WHERE x.artifact_id = page.id AND x.deleted_at IS NULL
           ORDER BY x.version_index DESC LIMIT 1 OFFSET ?8), 0)
-      JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
-      JOIN files f ON f.version_id = v.id AND f.ordinal = 1
+      CROSS JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 AND d.entry_count = 1
+      CROSS JOIN files f ON f.version_id = v.id AND f.ordinal = 1
     ),
     counted AS MATERIALIZED (
-      SELECT b.id, b.uuid, b.size, (SELECT count(*) FROM (${SEEN} LIMIT 1000)) AS reference_count
-      FROM (SELECT DISTINCT blob_id FROM held) h JOIN blobs b ON b.id = h.blob_id
+      SELECT b.id, b.uuid, b.size, (SELECT count(*) FROM (${referencesTo(reader, "b.id")})) AS reference_count
+      FROM (SELECT DISTINCT blob_id FROM held) h CROSS JOIN blobs b ON b.id = h.blob_id
     )
     SELECT page.*, (
       SELECT json_group_array(json_object('index', version_index, 'uuid', uuid, 'size', size,

@@ -4,6 +4,7 @@
 import { LIMITS } from "../protocol/limits.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteEvent, trimEvents } from "./events.ts";
+import { roomFor } from "./metadata.ts";
 
 /** The metadata of artifact `a` as JSON text. */
 export const METADATA_OF_A = `(
@@ -26,9 +27,7 @@ export async function putMetadata(
   author: Author,
 ): Promise<boolean> {
   const others = "artifact_metadata WHERE artifact_id = ?1 AND key <> ?2";
-  const room = `(SELECT count(*) FROM ${others}) < ?4
-    AND (SELECT coalesce(sum(length(CAST(key AS BLOB)) + length(CAST(value AS BLOB))), 0) FROM ${others})
-      + length(CAST(?2 AS BLOB)) + length(CAST(?3 AS BLOB)) <= ?5`;
+  const room = roomFor(others, { key: "?2", value: "?3", limits: ["?4", "?5"] });
   const values = [
     artifactId,
     key,

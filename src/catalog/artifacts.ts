@@ -1,5 +1,6 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { parseUuid } from "../protocol/ids.ts";
+import type { ArtifactState } from "../protocol/views.ts";
 import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
@@ -19,6 +20,9 @@ export interface Artifact {
   maxVersions: number;
   createdAt: number;
   deletedAt: number | null;
+  state: ArtifactState;
+  /** Why the last fetch of its URL failed. */
+  errorMessage: string | null;
 }
 
 export type ArtifactRow = {
@@ -34,11 +38,13 @@ export type ArtifactRow = {
   max_versions: number;
   created_at: number;
   deleted_at: number | null;
+  state: ArtifactState;
+  error_message: string | null;
 };
 
 /** Artifact `a` of workspace `w`. */
 export const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
-  w.public, a.max_versions, a.created_at, a.deleted_at`;
+  w.public, a.max_versions, a.created_at, a.deleted_at, a.state, a.error_message`;
 
 export function toArtifact(row: ArtifactRow): Artifact {
   return {
@@ -54,6 +60,8 @@ export function toArtifact(row: ArtifactRow): Artifact {
     maxVersions: row.max_versions,
     createdAt: row.created_at,
     deletedAt: row.deleted_at,
+    state: row.state,
+    errorMessage: row.error_message,
   };
 }
 

@@ -1,8 +1,10 @@
 import type { Uuid } from "../protocol/ids.ts";
+import type { Metadata } from "../protocol/metadata.ts";
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
 import type { Artifact } from "./artifacts.ts";
-import { livingAt, READABLE, readerParameters } from "./reader.ts";
+import { readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { metadataOf, referencesTo } from "./references.ts";
 
 /** A blob as one reader sees it. What other workspaces do with the same content does not show. */
 export interface SeenBlob extends BlobFacts {
@@ -10,6 +12,8 @@ export interface SeenBlob extends BlobFacts {
   firstSeenAt: number;
   /** How many versions that the reader can read hold it; counted up to 1,000. */
   references: number;
+  /** What the workspaces that the reader can read noted of it. */
+  metadata: Metadata;
 }
 
 type BlobRow = {
@@ -20,12 +24,14 @@ type BlobRow = {
   crc32: string;
   first_seen_at: number;
   reference_count: number;
+  metadata: string;
 };
 
 function toSeenBlob(row: BlobRow): SeenBlob {
   const { uuid, size, sha512, sha256, crc32 } = row;
   const { first_seen_at: firstSeenAt, reference_count: references } = row;
-  return { uuid, size, sha512, sha256, crc32, firstSeenAt, references };
+  const metadata = JSON.parse(row.metadata) as Metadata;
+  return { uuid, size, sha512, sha256, crc32, firstSeenAt, references, metadata };
 }
 
 /** An extent list as JSON text, for a blob `b`. */
@@ -39,48 +45,65 @@ export function toExtents(json: string): Extent[] {
   return JSON.parse(json) as Extent[];
 }
 
-/** The versions that the reader of ?1 to ?3 can read at the time ?4 and that hold blob `b`: when each got it. */
-export const SEEN = `
-  SELECT v.created_at FROM files f JOIN versions v ON v.id = f.version_id
-  JOIN artifacts a ON a.id = v.artifact_id JOIN workspaces w ON w.id = a.workspace_id
-  WHERE f.blob_id = b.id AND v.deleted_at IS NULL AND ${livingAt("?4")} AND ${READABLE}`;
+/** What a look-up may ask for. */
+export type BlobKey = { uuid: Uuid } | { sha512: string } | { sha256: string };
 
-const SELECT_SEEN = `
-  SELECT b.uuid, b.size, b.sha512, b.sha256, b.crc32, seen.first_seen_at, seen.reference_count`;
-
-function seenIn(source: string): string {
-  return `${SELECT_SEEN} FROM (SELECT found.*,
-      (SELECT min(created_at) FROM (${SEEN.replaceAll("b.id", "found.id")} LIMIT 1000)) AS first_seen_at,
-      (SELECT count(*) FROM (${SEEN.replaceAll("b.id", "found.id")} LIMIT 1000)) AS reference_count
-    FROM (${source}) found) seen JOIN blobs b ON b.id = seen.id WHERE seen.reference_count > 0`;
-}
-
-/** A blob by its uuid, when a living version that the reader may read holds it. */
+/** A blob by its uuid or a checksum, when a living version that the reader may read holds it. */
 export async function findSeenBlob(
   db: D1Database,
   reader: Reader,
-  uuid: Uuid,
+  key: BlobKey,
   now: number,
 ): Promise<SeenBlob | null> {
+  const [column, value] = toColumn(key);
+  // An id that is not found is looked for like one that is: only what the reader may read differs.
   const row = await db
-    .prepare(seenIn("SELECT id FROM blobs WHERE uuid = ?5"))
-    .bind(...readerParameters(reader), now, uuid)
+    .prepare(
+      `WITH found AS (
+         SELECT coalesce((SELECT id FROM blobs WHERE ${column} = ?5 LIMIT 1), 0) AS id
+       ), seen AS (
+         SELECT min(created_at) AS first_seen_at, count(*) AS reference_count
+         FROM (${referencesTo(reader, "(SELECT id FROM found)")})
+       )
+       SELECT b.uuid, b.size, b.sha512, b.sha256, b.crc32, seen.first_seen_at, seen.reference_count,
+         ${metadataOf(reader, "b.id")} AS metadata
+       FROM seen CROSS JOIN blobs b ON b.id = (SELECT id FROM found) WHERE seen.reference_count > 0`,
+    )
+    .bind(...readerParameters(reader), now, value)
     .first<BlobRow>();
   return row && toSeenBlob(row);
 }
 
-/** A blob by its sha512, likewise. */
-export async function findSeenBlobBySha512(
+/** The column that a key is in: never a name from outside. */
+function toColumn(key: BlobKey): ["uuid" | "sha512" | "sha256", string] {
+  if ("uuid" in key) {
+    return ["uuid", key.uuid];
+  }
+  return "sha512" in key ? ["sha512", key.sha512] : ["sha256", key.sha256];
+}
+
+/** All blobs that a living version holds, `pageSize` of them in memory at a time; for a reader of all. */
+export async function* walkBlobs(
   db: D1Database,
   reader: Reader,
-  sha512: string,
   now: number,
-): Promise<SeenBlob | null> {
-  const row = await db
-    .prepare(seenIn("SELECT id FROM blobs WHERE sha512 = ?5"))
-    .bind(...readerParameters(reader), now, sha512)
-    .first<BlobRow>();
-  return row && toSeenBlob(row);
+  pageSize: number,
+): AsyncGenerator<SeenBlob[]> {
+  const seen = referencesTo(reader, "b.id");
+  for (let after = 0, isLast = false; !isLast;) {
+    const { results } = await db
+      .prepare(
+        `SELECT b.id, b.uuid, b.size, b.sha512, b.sha256, b.crc32,
+           (SELECT min(created_at) FROM (${seen})) AS first_seen_at,
+           (SELECT count(*) FROM (${seen})) AS reference_count, ${metadataOf(reader, "b.id")} AS metadata
+         FROM blobs b WHERE b.id > ?5 ORDER BY b.id LIMIT ?6`,
+      )
+      .bind(...readerParameters(reader), now, after, pageSize)
+      .all<BlobRow & { id: number }>();
+    yield results.filter((row) => row.reference_count > 0).map(toSeenBlob);
+    after = results.at(-1)?.id ?? after;
+    isLast = results.length < pageSize;
+  }
 }
 
 /** Where a blob's bytes are. */
@@ -108,12 +131,13 @@ export async function listVersionBlobs(
   artifact: Pick<Artifact, "id" | "deletedAt">,
   limits: { now: number; limit: number },
 ): Promise<VersionedBlob[]> {
+  const seen = referencesTo(reader, "b.id");
   const { results } = await db
     .prepare(
       `SELECT * FROM (
          SELECT own.version_index, b.uuid, b.size, b.sha512, b.sha256, b.crc32,
-           coalesce((SELECT min(created_at) FROM (${SEEN} LIMIT 1000)), own.created_at) AS first_seen_at,
-           (SELECT count(*) FROM (${SEEN} LIMIT 1000)) AS reference_count
+           coalesce((SELECT min(created_at) FROM (${seen})), own.created_at) AS first_seen_at,
+           (SELECT count(*) FROM (${seen})) AS reference_count, ${metadataOf(reader, "b.id")} AS metadata
          FROM versions own
          JOIN folders d ON d.version_id = own.id AND d.ordinal = 0 AND d.entry_count = 1
          JOIN files only ON only.version_id = own.id AND only.ordinal = 1

@@ -64,7 +64,7 @@ export async function removeDeletedFiles(
   now: number,
   limit: number,
 ): Promise<number> {
-  const doomed = `SELECT f.version_id, f.ordinal, f.blob_id
+  const doomed = `SELECT f.version_id, f.ordinal, f.blob_id, f.workspace_id
     FROM versions v JOIN files f ON f.version_id = v.id
     WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`;
   // The blobs that only doomed rows hold.
@@ -72,7 +72,7 @@ export async function removeDeletedFiles(
     WHERE d.blob_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM files k WHERE k.blob_id = d.blob_id
         AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed})))`;
-  const [, , , files] = await db.batch([
+  const [, , , , files] = await db.batch([
     db
       .prepare(
         `INSERT INTO garbage (key, since) SELECT DISTINCT key, ?3 FROM extents
@@ -83,6 +83,7 @@ export async function removeDeletedFiles(
       )
       .bind(before, limit, now),
     db.prepare("PRAGMA defer_foreign_keys = on"),
+    forgetNotes(db, doomed).bind(before, limit),
     db.prepare(`DELETE FROM blobs WHERE id IN (${orphans})`).bind(before, limit),
     db
       .prepare(
@@ -124,6 +125,16 @@ export async function forgetArtifacts(
     .bind(before, limit)
     .run();
   return meta.changes;
+}
+
+/** What a workspace noted of a blob goes with its last file of it. */
+function forgetNotes(db: D1Database, doomed: string): D1PreparedStatement {
+  return db.prepare(
+    `DELETE FROM blob_metadata WHERE (blob_id, workspace_id) IN (
+       SELECT d.blob_id, d.workspace_id FROM (${doomed}) d WHERE NOT EXISTS (
+         SELECT 1 FROM files k WHERE k.blob_id = d.blob_id AND k.workspace_id = d.workspace_id
+           AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed}))))`,
+  );
 }
 
 /** Keys of R2 objects that are garbage since before `before`. */

@@ -197,7 +197,26 @@ function insertVersion(db: D1Database, next: NextVersion, now: number): D1Prepar
       : setMaxVersionsStatements(db, ARTIFACT_ID, { values: identity, maxVersions }, author)),
     ...pruneStatements(db, ARTIFACT_ID, identity, author),
     trimEvents(db, ARTIFACT_ID, identity),
+    refuseOverQuota(db, identity, now),
   ];
+}
+
+/** Ends the batch when its version takes the workspace over its quota, once the superseded ones are gone. */
+function refuseOverQuota(db: D1Database, identity: Identity, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE workspaces SET used_bytes = NULL
+         WHERE id = ?1 AND used_bytes > quota_bytes AND EXISTS (
+           SELECT 1 FROM artifacts a JOIN versions v
+             ON v.artifact_id = a.id AND v.version_index = a.highest_index
+           WHERE a.id = ${ARTIFACT_ID} AND v.created_at = ?4)`,
+    )
+    .bind(...identity, now);
+}
+
+/** Was it the quota that ended a batch? */
+export function isOverQuota(error: unknown): boolean {
+  return String(error).includes("NOT NULL constraint failed: workspaces.used_bytes");
 }
 
 /** The version after the highest index, its file, its root folder and its event; then that index is the highest.
@@ -230,9 +249,10 @@ function insertNextVersion(
     // The lengths are those of one path. An artifact of another name that was made since fails the batch.
     db
       .prepare(
-        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+        `INSERT INTO files (version_id, ordinal, workspace_id, shared, path, blob_id, size, sha256, sha512,
            file_number, tar_end, zip_end, directory_end)
-         SELECT v.id, 1, a.workspace_id, iif(a.name = ?6, a.name, NULL), (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
+         SELECT v.id, 1, a.workspace_id, a.shared, iif(a.name = ?6, a.name, NULL),
+           (SELECT id FROM blobs WHERE sha512 = ?4 AND size = ?5),
            ?5, ?7, ?4, 1, ?8, ?9, ?10 FROM ${NEXT}`,
       )
       .bind(...identity, sha512, size, only.path, sha256, tar, zip, directory),

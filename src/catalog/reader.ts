@@ -35,6 +35,13 @@ export const WRITABLE = `(
     WHERE m.workspace_id = w.id AND m.user_id = ?3 AND m.role IN ('owner', 'contributor'))
 )`;
 
+/** The workspaces of which READABLE lets the reader read everything; not for a reader of all. */
+export const READABLE_WORKSPACES = `
+  SELECT ?2 AS id WHERE ?2 IS NOT NULL
+  UNION SELECT workspace_id FROM trusts WHERE trusted_id = ?2
+  UNION SELECT workspace_id FROM members WHERE user_id = ?3
+  UNION SELECT id FROM workspaces WHERE public = 1`;
+
 /** Artifact `a` neither deleted nor expired at the time `now`, a parameter's name. An artifact whose
  * `expires_at` is now is gone. */
 export function livingAt(now: string): string {

@@ -1,21 +1,31 @@
+import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
+import { findWorkspaceById, usageOf } from "./workspaces.ts";
 
-/** Notes a new upload, before its object is opened: what the catalog does not know is never swept. False when
- * its workspace is gone. */
+/** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
+ * many bytes its workspace has room for, null being no limit; refuses when it has none, or is gone. */
 export async function insertUpload(
   db: D1Database,
   uuid: Uuid,
   workspaceId: number,
   now: number,
-): Promise<boolean> {
-  const { meta } = await db
+): Promise<Outcome<{ room: number | null }>> {
+  const row = await db
     .prepare(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-       SELECT ?1, id, ?3, ?3 FROM workspaces WHERE id = ?2`,
+       SELECT ?1, id, ?3, ?3 FROM workspaces
+       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes)
+       RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ?2) AS room`,
     )
     .bind(uuid, workspaceId, now)
-    .run();
-  return meta.changes > 0;
+    .first<{ room: number | null }>();
+  if (row !== null) {
+    return { ok: true, room: row.room };
+  }
+  const workspace = await findWorkspaceById(db, workspaceId);
+  return workspace === null
+    ? { ok: false, code: "namespace_not_found" }
+    : { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
 }
 
 /** Notes when an upload last got a byte. */

@@ -1,10 +1,13 @@
 import { AppError } from "../protocol/errors.ts";
+import type { Metadata } from "../protocol/metadata.ts";
 
 export interface Workspace {
   id: number;
   name: string;
   public: boolean;
   quotaBytes: number | null;
+  /** The sizes of all files in its living versions. */
+  usedBytes: number;
   defaultExpirationDays: number | null;
   createdAt: number;
 }
@@ -17,6 +20,7 @@ type WorkspaceRow = {
   name: string;
   public: number;
   quota_bytes: number | null;
+  used_bytes: number;
   default_expiration_days: number | null;
   created_at: number;
 };
@@ -27,6 +31,7 @@ function toWorkspace(row: WorkspaceRow): Workspace {
     name: row.name,
     public: row.public === 1,
     quotaBytes: row.quota_bytes,
+    usedBytes: row.used_bytes,
     defaultExpirationDays: row.default_expiration_days,
     createdAt: row.created_at,
   };
@@ -48,6 +53,16 @@ export async function findWorkspaceById(db: D1Database, id: number): Promise<Wor
   return row && toWorkspace(row);
 }
 
+/** The bytes that a workspace may still take; null: as many as there are. */
+export function roomOf({ quotaBytes, usedBytes }: Workspace): number | null {
+  return quotaBytes === null ? null : Math.max(0, quotaBytes - usedBytes);
+}
+
+/** How full a workspace is, in words. */
+export function usageOf({ quotaBytes, usedBytes }: Workspace): string {
+  return `${usedBytes} of ${quotaBytes ?? "unlimited"} bytes are used`;
+}
+
 /** The workspace of that name, or a refusal. */
 export async function requireWorkspace(db: D1Database, name: string): Promise<Workspace> {
   const workspace = await findWorkspace(db, name);
@@ -57,13 +72,18 @@ export async function requireWorkspace(db: D1Database, name: string): Promise<Wo
   return workspace;
 }
 
-/** A workspace with the names of its keys and of the workspaces that it trusts to read its artifacts. */
+/** A workspace with its metadata and the names of its keys and of those that it trusts to read its artifacts. */
 export interface DescribedWorkspace extends Workspace {
   keys: string[];
   trusts: string[];
+  metadata: Metadata;
 }
 
-type DescribedRow = WorkspaceRow & { key_names: string; trusted_names: string };
+type DescribedRow = WorkspaceRow & {
+  key_names: string;
+  trusted_names: string;
+  metadata: string;
+};
 
 const SELECT_DESCRIBED = `
   SELECT w.*,
@@ -71,7 +91,9 @@ const SELECT_DESCRIBED = `
        SELECT name FROM workspace_keys WHERE workspace_id = w.id ORDER BY name)) AS key_names,
     (SELECT json_group_array(name) FROM (
        SELECT o.name FROM trusts t JOIN workspaces o ON o.id = t.trusted_id
-       WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusted_names
+       WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusted_names,
+    (SELECT json_group_object(key, json(value)) FROM (
+       SELECT key, value FROM workspace_metadata WHERE workspace_id = w.id ORDER BY key)) AS metadata
   FROM workspaces w`;
 
 function toDescribed(row: DescribedRow): DescribedWorkspace {
@@ -79,6 +101,7 @@ function toDescribed(row: DescribedRow): DescribedWorkspace {
     ...toWorkspace(row),
     keys: JSON.parse(row.key_names) as string[],
     trusts: JSON.parse(row.trusted_names) as string[],
+    metadata: JSON.parse(row.metadata) as Metadata,
   };
 }
 

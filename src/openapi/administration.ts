@@ -5,13 +5,30 @@ import {
   TrustRequest,
 } from "../protocol/requests.ts";
 import { listOf, NULL, text } from "./json-schema.ts";
-import type { Area } from "./operation.ts";
+import { metadataOperations } from "./metadata.ts";
+import type { Area, Operation } from "./operation.ts";
 import { after } from "./parameters.ts";
 import { ref } from "./schemas.ts";
 
 const NAME_OF_KEY = text("The key's name");
 const SECRET = text("Its secret, at most 1,024 characters");
 const NEW_KEY = ["key_unspecified", "key_not_a_string", "key_too_long", "keys_too_many"] as const;
+
+const setKey: Operation = {
+  summary: "Add or change a key",
+  description: "Without `key` a secret is drawn and shown this once.",
+  who: "own",
+  body: KeyRequest,
+  bodyHints: { properties: { key_name: NAME_OF_KEY, key: SECRET }, required: ["key_name"] },
+  reply: { anyOf: [NAME_OF_KEY, ref("DrawnKey")] },
+  refusals: ["key_name_unspecified", "key_name_invalid", "namespace_is_system", ...NEW_KEY],
+};
+
+const metadata = metadataOperations({
+  what: "a workspace",
+  reads: { who: "own", refusals: [] },
+  writes: { who: "own", refusals: [] },
+});
 
 export const administration: Area = {
   name: "Workspaces",
@@ -66,14 +83,10 @@ export const administration: Area = {
       who: "own",
       reply: listOf(NAME_OF_KEY),
     },
-    "POST /auth/namespaces/{namespace}/keys": {
-      summary: "Add or change a key",
-      description: "Without `key` a secret is drawn and shown this once.",
-      who: "own",
-      body: KeyRequest,
-      bodyHints: { properties: { key_name: NAME_OF_KEY, key: SECRET }, required: ["key_name"] },
-      reply: { anyOf: [NAME_OF_KEY, ref("DrawnKey")] },
-      refusals: ["key_name_unspecified", "key_name_invalid", "namespace_is_system", ...NEW_KEY],
+    "POST /auth/namespaces/{namespace}/keys": setKey,
+    "PUT /auth/namespaces/{namespace}/keys": {
+      ...setKey,
+      description: "An alias: the public Shaken Fist client changes a key by this.",
     },
     "PUT /auth/namespaces/{namespace}/keys/{key}": {
       summary: "Change a key",
@@ -90,6 +103,10 @@ export const administration: Area = {
       reply: NULL,
       refusals: ["key_not_found"],
     },
+    "GET /auth/namespaces/{namespace}/metadata": metadata.get,
+    "POST /auth/namespaces/{namespace}/metadata": metadata.post,
+    "PUT /auth/namespaces/{namespace}/metadata/{key}": metadata.put,
+    "DELETE /auth/namespaces/{namespace}/metadata/{key}": metadata.delete,
     "POST /auth/namespaces/{namespace}/trust": {
       summary: "Let another workspace read this one",
       who: "own",

@@ -2,47 +2,32 @@ import {
   ConvertRequest,
   DeleteArtifactsRequest,
   MaxVersionsRequest,
-  MetadataRequest,
 } from "../protocol/requests.ts";
-import { count, listOf, METADATA, NULL, nullable, oneOf, UUID } from "./json-schema.ts";
-import type { Area, Operation, Parameters } from "./operation.ts";
+import { count, listOf, NULL, nullable, oneOf, UUID } from "./json-schema.ts";
+import { metadataOperations } from "./metadata.ts";
+import type { Area } from "./operation.ts";
 import { ref } from "./schemas.ts";
 
 const KNOWN = ["artifact_not_found", "artifact_ambiguous", "artifact_name_invalid"] as const;
 const OWN = [...KNOWN, "artifact_not_own"] as const;
 const CHANGEABLE = [...OWN, "artifact_deleted"] as const;
-const KEY = ["key_unspecified", "metadata_key_invalid"] as const;
-const ENTRY = [...KEY, "metadata_value_missing", "metadata_full"] as const;
+const metadata = metadataOperations({
+  what: "an artifact",
+  reads: { who: "somebody", refusals: KNOWN },
+  writes: { who: "somebody", refusals: CHANGEABLE },
+});
 
-const METADATA_KEY: Parameters = {
-  key: { description: "An entry's key", schema: { type: "string" } },
-};
-
-const METADATA_VALUE = {
-  properties: { value: { description: "Any JSON but null and the empty text" } },
-  required: ["value"],
-};
-
-const setEntry: Operation = {
-  summary: "Set an entry of an artifact's metadata",
-  who: "somebody",
-  path: METADATA_KEY,
-  body: MetadataRequest,
-  bodyHints: METADATA_VALUE,
-  reply: NULL,
-  refusals: [...CHANGEABLE, ...ENTRY],
-};
-
-const deleteEntry: Operation = {
-  summary: "Delete an entry of an artifact's metadata",
-  who: "somebody",
-  path: METADATA_KEY,
-  reply: NULL,
-  refusals: [...CHANGEABLE, ...KEY],
-};
+const instanceMetadata = metadataOperations({
+  what: "an artifact or a blob",
+  reads: { who: "somebody", refusals: [] },
+  writes: {
+    who: "somebody",
+    refusals: [...CHANGEABLE, "blob_not_found", "blob_forbidden", "workspace_key_needed"],
+  },
+});
 
 const ALIAS =
-  "An alias: the public Shaken Fist client asks for an instance where it means an artifact.";
+  "An alias: the public Shaken Fist client asks for an instance where it means an artifact or a blob.";
 
 export const artifacts: Area = {
   name: "Artifacts",
@@ -71,6 +56,7 @@ export const artifacts: Area = {
         "upload_content_mismatch",
         "blob_not_found",
         "artifact_not_own",
+        "quota_exceeded",
       ],
     },
     "GET /artifacts": {
@@ -145,21 +131,12 @@ export const artifacts: Area = {
       reply: ref("Artifact"),
       refusals: [...CHANGEABLE, "artifact_index_not_found", "artifact_index_not_integer"],
     },
-    "GET /artifacts/{ref}/metadata": {
-      summary: "Get the metadata of an artifact",
-      who: "somebody",
-      reply: METADATA,
-      refusals: KNOWN,
-    },
-    "POST /artifacts/{ref}/metadata": {
-      ...setEntry,
-      path: {},
-      bodyHints: { ...METADATA_VALUE, required: ["key", "value"] },
-    },
-    "PUT /artifacts/{ref}/metadata/{key}": setEntry,
-    "DELETE /artifacts/{ref}/metadata/{key}": deleteEntry,
-    "PUT /instances/{ref}/metadata/{key}": { ...setEntry, description: ALIAS },
-    "DELETE /instances/{ref}/metadata/{key}": { ...deleteEntry, description: ALIAS },
+    "GET /artifacts/{ref}/metadata": metadata.get,
+    "POST /artifacts/{ref}/metadata": metadata.post,
+    "PUT /artifacts/{ref}/metadata/{key}": metadata.put,
+    "DELETE /artifacts/{ref}/metadata/{key}": metadata.delete,
+    "PUT /instances/{ref}/metadata/{key}": { ...instanceMetadata.put, description: ALIAS },
+    "DELETE /instances/{ref}/metadata/{key}": { ...instanceMetadata.delete, description: ALIAS },
     "GET /artifacts/{ref}/events": {
       summary: "Tell what happened to an artifact",
       description:

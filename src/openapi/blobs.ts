@@ -1,4 +1,5 @@
-import { count, nullable } from "./json-schema.ts";
+import { count, listOf, nullable } from "./json-schema.ts";
+import { metadataOperations } from "./metadata.ts";
 import type { Area, Parameters, Reply } from "./operation.ts";
 import { BYTES_HEADERS } from "./parameters.ts";
 import { ref } from "./schemas.ts";
@@ -20,10 +21,26 @@ export const BYTES_REPLIES: Readonly<Record<number, Reply>> = {
   416: { description: "No such bytes", headers: { "Content-Range": "How many there are" } },
 };
 
+/** Each workspace that holds a blob notes its own. */
+const metadata = metadataOperations({
+  what: "a blob",
+  reads: { who: "somebody", refusals: ["blob_not_found"] },
+  writes: { who: "workspace", refusals: ["blob_not_found", "blob_forbidden"] },
+});
+
 export const blobs: Area = {
   name: "Blobs",
   description: "Immutable contents; those that the caller cannot read do not exist",
   operations: {
+    "GET /blobs": {
+      summary: "List all blobs",
+      who: "system",
+      reply: listOf(ref("Blob")),
+    },
+    "GET /blobs/{uuid}/metadata": metadata.get,
+    "POST /blobs/{uuid}/metadata": metadata.post,
+    "PUT /blobs/{uuid}/metadata/{key}": metadata.put,
+    "DELETE /blobs/{uuid}/metadata/{key}": metadata.delete,
     "GET /blobs/{uuid}": {
       summary: "Show a blob",
       who: "somebody",

@@ -4,6 +4,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 import type { ErrorCode } from "../protocol/errors.ts";
+import { absent } from "./absent.ts";
 import { administration } from "./administration.ts";
 import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
@@ -30,6 +31,7 @@ const AREAS: readonly Area[] = [
   sessions,
   administration,
   people,
+  absent,
 ];
 
 const DESCRIPTION = `

@@ -23,6 +23,7 @@ const update: Operation = {
     "blob_not_found",
     "max_versions_not_integer",
     "namespace_not_found",
+    "quota_exceeded",
   ],
 };
 

@@ -6,7 +6,10 @@ import type { Parameters } from "./operation.ts";
 
 /** What the names in braces of a path stand for. One called `path` may hold slashes. */
 export const PATH_PARAMETERS = {
-  algorithm: { description: "A hash algorithm", schema: { type: "string", enum: ["sha512"] } },
+  algorithm: {
+    description: "A hash algorithm",
+    schema: { type: "string", enum: ["sha512", "sha256"] },
+  },
   hash: { description: "A checksum in hex", schema: { type: "string" } },
   id: {
     description: "An artifact's number or uuid",

@@ -98,7 +98,8 @@ export const SCHEMAS = {
     "A named thing with versions",
     {
       uuid: UUID,
-      state: oneOf("created", "deleted"),
+      state: oneOf("initial", "created", "error", "deleted"),
+      error_message: nullable(text("Why the last fetch of its URL failed")),
       metadata: METADATA,
       version: { const: 6 },
       artifact_type: oneOf("image", "snapshot", "label", "other"),
@@ -171,6 +172,7 @@ export const SCHEMAS = {
     trust: record("Whom it trusts", { full: listOf(text("A workspace whose keys may read it")) }),
     public: { ...BOOLEAN, description: "Anyone may read its artifacts" },
     quota_bytes: nullable(count("Bytes that it may hold")),
+    used_bytes: count("Bytes that it holds: the sizes of the files of its living versions"),
     default_expiration_days: nullable(count("Days after which its artifacts expire")),
   }),
   DrawnKey: record("A new key with its secret, shown this once", {

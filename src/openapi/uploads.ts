@@ -22,6 +22,7 @@ export const uploads: Area = {
       description: "It is removed after 24 hours without a byte.",
       who: "workspace",
       reply: ref("Upload"),
+      refusals: ["quota_exceeded"],
     },
     "GET /upload/{uuid}": {
       summary: "Say how much of an upload has arrived",
@@ -51,6 +52,7 @@ export const uploads: Area = {
         "upload_digest_malformed",
         "upload_offset_malformed",
         "upload_too_large",
+        "quota_exceeded",
         "upload_too_scattered",
       ],
     },

@@ -11,6 +11,7 @@ import { renderPage } from "./layout.tsx";
 const CAPABILITIES = [
   "artifact-metadata",
   "artifact-upload-types",
+  "blob-metadata",
   "blob-search-by-hash",
   "events-by-type",
 ];

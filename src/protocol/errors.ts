@@ -148,6 +148,11 @@ export const ERRORS = {
     status: 400,
     message: "Upload-Offset is not an integer of at least 0",
   },
+  quota_exceeded: {
+    status: 507,
+    message: "namespace has no room for that; nothing was changed",
+    help: "Delete artifacts or versions that are not needed, or ask an administrator for a larger quota",
+  },
   upload_too_large: {
     status: 507,
     message: "an upload holds at most 5 TiB",
@@ -228,7 +233,7 @@ export const ERRORS = {
   metadata_full: {
     status: 507,
     message: "metadata is full",
-    help: "An artifact has at most 100 entries of 64 KiB in all; delete some first",
+    help: "A thing has at most 100 entries of 64 KiB in all; delete some first",
   },
   label_not_found: {
     status: 404,
@@ -237,6 +242,11 @@ export const ERRORS = {
   },
   artifact_ambiguous: { status: 400, message: "multiple artifacts have the name" },
   blob_not_found: { status: 404, message: "blob not found" },
+  blob_forbidden: {
+    status: 403,
+    message: "permission denied",
+    help: "Only a namespace with a version that holds the blob may note something of it",
+  },
   hash_algorithm_unknown: { status: 400, message: "unknown hash algorithm" },
   data_offset_invalid: {
     status: 400,

@@ -98,13 +98,15 @@ export const LIMITS = {
   readWindow: 8 * MiB,
   /** Files read from the catalog at a time while an archive is made. */
   archivePage: 500,
+  /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
+  blobsPage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
   maxVersions: 3,
   /** Versions listed of one artifact. */
   versionsListed: 1_000,
   /** Artifacts read from the catalog at a time for GET /artifacts, or deleted at a time. */
   artifactsPage: 100,
-  /** Entries of one artifact's metadata, bytes of a key, and bytes of all of it as JSON: each page of GET /artifacts
+  /** Entries of the metadata of one thing, bytes of a key, and bytes of all of it as JSON: each page of GET /artifacts
    * holds that of `artifactsPage` artifacts. */
   metadataEntries: 100,
   metadataKey: 255,

@@ -41,8 +41,11 @@ export const EventsRequest = v.object({
   limit: v.nullish(v.union([v.string(), v.number()]), null),
 });
 
-/** POST /artifacts/<ref>/metadata, and PUT .../metadata/<key>, which has the key in its URL. */
-export const MetadataRequest = v.object({ key: optionalText, value: v.optional(v.unknown()) });
+/** POST and PUT of metadata, of any value but null; with PUT the key is in the path. */
+export const MetadataRequest = v.object({
+  key: v.nullish(v.string(), null),
+  value: v.nullish(v.unknown(), null),
+});
 
 /** POST /label/<name>. */
 export const LabelRequest = v.object({

@@ -1,6 +1,7 @@
 // The objects of the Shaken Fist API (docs/conformance.md, Shaken Fist). Times are seconds, as floats.
 
 import type { Uuid } from "./ids.ts";
+import type { Metadata } from "./metadata.ts";
 
 /** Shaken Fist names the node that holds a thing; here that is the whole service. */
 const NODE = "stowage";
@@ -43,7 +44,7 @@ export function toUploadReply(
 export interface BlobReply {
   uuid: Uuid;
   state: "created";
-  metadata: Record<string, never>;
+  metadata: Metadata;
   version: 6;
   size: number;
   modified: number;
@@ -68,6 +69,7 @@ interface BlobShown {
   /** Milliseconds. */
   firstSeenAt: number;
   references: number;
+  metadata: Metadata;
 }
 
 export function toBlobReply(blob: BlobShown): BlobReply {
@@ -75,7 +77,7 @@ export function toBlobReply(blob: BlobShown): BlobReply {
   return {
     uuid: blob.uuid,
     state: "created",
-    metadata: {},
+    metadata: blob.metadata,
     version: 6,
     size: blob.size,
     modified: at,
@@ -101,10 +103,15 @@ interface IndexedBlob {
   instances: never[];
 }
 
+/** `initial` while a URL is fetched into it for the first time, `error` when that failed. */
+export type ArtifactState = "initial" | "created" | "error";
+
 /** An artifact with the blobs of its versions by their index; `blob_uuid` is the newest's. */
 export interface ArtifactReply {
   uuid: Uuid;
-  state: "created" | "deleted";
+  state: ArtifactState | "deleted";
+  /** Why the last fetch of its URL failed. */
+  error_message: string | null;
   metadata: Record<string, unknown>;
   version: 6;
   artifact_type: string;
@@ -133,6 +140,8 @@ interface ArtifactShown {
   createdAt: number;
   deletedAt: number | null;
   metadata: Record<string, unknown>;
+  state: ArtifactState;
+  errorMessage: string | null;
 }
 
 /** `versions` in order of index. */
@@ -147,7 +156,8 @@ export function toArtifactReply(
   ]);
   return {
     uuid: artifact.uuid,
-    state: artifact.deletedAt === null ? "created" : "deleted",
+    state: artifact.deletedAt === null ? artifact.state : "deleted",
+    error_message: artifact.errorMessage,
     metadata: artifact.metadata,
     version: 6,
     artifact_type: artifact.type,

@@ -5,15 +5,17 @@ import { RunningDigest } from "../blobs/checksums.ts";
 import type { RunningChecksums } from "../blobs/checksums.ts";
 import { StorageError } from "../blobs/objects.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { BodyError, BodyReader } from "./body-reader.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { Boundary } from "./ledger.ts";
 import { PartWriter, TooScattered } from "./part-writer.ts";
-import { decideAppend, offsetOf, partSizeOf, tailStart } from "./state.ts";
+import { decideAppend, offsetOf, partSizeOf, refuseSize, tailStart } from "./state.ts";
 
 type Appended = Outcome<{ offset: number }>;
+type Refused = Appended & { ok: false };
 
 /** Appends a body to the upload; `offset` is where it ends then. */
 export async function append(
@@ -26,9 +28,35 @@ export async function append(
     await body?.cancel();
     return decision;
   }
-  const run = new AppendRun(context, body, terms);
+  const reader = new BodyReader(body, context.isContested);
+  const run = new AppendRun(context, reader, terms);
   try {
     return await run.finish();
+  } catch (error) {
+    reader.cancel();
+    await run.abandon();
+    return refusalFor(error, context);
+  }
+}
+
+/** What a piece of a longer body came to. */
+export type Piece = Outcome<{ end: "none" | "clean" | "broken" }>;
+
+/** Appends the next `most` bytes of a body of unknown length, or what comes until the time `until`; what
+ * arrived before the body broke off counts. A refusal appends nothing and leaves the body to its owner. */
+export async function appendPiece(
+  context: UploadContext,
+  reader: BodyReader,
+  bounds: { most: number; until: number },
+): Promise<Piece> {
+  const terms = { offset: null, length: null, digest: null };
+  const decision = decideAppend(requireState(context), terms);
+  if (!decision.ok) {
+    return decision;
+  }
+  const run = new AppendRun(context, reader, terms, bounds);
+  try {
+    return { ok: true, end: await run.finishPiece() };
   } catch (error) {
     await run.abandon();
     return refusalFor(error, context);
@@ -41,7 +69,21 @@ const BODY_REFUSALS = {
   altered: "upload_digest_mismatch",
 } as const satisfies Record<BodyError["reason"], ErrorCode>;
 
-function refusalFor(error: unknown, context: UploadContext): Appended {
+/** Thrown when a body turns out to be longer than the upload may be. */
+class TooLarge extends Error {
+  override readonly name = "TooLarge";
+  readonly refusal: Refused;
+
+  constructor(refusal: Refused) {
+    super("Body too large");
+    this.refusal = refusal;
+  }
+}
+
+function refusalFor(error: unknown, context: UploadContext): Refused {
+  if (error instanceof TooLarge) {
+    return error.refusal;
+  }
   if (error instanceof BodyError) {
     return { ok: false, code: BODY_REFUSALS[error.reason] };
   }
@@ -69,13 +111,24 @@ class AppendRun {
   /** The bytes that are not in a part yet; null right after a part. */
   #buffer: Uint8Array | null;
   #filled: number;
+  /** Where a piece of a longer body ends; null: it is the whole body. */
+  readonly #bounds: { most: number; until: number } | null;
+  readonly #begin: number;
+  #taken = 0;
 
-  constructor(context: UploadContext, body: ReadableStream<Uint8Array>, terms: AppendTerms) {
+  constructor(
+    context: UploadContext,
+    body: BodyReader,
+    terms: AppendTerms,
+    bounds: { most: number; until: number } | null = null,
+  ) {
     const state = requireState(context);
     const { ledger } = context;
     this.#context = context;
     this.#terms = terms;
-    this.#body = new BodyReader(body, context.isContested);
+    this.#body = body;
+    this.#bounds = bounds;
+    this.#begin = offsetOf(state);
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
@@ -91,7 +144,7 @@ class AppendRun {
   async finish(): Promise<Appended> {
     await this.#readAll();
     const { length, digest } = this.#terms;
-    if (length !== null && this.#body.received !== length) {
+    if (length !== null && this.#taken !== length) {
       throw new BodyError("incomplete");
     }
     if (digest !== null && !isSame(this.#digest?.digest(), digest.bytes)) {
@@ -102,28 +155,64 @@ class AppendRun {
     return { ok: true, offset: offsetOf(requireState(this.#context)) };
   }
 
+  /** Keeps what has arrived when the body breaks off. */
+  async finishPiece(): Promise<"none" | "clean" | "broken"> {
+    let end: "none" | "clean" | "broken";
+    try {
+      end = (await this.#readAll()) ? "none" : "clean";
+    } catch (error) {
+      if (!(error instanceof BodyError)) {
+        throw error;
+      }
+      end = "broken";
+    }
+    await this.#writer.settle();
+    this.#commit();
+    return end;
+  }
+
   /** Leaves nothing under way. */
   async abandon(): Promise<void> {
-    this.#body.cancel();
     await this.#writer.abandon();
     this.#context.ledger.dropEmptyExtents({ openToo: false });
   }
 
-  async #readAll(): Promise<void> {
+  /** Says whether the body may have more. */
+  async #readAll(): Promise<boolean> {
     let hasMore = true;
-    while (hasMore && this.#body.received !== this.#terms.length) {
+    while (hasMore && this.#taken !== this.#terms.length && !this.#isPieceFull()) {
       await this.#sendFullPart();
       hasMore = this.#isFull() ? await this.#readBehindFull() : await this.#readIntoBuffer();
     }
     await this.#sendFullPart();
+    return hasMore;
+  }
+
+  #isPieceFull(): boolean {
+    const bounds = this.#bounds;
+    return bounds !== null && (this.#taken >= bounds.most || Date.now() >= bounds.until);
   }
 
   async #readIntoBuffer(): Promise<boolean> {
     const position = this.#filled;
     const target = this.#buffer ?? new Uint8Array(this.#partSize);
+    if (this.#bounds !== null) {
+      return this.#readByCopy(target, position);
+    }
     const { buffer, count } = await this.#body.read(target, position);
     this.#buffer = buffer;
     this.#take(buffer.subarray(position, position + count));
+    return count > 0;
+  }
+
+  /** Reads into a buffer of its own: one that was handed over is lost when the body breaks off. */
+  async #readByCopy(target: Uint8Array, position: number): Promise<boolean> {
+    const size = Math.min(LIMITS.readView, target.length - position);
+    const { buffer, count } = await this.#body.read(new Uint8Array(size), 0);
+    const bytes = buffer.subarray(0, count);
+    target.set(bytes, position);
+    this.#buffer = target;
+    this.#take(bytes);
     return count > 0;
   }
 
@@ -139,6 +228,11 @@ class AppendRun {
   }
 
   #take(bytes: Uint8Array): void {
+    this.#taken += bytes.length;
+    const refusal = refuseSize(requireState(this.#context), this.#begin + this.#taken);
+    if (refusal !== null) {
+      throw new TooLarge(refusal);
+    }
     this.#checksums.update(bytes);
     this.#digest?.update(bytes);
     this.#filled += bytes.length;

@@ -25,9 +25,9 @@ export class UploadGateway {
     this.#headers = { [WORKSPACE_HEADER]: String(workspaceId) };
   }
 
-  /** Opens a new upload. */
-  open(uuid: Uuid): Promise<Outcome<object>> {
-    const body: OpenRequest = { uuid, workspaceId: this.#workspaceId };
+  /** Opens a new upload of at most `room` bytes; null is no limit but the service's. */
+  open(uuid: Uuid, room: number | null = null): Promise<Outcome<object>> {
+    const body: OpenRequest = { uuid, workspaceId: this.#workspaceId, room };
     return call(this.#target(uuid), "/open", { method: "POST", body: JSON.stringify(body) });
   }
 

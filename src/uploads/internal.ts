@@ -10,6 +10,7 @@ const TERMS_HEADER = "x-append-terms";
 export interface OpenRequest {
   uuid: Uuid;
   workspaceId: number;
+  room: number | null;
 }
 
 export interface SealRequest {

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS upload (
   intent TEXT,
   blob_uuid TEXT,
   result TEXT,
-  sealed_at INTEGER
+  sealed_at INTEGER,
+  room INTEGER
 );
 CREATE TABLE IF NOT EXISTS extents (
   n INTEGER PRIMARY KEY,
@@ -58,6 +59,7 @@ export type UploadRow = {
   blob_uuid: string | null;
   result: string | null;
   sealed_at: number | null;
+  room: number | null;
 };
 
 export type ExtentRow = {
@@ -87,6 +89,7 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   const basis = {
     uuid: row.uuid as Uuid, // written by open(), from a Uuid
     workspaceId: row.workspace_id,
+    room: row.room,
     createdAt: row.created_at,
     lastAppendAt: row.last_append_at,
     reportedAt: row.reported_at,

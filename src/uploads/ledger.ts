@@ -61,13 +61,13 @@ export class Ledger {
     return RunningChecksums.load(new Uint8Array(row.checksums));
   }
 
-  open(uuid: Uuid, workspaceId: number, at: number): void {
+  open(uuid: Uuid, workspaceId: number, at: number, room: number | null = null): void {
     this.#change(() => {
       this.#sql.exec(SCHEMA);
       this.#sql.exec(
         `INSERT INTO upload (id, format, uuid, workspace_id, created_at, last_append_at, reported_at,
-                             tail_length, extents_begun, checksums, phase)
-         VALUES (1, ?, ?, ?, ?, ?, ?, 0, 0, ?, 'open')`,
+                             tail_length, extents_begun, checksums, phase, room)
+         VALUES (1, ?, ?, ?, ?, ?, ?, 0, 0, ?, 'open', ?)`,
         FORMAT,
         uuid,
         workspaceId,
@@ -75,6 +75,7 @@ export class Ledger {
         at,
         at,
         new RunningChecksums().save(),
+        room,
       );
     });
   }

@@ -5,7 +5,7 @@
 // open: a multipart upload to which whole parts are still added. At the end of every part, and so where the
 // tail begins, there is a boundary: a saved hash state from which any later offset can be reached.
 
-import type { Outcome } from "../protocol/errors.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { AppendTerms, SealGuard, SealIntent, SealResult } from "../protocol/uploads.ts";
@@ -25,6 +25,8 @@ interface UploadBasis {
   uuid: Uuid;
   /** The workspace that opened it; to all others it does not exist. */
   workspaceId: number;
+  /** What its workspace had room for when it was opened; null: no limit. */
+  room: number | null;
   createdAt: number;
   lastAppendAt: number;
   /** When the catalog last heard of an append. */
@@ -79,10 +81,23 @@ export function decideAppend(
       detail: `at ${offset}, not ${terms.offset}`,
     };
   }
-  if (offset + (terms.length ?? 0) > LIMITS.uploadSize) {
+  const refusal = refuseSize(state, offset + (terms.length ?? 0));
+  return refusal ?? { ok: true, offset };
+}
+
+/** Why the upload cannot be of that size, or null when it can. */
+export function refuseSize(
+  state: UploadBasis,
+  size: number,
+): { ok: false; code: ErrorCode; detail?: string } | null {
+  if (size > LIMITS.uploadSize) {
     return { ok: false, code: "upload_too_large" };
   }
-  return { ok: true, offset };
+  if (state.room !== null && size > state.room) {
+    const detail = `the upload may hold ${state.room} bytes, not ${size}`;
+    return { ok: false, code: "quota_exceeded", detail };
+  }
+  return null;
 }
 
 /** How a truncate is done. */

@@ -91,8 +91,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return turn;
   }
 
-  #open({ uuid, workspaceId }: OpenRequest): Outcome<object> {
-    this.#context.ledger.open(uuid, workspaceId, Date.now());
+  #open({ uuid, workspaceId, room }: OpenRequest): Outcome<object> {
+    this.#context.ledger.open(uuid, workspaceId, Date.now(), room);
     return { ok: true };
   }
 

@@ -51,6 +51,7 @@ function namespaceOf(name: string, own: object = {}) {
     trust: { full: ["system"] },
     public: false,
     quota_bytes: null,
+    used_bytes: 0,
     default_expiration_days: null,
     ...own,
   };

@@ -350,7 +350,7 @@ describe("POST /login", () => {
 
   it("takes as long for a wrong name as for a wrong password", async () => {
     const fastest = { lena: Infinity, nemo: Infinity };
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       for (const name of ["lena", "nemo"] as const) {
         const begun = performance.now();
         await (await logIn(name, { password: "wrong password" })).text();
@@ -595,12 +595,19 @@ describe("a session", () => {
 
   it("of a user with many ends when it was used the longest ago", async () => {
     await makeUser("mona", { hidden: "viewer" });
-    const cookies = [];
-    for (let index = 0; index < LIMITS.sessionsOfUser; index += 1) {
-      cookies.push(await makeSession("mona", 0, MINUTE - index));
-    }
+    const oldest = await makeSession("mona", 0, 2 * MINUTE);
+    const second = await makeSession("mona", 0, MINUTE);
+    const { DB } = service.env;
+    await DB.prepare(
+      `INSERT INTO sessions SELECT 'n' || value, u.id, ?1, ?1
+       FROM json_each(?2), users u WHERE u.name = 'mona'`,
+    )
+      .bind(
+        Date.now(),
+        JSON.stringify(Array.from({ length: LIMITS.sessionsOfUser - 2 }, (_, n) => n)),
+      )
+      .run();
     const newest = await cookieOf("mona");
-    const [oldest = "", second = ""] = cookies;
     const good = await Promise.all([oldest, second, newest].map(isGood));
     expect(good).toEqual([false, true, true]);
     expect((await sessionsOf("mona")).results).toHaveLength(LIMITS.sessionsOfUser);

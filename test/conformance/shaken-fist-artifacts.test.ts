@@ -57,6 +57,7 @@ describe("POST /artifacts/upload/:name", () => {
       uuid: expect.stringMatching(/^[0-9a-f-]{36}$/u),
       id: expect.any(Number),
       state: "created",
+      error_message: null,
       metadata: {},
       version: 6,
       artifact_type: "image",

@@ -329,7 +329,7 @@ describe("a refusal", () => {
   );
 
   it.each([
-    ["GET", "/nodes"],
+    ["GET", "/node"],
     ["POST", "/auth/"],
     ["POST", "/upload/x/y/z/1"],
     ["GET", "/artifacts/a/b/c"],
@@ -346,7 +346,7 @@ describe("a refusal", () => {
     ["GET", "/auth", "POST, OPTIONS"],
     ["PUT", "/upload", "POST, OPTIONS"],
     ["DELETE", "/upload/00000000-0000-4000-8000-000000000000", "POST, GET, HEAD, OPTIONS"],
-    ["POST", "/artifacts/name/versions", "GET, HEAD, OPTIONS"],
+    ["PUT", "/artifacts/name/versions", "GET, HEAD, POST, OPTIONS"],
     ["PUT", "//auth", "POST, OPTIONS"],
   ])("answers 405 to %s %s and says what is allowed", async (method, path, allow) => {
     const response = await service.fetch(path, { method, bearer: token });

@@ -171,9 +171,13 @@ describe("a trusted workspace", () => {
     });
     const data = await get(`/blobs/${made.blob_uuid}/data?offset=8`, friend);
     expect(await data.text()).toBe("friends");
-    const into = { upload_uuid: await service.openUpload(friend), namespace: "owner" };
+    const into = {
+      upload_uuid: await service.openUpload(friend),
+      namespace: "owner",
+      source_url: made.source_url,
+    };
     const pushed = service.send("POST", "/artifacts/upload/lent", into, friend);
-    expect(await refusalOf(pushed)).toEqual([404, "namespace not found"]);
+    expect(await refusalOf(pushed)).toEqual([404, "artifact not found"]);
     const claim = { blob_uuid: made.blob_uuid };
     const claimed = await valueOf<ArtifactBody>(
       service.send("POST", "/artifacts/upload/claimed", claim, friend),

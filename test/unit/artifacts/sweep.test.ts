@@ -2,6 +2,8 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
+import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
+import { putMetadata } from "../../../src/catalog/artifact-metadata.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
@@ -143,10 +145,45 @@ describe("sweep()", () => {
     ]);
     expect(
       await rows(
+        `SELECT e.message, e.actor FROM events e JOIN artifacts a ON a.id = e.artifact_id
+         WHERE a.name = 'brief' ORDER BY number DESC LIMIT 1`,
+      ),
+    ).toEqual([{ message: "artifact expired", actor: "stowage" }]);
+    expect(
+      await rows(
         `SELECT v.deleted_at FROM versions v JOIN artifacts a ON a.id = v.artifact_id
          WHERE a.name = 'brief'`,
       ),
     ).toEqual([{ deleted_at: now }]);
+  });
+
+  it("forgets a deleted artifact after 30 days, with its metadata and events, and no other", async () => {
+    await publish("forgotten", bytes(10, 30));
+    await publish("remembered", bytes(10, 31));
+    const of = "artifact_id IN (SELECT id FROM artifacts WHERE name = ?)";
+    const [{ id } = { id: 0 }] = (await rows(
+      "SELECT id FROM artifacts WHERE name = 'forgotten'",
+    )) as { id: number }[];
+    const now = Date.now();
+    const author = { actor: "owner/ci", now };
+    await putMetadata(env.DB, id, { key: "k", value: "v" }, author);
+    expect(await deleteArtifact(env.DB, id, author)).toBe(true);
+    await sweep(env, 100 * IDLE, now + 29 * 24 * HOUR);
+    expect(await rows("SELECT * FROM versions WHERE artifact_id = ?", id)).toEqual([]);
+    const events = await rows(
+      `SELECT message FROM events WHERE ${of} ORDER BY number`,
+      "forgotten",
+    );
+    expect(events).toEqual(
+      ["artifact created", "version added", "metadata set", "artifact deleted"].map((message) => ({
+        message,
+      })),
+    );
+    await sweep(env, 100 * IDLE, now + 31 * 24 * HOUR);
+    expect(await rows("SELECT * FROM artifacts WHERE id = ?", id)).toEqual([]);
+    expect(await rows("SELECT * FROM events WHERE artifact_id = ?", id)).toEqual([]);
+    expect(await rows("SELECT * FROM artifact_metadata WHERE artifact_id = ?", id)).toEqual([]);
+    expect(await rows(`SELECT * FROM events WHERE ${of}`, "remembered")).toHaveLength(2);
   });
 
   it("goes on with everything else when one upload cannot be asked", async () => {

@@ -37,6 +37,7 @@ function openState(extents: UploadExtent[], tailLength: number): UploadState {
     phase: "open",
     uuid: newUuid(),
     workspaceId: 1,
+    room: null,
     createdAt: 0,
     lastAppendAt: 5_000,
     reportedAt: 0,

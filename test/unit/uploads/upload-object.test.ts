@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { blobSource } from "../../../src/blobs/reader.ts";
-import { findSeenBlobBySha512, listExtents } from "../../../src/catalog/blobs.ts";
+import { findSeenBlob, listExtents } from "../../../src/catalog/blobs.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
@@ -56,7 +56,7 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
   valueOf(await gateway.seal(uuid, intentFor(uuid), ANY));
   const sha512 = await hexDigest("SHA-512", expected);
   const reader = { all: true, workspaceId: null, userId: null };
-  const blob = await findSeenBlobBySha512(env.DB, reader, sha512, Date.now());
+  const blob = await findSeenBlob(env.DB, reader, { sha512 }, Date.now());
   expect(blob).toMatchObject({
     size: expected.length,
     sha256: await hexDigest("SHA-256", expected),

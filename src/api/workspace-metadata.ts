@@ -1,0 +1,34 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { requireOwn } from "../auth/access.ts";
+import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/metadata.ts";
+import { describeWorkspace, requireWorkspace } from "../catalog/workspaces.ts";
+import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
+
+/** What a workspace notes of itself, for its own keys and `system`. */
+export const workspaceMetadata = new Hono<AppEnv>()
+  .get("/:namespace/metadata", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    return c.json((await describeWorkspace(c.env.DB, c.req.param("namespace"))).metadata);
+  })
+  .post("/:namespace/metadata", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    const { key, value } = await readMetadata(c.req.raw, null);
+    requireNoted(await putWorkspaceMetadata(c.env.DB, id, key, value));
+    return c.json(null);
+  })
+  .put("/:namespace/metadata/:key", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    const { key, value } = await readMetadata(c.req.raw, c.req.param("key"));
+    requireNoted(await putWorkspaceMetadata(c.env.DB, id, key, value));
+    return c.json(null);
+  })
+  .delete("/:namespace/metadata/:key", async (c) => {
+    requireOwn(c.var.identity, c.req.param("namespace"));
+    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    await deleteWorkspaceMetadata(c.env.DB, id, requireMetadataKey(c.req.param("key")));
+    return c.json(null);
+  });

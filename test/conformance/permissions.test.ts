@@ -1,0 +1,442 @@
+// Who may do what with artifacts, labels, uploads and blobs: every endpoint as every kind of identity
+// (docs/conformance.md, Shaken Fist: the permission model). A new endpoint is a new row of ROUTES.
+
+import { createHmac, randomUUID } from "node:crypto";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { makeUserToken, makeWorkerToken } from "../support/make-token.ts";
+import { TEST_SECRETS } from "../support/secrets.ts";
+import { startService } from "../support/service.ts";
+import type { ArtifactBody, RunningService } from "../support/service.ts";
+
+/** The identities, those first that are refused most. All but `reader` ask for what "owner" has; `reader` asks for
+ * what "system" shares with all. */
+const IDENTITIES = [
+  "nobody",
+  "expired", // a token past its time
+  "revoked", // a token of a key that is gone
+  "stranger", // another workspace
+  "friend", // a workspace that the owner trusts
+  "reader", // another workspace, of a shared artifact
+  "viewer", // users by their role in the owner's workspace
+  "contributor",
+  "worker",
+  "owner",
+  "system",
+] as const;
+type Who = (typeof IDENTITIES)[number];
+
+/** What an identity gets: a status, or 200 with an answer that does not show the subject. */
+type Outcome = number | "hidden";
+
+const NO_TOKEN = { nobody: 401, expired: 401, revoked: 401 };
+const NO_KEY = { viewer: 403, contributor: 403, worker: 403 };
+
+/** Those who read what "owner" has, or what is shared. */
+const READ: Record<Who, Outcome> = {
+  ...NO_TOKEN,
+  stranger: 404,
+  friend: 200,
+  reader: 200,
+  viewer: 200,
+  contributor: 200,
+  worker: 200,
+  owner: 200,
+  system: 200,
+};
+/** The same for answers that have no 404. */
+const LIST: Record<Who, Outcome> = { ...READ, stranger: "hidden" };
+const WRITE: Record<Who, Outcome> = {
+  ...READ,
+  friend: 404,
+  reader: 404,
+  viewer: 404,
+  worker: 404,
+};
+/** Sharing is for artifacts of system only: those who may write are told so. */
+const SHARE: Record<Who, Outcome> = { ...WRITE, contributor: 403, owner: 403, system: 403 };
+/** Any workspace's key. */
+const KEY: Record<Who, Outcome> = { ...READ, ...NO_KEY, stranger: 200 };
+/** A key of a workspace that reads the blob, into its own workspace. */
+const CLAIM: Record<Who, Outcome> = { ...READ, ...NO_KEY };
+/** The same into the subject's workspace: system's trusts nobody. */
+const GIFT: Record<Who, Outcome> = { ...CLAIM, reader: 404 };
+/** A new version of what is there. */
+const PUSH: Record<Who, Outcome> = { ...GIFT, friend: 404 };
+/** Uploads are their workspace's alone. */
+const UPLOAD: Record<Who, Outcome> = {
+  ...KEY,
+  stranger: 404,
+  friend: 404,
+  reader: 404,
+  system: 404,
+};
+const DELETE_ALL: Record<Who, Outcome> = {
+  ...KEY,
+  stranger: 401,
+  friend: 401,
+  reader: 401,
+  owner: 400,
+  system: 400,
+};
+
+/** What the requests are about, and who has it. */
+interface Subject {
+  workspace: string;
+  bearer: string;
+  artifact: ArtifactBody;
+  label: string;
+  upload: string;
+  sha512: string;
+  /** Another blob, and the content of an upload. */
+  other: string;
+}
+
+interface Route {
+  route: string;
+  outcomes: Record<Who, Outcome>;
+  path: (subject: Subject) => string;
+  body?: (subject: Subject, who: Who) => unknown;
+  /** Does an answer of 200 show the subject? */
+  shows?: (answer: string, subject: Subject) => boolean;
+  /** What 200 changes, so that the next identity needs a subject of its own. */
+  spends?: true;
+}
+
+const UNSEEN = "unseen";
+const ofArtifact = (verb: string) => (subject: Subject) =>
+  `/artifacts/${subject.artifact.uuid}${verb}`;
+const label = ({ workspace, label: name }: Subject) => `/label/${workspace}/${name}`;
+const upload = (verb: string) => (subject: Subject) => `/upload/${subject.upload}${verb}`;
+const blob = (verb: string) => (subject: Subject) => `/blobs/${subject.artifact.blob_uuid}${verb}`;
+const unused = (prefix: string) => () => `${prefix}/${randomUUID()}`;
+
+const ROUTES: Route[] = [
+  {
+    route: "GET /artifacts",
+    outcomes: LIST,
+    path: () => "/artifacts",
+    shows: (answer, subject) => answer.includes(subject.artifact.uuid),
+  },
+  {
+    route: "DELETE /artifacts",
+    outcomes: DELETE_ALL,
+    path: () => "/artifacts",
+    // Who may do it leaves `confirm` out, and is told so.
+    body: ({ workspace }, who) => ({
+      namespace: workspace,
+      confirm: DELETE_ALL[who] !== 400,
+    }),
+  },
+  { route: "GET /artifacts/:ref", outcomes: READ, path: ofArtifact("") },
+  { route: "DELETE /artifacts/:ref", outcomes: WRITE, path: ofArtifact(""), spends: true },
+  { route: "GET /artifacts/:ref/versions", outcomes: READ, path: ofArtifact("/versions") },
+  {
+    route: "POST /artifacts/:ref/versions",
+    outcomes: WRITE,
+    path: ofArtifact("/versions"),
+    body: () => ({ max_versions: 5 }),
+  },
+  {
+    route: "DELETE /artifacts/:ref/versions/:index",
+    outcomes: WRITE,
+    path: ofArtifact("/versions/1"),
+    spends: true,
+  },
+  { route: "POST /artifacts/:ref/share", outcomes: SHARE, path: ofArtifact("/share") },
+  { route: "POST /artifacts/:ref/unshare", outcomes: SHARE, path: ofArtifact("/unshare") },
+  { route: "GET /artifacts/:ref/events", outcomes: READ, path: ofArtifact("/events") },
+  { route: "GET /artifacts/:ref/metadata", outcomes: READ, path: ofArtifact("/metadata") },
+  {
+    route: "POST /artifacts/:ref/metadata",
+    outcomes: WRITE,
+    path: ofArtifact("/metadata"),
+    body: () => ({ key: "k", value: "v" }),
+  },
+  {
+    route: "PUT /artifacts/:ref/metadata/:key",
+    outcomes: WRITE,
+    path: ofArtifact("/metadata/k"),
+    body: () => ({ value: "v" }),
+  },
+  {
+    route: "DELETE /artifacts/:ref/metadata/:key",
+    outcomes: WRITE,
+    path: ofArtifact("/metadata/k"),
+  },
+  {
+    route: "PUT /instances/:ref/metadata/:key",
+    outcomes: WRITE,
+    path: (subject) => `/instances/${subject.artifact.uuid}/metadata/k`,
+    body: () => ({ value: "v" }),
+  },
+  {
+    route: "DELETE /instances/:ref/metadata/:key",
+    outcomes: WRITE,
+    path: (subject) => `/instances/${subject.artifact.uuid}/metadata/k`,
+  },
+  {
+    route: "POST /artifacts/upload/:name of a blob",
+    outcomes: CLAIM,
+    path: unused("/artifacts/upload"),
+    body: (subject) => ({ blob_uuid: subject.artifact.blob_uuid }),
+  },
+  {
+    route: "POST /artifacts/upload/:name of a blob, into the subject's namespace",
+    outcomes: GIFT,
+    path: unused("/artifacts/upload"),
+    body: (subject) => ({
+      blob_uuid: subject.artifact.blob_uuid,
+      namespace: subject.workspace,
+    }),
+  },
+  {
+    route: "POST /artifacts/upload/:name of a blob, onto the subject",
+    outcomes: PUSH,
+    path: ({ artifact: { name } }) => `/artifacts/upload/${name}`,
+    body: ({ other, workspace, artifact: { source_url } }) => ({
+      blob_uuid: other,
+      namespace: workspace,
+      source_url,
+    }),
+    spends: true,
+  },
+  {
+    route: "POST /label/:name",
+    outcomes: CLAIM,
+    path: unused("/label"),
+    body: (subject) => ({ blob_uuid: subject.artifact.blob_uuid }),
+  },
+  {
+    route: "POST /label/:namespace/:name",
+    outcomes: GIFT,
+    path: (subject) => `/label/${subject.workspace}/${randomUUID()}`,
+    body: (subject) => ({ blob_uuid: subject.artifact.blob_uuid }),
+  },
+  {
+    route: "POST /label/:namespace/:name onto a label",
+    outcomes: PUSH,
+    path: label,
+    body: ({ other }) => ({ blob_uuid: other }),
+    spends: true,
+  },
+  { route: "GET /label/:namespace/:name", outcomes: READ, path: label },
+  {
+    route: "DELETE /label/:namespace/:name",
+    outcomes: WRITE,
+    path: label,
+    spends: true,
+  },
+  { route: "POST /upload", outcomes: KEY, path: () => "/upload" },
+  { route: "GET /upload/:uuid", outcomes: UPLOAD, path: upload("") },
+  { route: "POST /upload/:uuid", outcomes: UPLOAD, path: upload("") },
+  {
+    route: "POST /upload/:uuid/truncate/:offset",
+    outcomes: UPLOAD,
+    path: upload("/truncate/0"),
+  },
+  {
+    route: "POST /artifacts/upload/:name of an upload",
+    outcomes: UPLOAD,
+    path: unused("/artifacts/upload"),
+    body: (subject) => ({ upload_uuid: subject.upload }),
+    spends: true,
+  },
+  { route: "GET /blobs/:uuid", outcomes: READ, path: blob("") },
+  { route: "GET /blobs/:uuid/data", outcomes: READ, path: blob("/data?offset=0") },
+  {
+    route: "GET /blob_checksums/sha512/:hash",
+    outcomes: LIST,
+    path: (subject) => `/blob_checksums/sha512/${subject.sha512}`,
+    shows: (answer, subject) => answer.includes(subject.artifact.blob_uuid),
+  },
+];
+
+let service: RunningService;
+let headers: Record<Who, Record<string, string>>;
+interface Content {
+  blob: string;
+  other: string;
+  sha512: string;
+}
+const NOTHING: Content = { blob: UNSEEN, other: UNSEEN, sha512: UNSEEN };
+/** By workspace. */
+const contents = new Map<string, Content>();
+const bearers: Record<string, string> = {};
+
+beforeAll(async () => {
+  service = await startService();
+  const [owner, friend, stranger] = [
+    await service.makeWorkspace("owner"),
+    await service.makeWorkspace("friend"),
+    await service.makeWorkspace("stranger"),
+  ];
+  const system = await service.loginAsSystem();
+  Object.assign(bearers, { owner, system });
+  const trust = { external_namespace: "friend" };
+  await service.json("POST", "/auth/namespaces/owner/trust", trust, owner);
+  const [viewer, contributor, worker] = [
+    await makeUserToken(service, "viewer", { owner: "viewer" }),
+    await makeUserToken(service, "contributor", { owner: "contributor" }),
+    await makeWorkerToken(service),
+  ];
+  const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+  headers = {
+    nobody: {},
+    expired: bearer(expiredToken(owner)),
+    revoked: bearer(await revokedToken(owner)),
+    stranger: bearer(stranger),
+    friend: bearer(friend),
+    reader: bearer(stranger),
+    viewer: { Token: viewer.token },
+    contributor: { Token: contributor.token },
+    worker: { Token: worker.token },
+    owner: bearer(owner),
+    system: bearer(system),
+  };
+  for (const workspace of ["owner", "system"]) {
+    const at = bearers[workspace] ?? "";
+    const { blob_uuid: uuid } = await service.upload("content", Buffer.from(workspace), at);
+    const other = await service.upload("other", Buffer.from(`other ${workspace}`), at);
+    // Readers read every version of a shared artifact, and so its blobs.
+    const shown = await service.json<{ sha512: string }>("GET", `/blobs/${uuid}`, undefined, at);
+    contents.set(workspace, { blob: uuid, other: other.blob_uuid, sha512: shown.sha512 });
+    if (workspace === "system") {
+      await service.json("POST", `/artifacts/${other.uuid}/share`, undefined, at);
+    }
+  }
+});
+
+afterAll(() => service[Symbol.asyncDispose]());
+
+/** The owner's token as it will be when its time has passed. */
+function expiredToken(token: string): string {
+  const [head = "", payload = ""] = token.split(".");
+  const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as object;
+  const past = { ...claims, iat: 1_000, nbf: 1_000, exp: 1_900 };
+  const signed = `${head}.${Buffer.from(JSON.stringify(past)).toString("base64url")}`;
+  const signature = createHmac("sha256", TEST_SECRETS.TOKEN_SECRET).update(signed);
+  return `${signed}.${signature.digest("base64url")}`;
+}
+
+/** A token of a key of the owner's that is deleted before its first use. */
+async function revokedToken(owner: string): Promise<string> {
+  const key = { key_name: "second", key: "the second key" };
+  await service.json("POST", "/auth/namespaces/owner/keys", key, owner);
+  const token = await service.login("owner", key.key);
+  await service.json("DELETE", "/auth/namespaces/owner/keys/second", undefined, owner);
+  return token;
+}
+
+/** What an identity is to ask about; one that was spent is made anew. */
+const subjects = new Map<string, Subject>();
+
+function isOfLabel({ route }: Route): boolean {
+  return route.includes("/label/:namespace/");
+}
+
+function keyOf(who: Who, row: Route): string {
+  return `${who === "reader" ? "system" : "owner"} ${isOfLabel(row)}`;
+}
+
+async function subjectFor(who: Who, row: Route): Promise<Subject> {
+  const key = keyOf(who, row);
+  const subject = subjects.get(key) ?? (await makeSubject(who, isOfLabel(row)));
+  subjects.set(key, subject);
+  return subject;
+}
+
+async function makeSubject(who: Who, isLabel: boolean): Promise<Subject> {
+  const workspace = who === "reader" ? "system" : "owner";
+  const bearer = bearers[workspace] ?? "";
+  const { blob: uuid, other, sha512 } = contents.get(workspace) ?? NOTHING;
+  const name = randomUUID();
+  const path = isLabel ? `/label/${name}` : `/artifacts/upload/${name}`;
+  const made = await service.json<ArtifactBody>("POST", path, { blob_uuid: uuid }, bearer);
+  if (workspace === "system") {
+    await service.json("POST", `/artifacts/${made.uuid}/share`, undefined, bearer);
+  }
+  const open = isLabel ? UNSEEN : await service.openUpload(bearer);
+  return { workspace, bearer, artifact: made, label: name, upload: open, sha512, other };
+}
+
+async function send(who: Who, { route, path, body }: Route, subject: Subject) {
+  const [method = ""] = route.split(" ");
+  const init: RequestInit = { method, headers: headers[who] };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body(subject, who));
+  }
+  const response = await service.fetch(path(subject), init);
+  return { status: response.status, text: await response.text() };
+}
+
+async function ask(who: Who, row: Route): Promise<Outcome> {
+  const subject = await subjectFor(who, row);
+  const { status, text } = await send(who, row, subject);
+  if (status === 200 && row.spends === true) {
+    subjects.delete(keyOf(who, row));
+  }
+  return status !== 200 || (row.shows?.(text, subject) ?? true) ? status : "hidden";
+}
+
+describe("the permission model", () => {
+  it.each(ROUTES)("holds for $route", async (row) => {
+    const outcomes: Partial<Record<Who, Outcome>> = {};
+    const askFor = async (who: Who) => {
+      outcomes[who] = await ask(who, row);
+    };
+    if (row.spends === true) {
+      for (const who of IDENTITIES) {
+        await askFor(who);
+      }
+    } else {
+      await Promise.all(IDENTITIES.map(askFor));
+    }
+    expect(outcomes).toEqual(row.outcomes);
+  });
+
+  it("leaves what it refused to change as it was", async () => {
+    const rows = ROUTES.filter(({ outcomes }) => outcomes === WRITE || outcomes === PUSH);
+    const changes = rows.filter((row) => !isOfLabel(row));
+    const subject = await makeSubject("owner", false);
+    const path = `/artifacts/${subject.artifact.uuid}`;
+    for (const row of changes) {
+      const refused = IDENTITIES.filter((who) => row.outcomes[who] !== 200 && who !== "reader");
+      await Promise.all(refused.map((who) => send(who, row, subject)));
+    }
+    const after = await service.json("GET", path, undefined, subject.bearer);
+    // Others that hold the same blob came and went meanwhile.
+    expect(withoutCounts(after as ArtifactBody)).toEqual(withoutCounts(subject.artifact));
+    const happened = await service.json("GET", `${path}/events`, undefined, subject.bearer);
+    expect(happened).toHaveLength(2);
+  });
+
+  it("tells a stranger of what is private as of what is not there", async () => {
+    for (const row of ROUTES.filter(({ outcomes }) => outcomes.stranger === 404)) {
+      const subject = await subjectFor("stranger", row);
+      const never = {
+        ...subject,
+        upload: randomUUID(),
+        label: randomUUID(),
+        other: randomUUID(),
+        artifact: { ...subject.artifact, uuid: randomUUID(), blob_uuid: randomUUID() },
+      };
+      const [real, none] = [
+        await send("stranger", row, subject),
+        await send("stranger", row, never),
+      ];
+      expect([row.route, comparable(real.text)]).toEqual([row.route, comparable(none.text)]);
+    }
+  });
+});
+
+function withoutCounts({ blobs, ...rest }: ArtifactBody): unknown {
+  return [rest, Object.values(blobs).map(({ uuid }) => uuid)];
+}
+
+/** A refusal without what names the request. */
+function comparable(text: string): unknown {
+  const { request_id: _, detail: __, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  return rest;
+}

@@ -1,0 +1,186 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { catalogDesk } from "../../../src/artifacts/publish.ts";
+import { sweep } from "../../../src/artifacts/sweep.ts";
+import { insertUpload } from "../../../src/catalog/uploads.ts";
+import { requireWorkspace, updateWorkspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { valueOf } from "../../../src/protocol/errors.ts";
+import { newUuid } from "../../../src/protocol/ids.ts";
+import type { Uuid } from "../../../src/protocol/ids.ts";
+import { append } from "../../../src/uploads/append.ts";
+import { UploadGateway } from "../../../src/uploads/gateway.ts";
+import { Ledger } from "../../../src/uploads/ledger.ts";
+import { bytes } from "../support/bytes.ts";
+import { applySchema, makeWorkspace } from "../support/catalog.ts";
+
+const ANY = { size: null, sha512: null };
+const DAY = 24 * 3_600_000;
+
+beforeAll(applySchema);
+
+/** A workspace that may hold `quota` bytes. */
+async function workspaceOf(name: string, quota: number): Promise<Workspace> {
+  const { id } = await makeWorkspace(name);
+  await updateWorkspace(env.DB, id, { quotaBytes: quota });
+  return requireWorkspace(env.DB, name);
+}
+
+async function upload({ id }: Workspace, size: number, seed: number): Promise<Uuid> {
+  const gateway = new UploadGateway(env.UPLOADS, id);
+  const uuid = newUuid();
+  valueOf(await gateway.open(uuid));
+  const terms = { offset: null, length: size, digest: null };
+  valueOf(await gateway.append(uuid, new Blob([bytes(size, seed)]).stream(), terms));
+  return uuid;
+}
+
+function seal({ id }: Workspace, name: string, uuid: Uuid) {
+  const sourceUrl = `sf://upload/${id}/${name}`;
+  const intent = {
+    workspaceId: id,
+    type: "image",
+    name,
+    sourceUrl,
+    shared: false,
+    actor: "test",
+    gift: false,
+  };
+  return new UploadGateway(env.UPLOADS, id).seal(uuid, intent, ANY);
+}
+
+async function publish(workspace: Workspace, name: string, size: number, seed: number) {
+  return seal(workspace, name, await upload(workspace, size, seed));
+}
+
+/** What the workspace uses: as noted, and counted again from the files. */
+async function usage({ id, name }: Workspace): Promise<[number, number]> {
+  const row = await env.DB.prepare(
+    `SELECT coalesce(sum(b.size), 0) AS counted FROM files f JOIN blobs b ON b.id = f.blob_id
+     JOIN versions v ON v.id = f.version_id JOIN artifacts a ON a.id = v.artifact_id
+     WHERE a.workspace_id = ?1 AND v.deleted_at IS NULL`,
+  )
+    .bind(id)
+    .first<{ counted: number }>();
+  return [(await requireWorkspace(env.DB, name)).usedBytes, row?.counted ?? -1];
+}
+
+describe("the quota of a workspace", () => {
+  it("refuses a version that goes over it, changes nothing, and takes the upload once there is room", async () => {
+    const workspace = await workspaceOf("full", 1_000);
+    valueOf(await publish(workspace, "first", 600, 1));
+    const uuid = await upload(workspace, 500, 2);
+    const refused = { ok: false, code: "quota_exceeded", detail: "600 of 1000 bytes are used" };
+    expect(await seal(workspace, "second", uuid)).toEqual(refused);
+    expect(await seal(workspace, "second", uuid)).toEqual(refused);
+    expect(await usage(workspace)).toEqual([600, 600]);
+    const found = await env.DB.prepare("SELECT 1 FROM artifacts WHERE name = 'second'").all();
+    expect(found.results).toEqual([]);
+
+    const gateway = new UploadGateway(env.UPLOADS, workspace.id);
+    expect(valueOf(await gateway.truncate(uuid, 300)).size).toBe(300);
+    valueOf(await seal(workspace, "second", uuid));
+    expect(await usage(workspace)).toEqual([900, 900]);
+  });
+
+  it("counts a publication once, however often it is repeated, and no version of the same content", async () => {
+    const workspace = await workspaceOf("repeats", 1_000);
+    const uuid = await upload(workspace, 700, 3);
+    const [one, other] = await Promise.all([
+      seal(workspace, "a", uuid),
+      seal(workspace, "a", uuid),
+    ]);
+    expect(valueOf(one)).toEqual(valueOf(other));
+    const desk = catalogDesk(env);
+    const facts = { uuid: newUuid(), size: 700, sha512: "x", sha256: "y", crc32: "z" };
+    const sourceUrl = `sf://upload/${workspace.id}/a`;
+    const intent = {
+      workspaceId: workspace.id,
+      type: "image",
+      name: "a",
+      sourceUrl,
+      shared: false,
+      actor: "test",
+      gift: false,
+    };
+    valueOf(await desk.publish({ uuid, intent, blob: facts, extents: [] }));
+    expect(await usage(workspace)).toEqual([700, 700]);
+    await updateWorkspace(env.DB, workspace.id, { quotaBytes: 100 });
+    valueOf(await publish(workspace, "a", 700, 3));
+    expect(await usage(workspace)).toEqual([700, 700]);
+  });
+
+  it("counts what is left when a version makes the oldest go", async () => {
+    const workspace = await workspaceOf("prunes", 100);
+    for (const seed of [10, 11, 12, 13]) {
+      valueOf(await publish(workspace, "rolling", 30, seed));
+    }
+    expect(await usage(workspace)).toEqual([90, 90]);
+    expect(await publish(workspace, "rolling", 41, 14)).toMatchObject({ code: "quota_exceeded" });
+    valueOf(await publish(workspace, "rolling", 40, 15));
+    expect(await usage(workspace)).toEqual([100, 100]);
+    await sweep(env, DAY, Date.now() + 2 * DAY);
+    expect(await usage(workspace)).toEqual([100, 100]);
+  });
+
+  it("counts no version of an artifact that expired or was deleted", async () => {
+    const workspace = await workspaceOf("ends", 1_000);
+    valueOf(await publish(workspace, "brief", 300, 20));
+    valueOf(await publish(workspace, "other", 200, 21));
+    await env.DB.prepare("UPDATE artifacts SET expires_at = 5 WHERE name = 'brief'").run();
+    await sweep(env, DAY, Date.now());
+    expect(await usage(workspace)).toEqual([200, 200]);
+    await sweep(env, DAY, Date.now() + 2 * DAY);
+    expect(await usage(workspace)).toEqual([200, 200]);
+  });
+
+  it("opens no upload where there is no room, and tells an upload how much there is", async () => {
+    const workspace = await workspaceOf("opens", 100);
+    expect(await insertUpload(env.DB, newUuid(), workspace.id, 1)).toEqual({ ok: true, room: 100 });
+    valueOf(await publish(workspace, "all", 100, 30));
+    const refused = await insertUpload(env.DB, newUuid(), workspace.id, 1);
+    expect(refused).toMatchObject({ ok: false, code: "quota_exceeded" });
+    const free = await makeWorkspace("free");
+    expect(await insertUpload(env.DB, newUuid(), free.id, 1)).toEqual({ ok: true, room: null });
+  });
+});
+
+describe("an append", () => {
+  it("of 4 KiB, refused or not, calls neither D1 nor R2; with a length or without", async () => {
+    const stub = env.UPLOADS.getByName(newUuid());
+    await runInDurableObject(stub, async (_object, { storage }) => {
+      let calls = 0;
+      const counted = <T extends object>(target: T): T =>
+        new Proxy(target, {
+          get(object, name) {
+            calls += 1;
+            return Reflect.get(object, name) as unknown;
+          },
+        });
+      const context = {
+        ledger: new Ledger(storage),
+        bucket: counted(env.BUCKET),
+        desk: counted(catalogDesk(env)),
+        openExtentConfirmed: false,
+        isContested: () => false,
+      };
+      context.ledger.open(newUuid(), 1, Date.now(), 10_000);
+      const body = () => new Blob([bytes(4_096)]).stream();
+      const terms = { offset: null, length: 4_096, digest: null };
+      expect(await append(context, body(), terms)).toEqual({ ok: true, offset: 4_096 });
+      const unknown = { ...terms, length: null };
+      expect(await append(context, body(), unknown)).toEqual({ ok: true, offset: 8_192 });
+      for (const length of [4_096, null]) {
+        expect(await append(context, body(), { ...terms, length })).toMatchObject({
+          ok: false,
+          code: "quota_exceeded",
+        });
+      }
+      const rest = new Blob([bytes(1_808)]).stream();
+      expect(await append(context, rest, { ...terms, length: 1_808 })).toMatchObject({ ok: true });
+      expect(calls).toBe(0);
+    });
+  });
+});
