@@ -4,7 +4,7 @@ const folders = {
   protocol: [],
   openapi: ["protocol"],
   http: ["protocol"],
-  archive: [],
+  archive: ["protocol"],
   blobs: ["protocol"],
   catalog: ["protocol"],
   uploads: ["protocol", "blobs", "http"],

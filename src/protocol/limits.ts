@@ -67,6 +67,14 @@ export const LIMITS = {
   loginOfName: { free: 50, longestWait: 60_000 },
   /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
+  /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
+  tarHeaders: MiB,
+  /** Compressed bytes inflated at a time: deflate makes at most 1,032 times as much of them. */
+  inflateStep: 8 * KiB,
+  /** Compressed bytes that may give nothing: a gzip header with its extra field and name, or a stored block. */
+  inflateIdle: 192 * KiB,
+  /** Bytes of the directory of a zip read at a time. */
+  zipWindow: 256 * KiB,
   /** Files declared for one artifact: their numbers are made in memory. */
   bundleFiles: 100_000,
   /** Folders that their paths name. */

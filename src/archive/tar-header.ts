@@ -1,0 +1,128 @@
+// One header block of a tar as POSIX.1-2017 (ustar and pax), GNU tar and the tar of Unix V7 write it, and the
+// records of pax. Only what decides on path, size and kind is read.
+
+import { ArchiveProblem } from "./archive-problem.ts";
+import { decodeName } from "./member-path.ts";
+
+export const BLOCK = 512;
+
+/** Where a block has its fields. */
+const NAME = [0, 100] as const;
+const SIZE = [124, 136] as const;
+const CHECKSUM = [148, 156] as const;
+const TYPE = 156;
+const MAGIC = [257, 263] as const;
+const PREFIX = [345, 500] as const;
+
+/** A header as it stands in its block. */
+export interface TarHeader {
+  /** The name, with its prefix; raw, as a pax record may replace it. */
+  name: Uint8Array;
+  size: number;
+  /** One character; "0" for a file of Unix V7 too. */
+  type: string;
+}
+
+/** Reads a block; null when it is all zeros. `at` is its place in the tar, for messages. */
+export function readTarHeader(block: Uint8Array, at: number): TarHeader | null {
+  if (block.every((byte) => byte === 0)) {
+    return null;
+  }
+  if (!hasChecksum(block)) {
+    throw new ArchiveProblem(null, `the tar has no valid header at byte ${at}`);
+  }
+  const name = fullName(block);
+  const size = readNumber(block.subarray(...SIZE));
+  if (size === null) {
+    throw new ArchiveProblem(decodeName(name), "has a size that cannot be read");
+  }
+  const type = String.fromCharCode(block[TYPE] ?? 0);
+  return { name, size, type: type === "\0" ? "0" : type };
+}
+
+/** The sum of all bytes, the field itself counted as spaces; old tars summed them as signed. */
+function hasChecksum(block: Uint8Array): boolean {
+  const expected = readNumber(block.subarray(...CHECKSUM));
+  let unsigned = 8 * 0x20;
+  let signed = unsigned;
+  block.forEach((byte, at) => {
+    if (at < CHECKSUM[0] || at >= CHECKSUM[1]) {
+      unsigned += byte;
+      signed += byte > 127 ? byte - 256 : byte;
+    }
+  });
+  return expected === unsigned || expected === signed;
+}
+
+function fullName(block: Uint8Array): Uint8Array {
+  const name = untilNul(block.subarray(...NAME));
+  // GNU's magic is "ustar" and two spaces: it keeps times where the prefix would be.
+  const isUstar = text(block.subarray(...MAGIC)) === "ustar\0";
+  const prefix = isUstar ? untilNul(block.subarray(...PREFIX)) : new Uint8Array();
+  if (prefix.length === 0) {
+    return name;
+  }
+  const joined = new Uint8Array(prefix.length + 1 + name.length);
+  joined.set(prefix);
+  joined[prefix.length] = 0x2f;
+  joined.set(name, prefix.length + 1);
+  return joined;
+}
+
+/** Octal digits, or GNU's base-256 with the first bit set; null for anything else, and past 2^53 - 1. */
+function readNumber(field: Uint8Array): number | null {
+  if ((field[0] ?? 0) >= 0x80) {
+    return readBase256(field);
+  }
+  const [, digits] = /^ *([0-7]*)(?:[ \0]|$)/u.exec(text(field)) ?? [];
+  return digits === undefined ? null : safe(Number.parseInt(digits || "0", 8));
+}
+
+function readBase256(field: Uint8Array): number | null {
+  const [first, ...rest] = field;
+  // 0x80 alone is the mark; the bit after it is the sign.
+  const start = (first ?? 0) & 0x7f;
+  return start >= 0x40 ? null : safe(rest.reduce((sum, byte) => sum * 256 + byte, start));
+}
+
+function safe(value: number): number | null {
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+/** Reads the records of a pax header, `<length> <key>=<value>\n` each; null when they are not that. A later
+ * record of the same key counts. */
+export function readPaxRecords(bytes: Uint8Array): Map<string, Uint8Array> | null {
+  const records = new Map<string, Uint8Array>();
+  let from = 0;
+  while (from < bytes.length) {
+    const space = bytes.indexOf(0x20, from);
+    const digits = text(bytes.subarray(from, Math.min(space, from + 9)));
+    const end = from + Number(digits);
+    const equals = bytes.indexOf(0x3d, space);
+    if (space < 0 || !/^[1-9]\d*$/u.test(digits) || end > bytes.length || bytes[end - 1] !== 0x0a) {
+      return null;
+    }
+    if (equals <= space + 1 || equals >= end) {
+      return null;
+    }
+    records.set(text(bytes.subarray(space + 1, equals)), bytes.subarray(equals + 1, end - 1));
+    from = end;
+  }
+  return records;
+}
+
+/** The bytes before the first NUL. */
+export function untilNul(bytes: Uint8Array): Uint8Array {
+  const end = bytes.indexOf(0);
+  return end < 0 ? bytes : bytes.subarray(0, end);
+}
+
+/** Each byte as one character: for what is ASCII where it is right. */
+export function text(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** `size` with the padding that fills its last block. */
+export function toWholeBlocks(size: number): number {
+  return Math.ceil(size / BLOCK) * BLOCK;
+}

@@ -1,0 +1,225 @@
+// Reads the members of a tar without their bytes. It does no I/O: whoever reads asks where the next header
+// bytes are and hands them over, from a stream that passes or by ranged reads that skip what lies between.
+// Anything that is not a file or a folder is refused, as is whatever could be read in two ways.
+
+import { LIMITS } from "../protocol/limits.ts";
+import { ArchiveProblem } from "./archive-problem.ts";
+import { decodeName, memberPath } from "./member-path.ts";
+import {
+  BLOCK,
+  readPaxRecords,
+  readTarHeader,
+  text,
+  toWholeBlocks,
+  untilNul,
+} from "./tar-header.ts";
+import type { TarHeader } from "./tar-header.ts";
+
+/** A file of an archive: its path, and where its bytes are in the tar. */
+export interface TarMember {
+  path: string;
+  size: number;
+  offset: number;
+}
+
+/** What the header bytes lead to: more of them, a file (its bytes and their padding lie before the next
+ * header), or the end. */
+export type TarStep = { kind: "more" } | { kind: "member"; member: TarMember } | { kind: "end" };
+
+/** What is refused, by its type flag. */
+const REFUSED = new Map([
+  ["1", "is a hard link"],
+  ["2", "is a symbolic link"],
+  ["3", "is a device"],
+  ["4", "is a device"],
+  ["6", "is a fifo"],
+  ["D", "is part of an incremental backup"],
+  ["M", "is continued from another volume"],
+  ["S", "is a sparse file"],
+]);
+
+/** Records that only make sense for one member. */
+const OF_ONE_MEMBER = /^(?:path|linkpath|size|GNU\.sparse\..*)$/u;
+const SPARSE = /^GNU\.sparse\./u;
+
+/** Headers that say something about the member after them. */
+type MetaType = "x" | "g" | "L" | "K";
+
+export class TarReader {
+  #position: number;
+  /** Where the headers of the member that comes next begin. */
+  #start: number;
+  /** The header whose data is wanted next, or null when that is a header itself. */
+  #meta: { type: MetaType; size: number } | null = null;
+  #metaBytes = 0;
+  #longName: Uint8Array | null = null;
+  #records = new Map<string, Uint8Array>();
+  #hasZeroBlock = false;
+
+  /** `position`: 0, or where the headers of a member begin. */
+  constructor(position = 0) {
+    this.#position = position;
+    this.#start = position;
+  }
+
+  /** Where the bytes are that are wanted next. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** How many are wanted. */
+  get wanted(): number {
+    return this.#meta === null ? BLOCK : toWholeBlocks(this.#meta.size);
+  }
+
+  /** Where a new reader may take over: the headers of the member that comes next. */
+  get start(): number {
+    return this.#start;
+  }
+
+  /** Takes the bytes that are wanted. */
+  take(bytes: Uint8Array): TarStep {
+    const at = this.#position;
+    this.#position += this.wanted;
+    if (this.#meta !== null) {
+      this.#takeMeta(this.#meta.type, bytes.subarray(0, this.#meta.size));
+      this.#meta = null;
+      return { kind: "more" };
+    }
+    const header = readTarHeader(bytes, at);
+    if (header === null) {
+      return this.#takeZeros();
+    }
+    if (this.#hasZeroBlock) {
+      throw new ArchiveProblem(null, `the tar has a single block of zeros before byte ${at}`);
+    }
+    return isMeta(header.type) ? this.#beginMeta(header, header.type) : this.#takeMember(header);
+  }
+
+  /** The tar has no more bytes. A single block of zeros is end enough, nothing at all is not: a tar that
+   * was cut off between two members must not pass for a whole one. */
+  end(): void {
+    if (!this.#hasZeroBlock) {
+      throw new ArchiveProblem(null, `the tar ends at byte ${this.#position} without its end mark`);
+    }
+  }
+
+  #takeZeros(): TarStep {
+    if (this.#start !== this.#position - BLOCK && !this.#hasZeroBlock) {
+      throw new ArchiveProblem(null, "the tar ends behind a header that belongs to a member");
+    }
+    const isEnd = this.#hasZeroBlock;
+    this.#hasZeroBlock = true;
+    return { kind: isEnd ? "end" : "more" };
+  }
+
+  #beginMeta({ size }: TarHeader, type: MetaType): TarStep {
+    this.#metaBytes += size;
+    if (size === 0 || this.#metaBytes > LIMITS.tarHeaders) {
+      throw new ArchiveProblem(null, `the tar has ${size} bytes of headers at ${this.#position}`);
+    }
+    this.#meta = { type, size };
+    return { kind: "more" };
+  }
+
+  #takeMeta(type: MetaType, bytes: Uint8Array): void {
+    switch (type) {
+      case "L":
+        this.#longName = untilNul(bytes);
+        return;
+      case "K": // the target of a link
+        return;
+      case "x":
+        this.#requireRecords(bytes).forEach((value, key) => this.#records.set(key, value));
+        return;
+      case "g":
+        this.#takeGlobal(this.#requireRecords(bytes));
+    }
+  }
+
+  #requireRecords(bytes: Uint8Array): Map<string, Uint8Array> {
+    const records = readPaxRecords(bytes);
+    if (records === null) {
+      throw new ArchiveProblem(null, `the tar has a damaged header before byte ${this.#position}`);
+    }
+    return records;
+  }
+
+  #takeGlobal(records: Map<string, Uint8Array>): void {
+    const wrong = [...records.keys()].find((key) => OF_ONE_MEMBER.test(key));
+    if (wrong !== undefined) {
+      throw new ArchiveProblem(null, `the tar has a global header that sets '${wrong}'`);
+    }
+    if (this.#records.size === 0 && this.#longName === null) {
+      this.#beginNext(this.#position);
+    }
+  }
+
+  #takeMember(header: TarHeader): TarStep {
+    const name = decodeName(this.#record("path") ?? this.#longName ?? header.name);
+    const size = this.#sizeOf(name, header);
+    const isSparse = [...this.#records.keys()].some((key) => SPARSE.test(key));
+    const kind = kindOf(name, isSparse ? "S" : header.type);
+    if (kind !== "file" && size > 0) {
+      throw new ArchiveProblem(name, "has bytes although it is no file");
+    }
+    const path = kind === "label" ? null : memberPath(name, kind);
+    const offset = this.#position;
+    this.#beginNext(offset + toWholeBlocks(size));
+    return kind === "file" && path !== null
+      ? { kind: "member", member: { path, size, offset } }
+      : { kind: "more" };
+  }
+
+  #beginNext(position: number): void {
+    if (!Number.isSafeInteger(position)) {
+      throw new ArchiveProblem(null, "the tar claims more bytes than can be counted");
+    }
+    this.#position = position;
+    this.#start = position;
+    this.#metaBytes = 0;
+    this.#longName = null;
+    this.#records.clear();
+  }
+
+  #sizeOf(name: string, header: TarHeader): number {
+    const record = this.#record("size");
+    if (record === null) {
+      return header.size;
+    }
+    const digits = text(record);
+    if (!/^\d{1,16}$/u.test(digits) || !Number.isSafeInteger(Number(digits))) {
+      throw new ArchiveProblem(name, "has a size that cannot be read");
+    }
+    return Number(digits);
+  }
+
+  /** A record of the next member; an empty one says to go by the header. */
+  #record(key: string): Uint8Array | null {
+    const value = this.#records.get(key);
+    return value === undefined || value.length === 0 ? null : value;
+  }
+}
+
+function kindOf(name: string, type: string): "file" | "folder" | "label" {
+  const refused = REFUSED.get(type);
+  if (refused !== undefined) {
+    throw new ArchiveProblem(name, refused);
+  }
+  switch (type) {
+    case "0":
+    case "7": // contiguous
+      // Unix V7 had no type for folders.
+      return name.endsWith("/") ? "folder" : "file";
+    case "5":
+      return "folder";
+    case "V":
+      return "label";
+    default:
+      throw new ArchiveProblem(name, `is of the unknown type '${type}'`);
+  }
+}
+
+function isMeta(type: string): type is MetaType {
+  return type === "x" || type === "g" || type === "L" || type === "K";
+}

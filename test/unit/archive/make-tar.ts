@@ -1,0 +1,116 @@
+// Tars for tests of the reader, header by header: what real tools write, and what none does.
+
+import { TarWalk } from "../../../src/archive/tar-walk.ts";
+import type { TarMark } from "../../../src/archive/tar-walk.ts";
+
+const encoder = new TextEncoder();
+
+/** The fields of a header block; strings are written as they are, byte by byte. */
+export interface Fields {
+  name: string;
+  size?: number | string;
+  type?: string;
+  magic?: string;
+  prefix?: string;
+  checksum?: string;
+}
+
+/** Bytes with one character each. */
+export function latin(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** One header block with its checksum. */
+export function header({ name, size = 0, type = "0", ...rest }: Fields): Uint8Array {
+  const block = new Uint8Array(512);
+  const put = (text: string, at: number) => block.set(latin(text), at);
+  put(String.fromCharCode(...encoder.encode(name)).slice(0, 100), 0);
+  put("0000644\0", 100);
+  put(typeof size === "string" ? size : `${size.toString(8).padStart(11, "0")}\0`, 124);
+  put(type, 156);
+  put(rest.magic ?? "ustar\x0000", 257);
+  put(rest.prefix ?? "", 345);
+  put("        ", 148);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  put(rest.checksum ?? `${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
+}
+
+/** A header, its data and the padding behind. */
+export function member(fields: Fields, data: Uint8Array | string = ""): Uint8Array {
+  const bytes = typeof data === "string" ? encoder.encode(data) : data;
+  const padding = new Uint8Array((512 - (bytes.length % 512)) % 512);
+  return join(header({ size: bytes.length, ...fields }), bytes, padding);
+}
+
+/** An extended header of pax with `records`. */
+export function pax(records: Record<string, string>, type = "x"): Uint8Array {
+  const lines = Object.entries(records).map(([key, value]) => {
+    const rest = encoder.encode(` ${key}=${value}\n`).length;
+    const length = [1, 2, 3, 4].find((digits) => String(rest + digits).length === digits) ?? 0;
+    return `${rest + length} ${key}=${value}\n`;
+  });
+  return member({ name: "././@PaxHeader", type }, lines.join(""));
+}
+
+export const END = new Uint8Array(1024);
+
+export function join(...parts: Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+/** A member with its bytes as one character each. */
+export type Walked = Record<string, string>;
+
+/** Walks through a tar that comes in pieces of `cut` bytes. */
+export function walk(tar: Uint8Array, cut: number = tar.length): Walked {
+  const { walker, found } = startWalk();
+  for (let from = 0; from < tar.length; from += cut) {
+    walker.push(tar.subarray(from, from + cut));
+  }
+  walker.finish();
+  return found;
+}
+
+/** A walk that puts what it meets into `found`; a member that was begun before goes on there. */
+export function startWalk(mark?: TarMark, found: Walked = {}) {
+  let path = mark?.member?.path ?? "";
+  const walker = new TarWalk(
+    {
+      begin: (begun) => {
+        path = begun.path;
+        found[path] = "";
+      },
+      bytes: (bytes) => {
+        found[path] += String.fromCharCode(...bytes);
+      },
+      end: () => {},
+    },
+    mark,
+  );
+  return { walker, found };
+}
+
+/** The files of a tar with their bytes, by path. */
+export function walkBytes(tar: Uint8Array): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  let pieces: Uint8Array[] = [];
+  let path = "";
+  const walker = new TarWalk({
+    begin: (begun) => {
+      path = begun.path;
+      pieces = [];
+    },
+    bytes: (bytes) => pieces.push(bytes),
+    end: () => found.set(path, join(...pieces)),
+  });
+  walker.push(tar);
+  walker.finish();
+  return found;
+}
