@@ -81,7 +81,14 @@ function makeArtifact(
        ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
     )
     .bind(
-      ...[workspaceId, type, sourceUrl, made, name, shared ? 1 : 0],
-      ...[maxVersions, now, fetchesOfWorkspace],
+      workspaceId,
+      type,
+      sourceUrl,
+      made,
+      name,
+      shared ? 1 : 0,
+      maxVersions,
+      now,
+      fetchesOfWorkspace,
     );
 }
