@@ -79,7 +79,8 @@ export const LIMITS = {
   bundleFiles: 100_000,
   /** Folders that their paths name. */
   bundleFolders: 100_000,
-  /** Bytes of the request that declares them; parsed, it takes about four times as much of an isolate's 128 MB. */
+  /** Bytes of the request that declares them: 100,000 files in as many bytes were read and numbered in a heap of
+   * 96 MB, of an isolate's 128. */
   bundleBody: 24 * MiB,
   /** Bytes of an artifact's `data` as JSON. */
   bundleData: 256 * KiB,
