@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS workspaces (
   created_at INTEGER NOT NULL
 );
 
+CREATE INDEX IF NOT EXISTS workspaces_by_public ON workspaces (name) WHERE public = 1;
+
 -- The workspace that administers all. Its key is the secret SYSTEM_KEY, not a row of workspace_keys.
 INSERT INTO workspaces (name, created_at)
 SELECT 'system', unixepoch() * 1000
@@ -94,6 +96,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id);
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_workspace_name
+  ON artifacts (workspace_id, name COLLATE NOCASE, id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 

@@ -10,6 +10,7 @@ import { identify } from "./auth/identify.ts";
 import { browse } from "./pages/browse.tsx";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
+import { workspaces } from "./pages/workspace.tsx";
 import { ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
 import type { ErrorCode } from "./protocol/errors.ts";
 import { readSettings } from "./settings.ts";
@@ -49,6 +50,7 @@ app.use(async (c, next) => {
 
 app.route("/", home);
 app.route("/a", browse);
+app.route("/w", workspaces);
 app.route("/", api);
 
 app.notFound((c) => answerError(c, "route_not_found", null));
@@ -62,7 +64,7 @@ app.onError((error, c) => {
 });
 
 function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = /^\/+(?:a(?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
+  const isPage = /^\/+(?:[aw](?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
   const { status } = ERRORS[code];
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2

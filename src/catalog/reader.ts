@@ -23,6 +23,13 @@ export const READABLE = `(
   OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = a.workspace_id AND m.user_id = ?3)
 )`;
 
+/** May the reader list workspace `w`? As READABLE, but for what is shared of a private one. */
+export const LISTABLE = `(
+  ?1 = 1 OR w.public = 1 OR w.id = ?2
+  OR EXISTS (SELECT 1 FROM trusts t WHERE t.workspace_id = w.id AND t.trusted_id = ?2)
+  OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = w.id AND m.user_id = ?3)
+)`;
+
 /** Artifact `a` neither deleted nor expired at the time `now`, a parameter's name. An artifact whose
  * `expires_at` is now is gone. */
 export function livingAt(now: string): string {

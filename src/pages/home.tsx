@@ -1,8 +1,12 @@
 import { Hono } from "hono";
+import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { readerFor } from "../auth/access.ts";
+import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { HomePage } from "./home-page.tsx";
 import { renderPage } from "./layout.tsx";
 
@@ -12,10 +16,9 @@ const CAPABILITIES = ["artifact-upload-types", "blob-search-by-hash"];
 
 /** The public start of the service, for people and for the probes of clients. */
 export const home = new Hono<AppEnv>()
-  .get("/", (c) => {
+  .get("/", async (c) => {
     if (preferredForm(c.req.header("Accept") ?? null, "json") === "html") {
-      const address = new URL(c.req.url).origin;
-      return c.html(renderPage(<HomePage address={address} capabilities={CAPABILITIES} />));
+      return showHome(c);
     }
     return c.json({
       service: "Stowage",
@@ -27,3 +30,25 @@ export const home = new Hono<AppEnv>()
   .get("/login", () => {
     throw new AppError("page_private");
   });
+
+async function showHome(c: Context<AppEnv>): Promise<Response> {
+  const { DB } = c.env;
+  const after = (c.req.query("after") ?? "").slice(0, LIMITS.searchLength).toWellFormed();
+  const reader = readerFor(c.var.identity);
+  const isMember = reader.workspaceId !== null || reader.userId !== null;
+  const [own, found] = await Promise.all([
+    isMember && after === "" ? listOwnWorkspaces(DB, reader, LIMITS.workspacePage) : [],
+    listPublicWorkspaces(DB, after, LIMITS.workspacePage + 1),
+  ]);
+  const shown = found.slice(0, LIMITS.workspacePage);
+  const props = {
+    address: new URL(c.req.url).origin,
+    capabilities: CAPABILITIES,
+    own,
+    workspaces: shown,
+    isFirst: after === "",
+    after: found.length > shown.length ? (shown.at(-1) ?? null) : null,
+  };
+  c.header("Cache-Control", "private, no-cache");
+  return c.html(renderPage(<HomePage {...props} />));
+}

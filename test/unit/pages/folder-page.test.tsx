@@ -1,12 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import {
-  FolderPage,
-  type FolderEntry,
-  type FolderPageProps,
-} from "../../../src/pages/folder-page.tsx";
+import { FolderPage, type FolderPageProps } from "../../../src/pages/folder-page.tsx";
 import { renderPage } from "../../../src/pages/layout.tsx";
+import type { FolderEntry } from "../../../src/pages/listing.tsx";
 import { parsePage, structureOf } from "./parse-page.ts";
 
 const HOSTILE_CHARACTERS = "<>\"'&/!-=a \u0000\u202e\ud800é".split("");
@@ -28,8 +25,10 @@ function render(given: Partial<FolderPageProps> = {}): string {
       uuid: "3f1c0a3e-6d5b-4a53-9c58-0d6f2b7e9a11",
       name: "disk",
       workspace: "ci",
+      listed: true,
       createdAt: Date.UTC(2026, 10, 1, 12),
     },
+    versions: [],
     version: { index: 2, createdAt: Date.UTC(2026, 10, 3, 14, 5), pinned: false, newest: 3 },
     folder: "",
     fileCount: 1,
@@ -44,7 +43,7 @@ function render(given: Partial<FolderPageProps> = {}): string {
 
 function renderAll(name: string): string {
   return render({
-    artifact: { id: 7, uuid: name, name, workspace: name, createdAt: 0 },
+    artifact: { id: 7, uuid: name, name, workspace: name, listed: true, createdAt: 0 },
     folder: `${name}/`,
     entries: [folder(`${name}/${name}/`), file(`${name}/${name}`)],
   });
@@ -114,7 +113,14 @@ describe("FolderPage", () => {
   });
 
   it("shows an artifact's name with its slashes", async () => {
-    const artifact = { id: 7, uuid: "u", name: "sf://upload/ci/", workspace: "ci", createdAt: 0 };
+    const artifact = {
+      id: 7,
+      uuid: "u",
+      name: "sf://upload/ci/",
+      workspace: "ci",
+      listed: true,
+      createdAt: 0,
+    };
     expect(await textsOf(render({ artifact }), "h1")).toEqual(["sf://upload/ci/"]);
   });
 
