@@ -7,6 +7,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { api } from "./api/api.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
+import { preferredForm } from "./http/accepts.ts";
 import { browse } from "./pages/browse.tsx";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
@@ -64,7 +65,7 @@ app.onError((error, c) => {
 });
 
 function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null): Response {
-  const isPage = /^\/+(?:[aw](?:\/|$)|login$)/u.test(new URL(c.req.url).pathname);
+  const isPage = isForPeople(c, code);
   const { status } = ERRORS[code];
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
@@ -75,6 +76,15 @@ function answerError(c: Context<AppEnv>, code: ErrorCode, detail: string | null)
   c.header("Cache-Control", "no-store");
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
   return renderError(c, shown, isPage ? "text" : "json");
+}
+
+/** Is the answer negotiated, as people's pages are? Those of the API are JSON, whatever a client says it accepts; an
+ * address that belongs to neither is a page to a browser. */
+function isForPeople(c: Context<AppEnv>, code: ErrorCode): boolean {
+  return (
+    /^\/+(?:[aw](?:\/|$)|login$)/u.test(new URL(c.req.url).pathname) ||
+    (code === "route_not_found" && preferredForm(c.req.header("Accept") ?? null, "json") === "html")
+  );
 }
 
 /** The headers of every answer. Those of a user's bytes are stricter and set where they are sent. */

@@ -71,7 +71,7 @@ function* tagRuns(tag: string): Generator<Run> {
 const WORD = /[\p{L}_$@][\p{L}\p{N}_$]*/uy;
 const NUMBER = /[0-9][0-9A-Za-z_.]*/y;
 /** What begins neither a word nor a number nor a span. */
-const OTHER = /[^\p{L}\p{N}_$@"'`#;/\s-]+|\s+/uy;
+const OTHER = /[^\p{L}\p{N}_$@"'`#;/\s-]+|\n+|[^\S\n]+/uy;
 /** A name at the start of a line, or behind a list's dash, that a `:` or `=` follows. */
 const KEY = /[ \t]*(?:- +)?[\w."'/-][\w."'/ -]{0,100}(?=\s?[:=])/y;
 

@@ -84,17 +84,16 @@ describe("FolderPage", () => {
   it("gives each file its size, exact too, and both checksums whole", async () => {
     const elements = await parsePage(render());
     const size = elements.find(({ tag }) => tag === "data");
-    expect(size).toMatchObject({
-      text: "1.5 KiB",
-      attributes: { value: "1536", title: "1,536 bytes" },
-    });
+    expect(size).toMatchObject({ text: "1.5 KiB", attributes: { value: "1536" } });
+    const exact = elements.find(({ attributes }) => attributes["class"] === "exact");
+    expect(exact?.text).toBe("1,536 bytes");
     const digests = elements.filter(({ attributes }) => attributes["class"] === "digest");
     expect(digests.map(({ text }) => text)).toEqual([SHA256, SHA512]);
   });
 
   it("gives each folder its size and number of files", async () => {
     const cells = await textsOf(render({ entries: [folder("doc/")] }), "td");
-    expect(cells).toEqual(["2 KiB", "3 files"]);
+    expect(cells).toEqual(["2 KiB 2,048 bytes", "3 files"]);
   });
 
   it("gives times in UTC, for people and for machines", async () => {
@@ -162,6 +161,8 @@ describe("FolderPage's version", () => {
       "/a/7/doc/?version=2",
       "/a/7/doc/?version=2",
       "/a/7/doc/?version=2&archive=tar.gz",
+      "/a/7/doc/?version=2&checksums=sha256",
+      "/a/7/doc/?version=2&checksums=sha512",
       "/a/7/doc/?version=2&page=3",
       "/a/7/doc/?version=2&page=4",
       "/a/7/doc/sub/?version=2",
