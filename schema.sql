@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS workspaces (
 );
 
 CREATE INDEX IF NOT EXISTS workspaces_public ON workspaces (id) WHERE public = 1;
+CREATE INDEX IF NOT EXISTS workspaces_by_public ON workspaces (name) WHERE public = 1;
 
 -- The workspace that administers all. Its key is the secret SYSTEM_KEY, not a row of workspace_keys.
 INSERT INTO workspaces (name, created_at)
@@ -150,6 +151,8 @@ CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE
 CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_fetch
   ON artifacts (workspace_id, fetching) WHERE fetching IS NOT NULL;
+CREATE INDEX IF NOT EXISTS artifacts_by_workspace_name
+  ON artifacts (workspace_id, name COLLATE NOCASE, id) WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 

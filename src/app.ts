@@ -10,6 +10,7 @@ import { renderProblem } from "./api/debusine/problem.ts";
 import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
 import { findSession } from "./auth/sessions.ts";
+import { preferredForm } from "./http/accepts.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
 import { browse } from "./pages/browse.tsx";
@@ -17,7 +18,9 @@ import { debusineUrls } from "./pages/debusine-urls.ts";
 import { renderError } from "./pages/errors.tsx";
 import { home } from "./pages/home.tsx";
 import { login } from "./pages/login.tsx";
+import { workspaces } from "./pages/workspace.tsx";
 import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
+import type { ErrorCode } from "./protocol/errors.ts";
 import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
@@ -75,6 +78,7 @@ app.route("/", home);
 app.route("/", login);
 app.route("/", apiDocs);
 app.route("/a", browse);
+app.route("/w", workspaces);
 app.route("/api/1.0", debusine);
 app.route("/", api);
 app.route("/", debusineUrls);
@@ -102,9 +106,17 @@ function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   if (c.req.path.startsWith("/api/")) {
     return renderProblem(c, refusal);
   }
-  const isPage = isPagePath(c.req.path) && c.req.path !== HOME_URL;
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
-  return renderError(c, shown, isPage ? "text" : "json");
+  return renderError(c, shown, isForPeople(c, code) ? "text" : "json");
+}
+
+/** Is the answer negotiated, as people's pages are? Those of the API are JSON, whatever a client says it accepts; an
+ * address that belongs to neither is a page to a browser. */
+function isForPeople(c: Context<AppEnv>, code: ErrorCode): boolean {
+  return (
+    (isPagePath(c.req.path) && c.req.path !== HOME_URL) ||
+    (code === "route_not_found" && preferredForm(c.req.header("Accept") ?? null, "json") === "html")
+  );
 }
 
 function typeOf(response: Response): string {

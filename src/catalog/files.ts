@@ -135,3 +135,28 @@ export async function countMissing(
     .first<number>("missing");
   return count ?? 0;
 }
+
+/** The checksums of the files below a folder whose bytes are there, in order; `pageSize` of them in memory at a
+ * time. */
+export async function* walkChecksums(
+  db: D1Database,
+  versionId: number,
+  { ordinal, entryCount }: Folder,
+  pageSize: number,
+): AsyncGenerator<{ path: string; sha256: string; sha512: string }[]> {
+  type Row = { ordinal: number; path: string; sha256: string; sha512: string };
+  let after = ordinal;
+  let page: Row[];
+  do {
+    ({ results: page } = await db
+      .prepare(
+        `SELECT ordinal, path, sha256, sha512 FROM files
+         WHERE version_id = ?1 AND ordinal > ?2 AND ordinal <= ?3 AND blob_id IS NOT NULL
+         ORDER BY ordinal LIMIT ?4`,
+      )
+      .bind(versionId, after, ordinal + entryCount, pageSize)
+      .all<Row>());
+    yield page;
+    after = page.at(-1)?.ordinal ?? after;
+  } while (page.length === pageSize);
+}

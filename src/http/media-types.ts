@@ -32,6 +32,11 @@ const TEXT_EXTENSIONS = words(`
   dsc changes buildinfo service spec ics vcf srt po pot gitignore gitattributes
 `);
 
+/** Text that a browser could run, or would show as more than text: served as a download, shown as its source. */
+const SOURCE_EXTENSIONS = words(`
+  html htm xhtml xml svg xsl xslt js mjs cjs jsx css scss less mts cts json5 map
+`);
+
 const TEXT_NAMES = words(`
   readme license licence copying copyright notice authors contributors maintainers codeowners
   changelog changes news history todo install contributing version
@@ -52,6 +57,16 @@ export function servedAs(fileName: string): ServedAs {
     return { contentType, disposition: "inline" };
   }
   return TEXT_EXTENSIONS.has(extension) ? TEXT : DOWNLOAD;
+}
+
+/** Decides by its name what the page of a file shows of it. */
+export function viewedAs(fileName: string): "text" | "image" | "nothing" {
+  const { contentType } = servedAs(fileName);
+  if (contentType.startsWith("image/")) {
+    return "image";
+  }
+  const extension = fileName.slice(fileName.lastIndexOf(".") + 1).toLowerCase();
+  return contentType === TEXT.contentType || SOURCE_EXTENSIONS.has(extension) ? "text" : "nothing";
 }
 
 function words(text: string): ReadonlySet<string> {

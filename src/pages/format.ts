@@ -1,5 +1,10 @@
 const UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"];
 const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]|^ | $/gu;
+const HIDDEN_IN_LINES =
+  /(?![\t\n])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]/gu;
+const LINE_BREAK = /\r\n?/gu;
+// oxlint-disable-next-line no-control-regex
+const TERMINAL_COLOUR = /\u001b\[[\d;]{0,20}m/gu;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -33,8 +38,19 @@ export function formatTime(time: number): string {
  * controls, bidi marks, zero-width breaks, and a space at either end.
  */
 export function revealHidden(text: string): string {
-  return text.replace(HIDDEN, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
-  });
+  return text.replace(HIDDEN, spellOut);
+}
+
+/** The text of a file as lines of a page may show it: line breaks and tabs stay, colours of a terminal go, and
+ * whatever else would hide is written out. */
+export function revealHiddenInLines(text: string): string {
+  return text
+    .replaceAll(TERMINAL_COLOUR, "")
+    .replaceAll(LINE_BREAK, "\n")
+    .replaceAll(HIDDEN_IN_LINES, spellOut);
+}
+
+function spellOut(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
 }

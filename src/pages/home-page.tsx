@@ -1,15 +1,31 @@
-import { API_DOCS_URL, fileUrl, folderUrl } from "../protocol/urls.ts";
+import {
+  API_DOCS_URL,
+  fileUrl,
+  folderUrl,
+  HOME_URL,
+  homeUrl,
+  workspaceUrl,
+} from "../protocol/urls.ts";
 import { Layout } from "./layout.tsx";
+import { Name } from "./names.tsx";
+import { Pager } from "./pager.tsx";
 
 export interface HomePageProps {
   /** The origin of the API, without a slash at its end. */
   address: string;
   /** Words that clients look for in the text of this page to learn what the API can do. */
   capabilities: string[];
+  /** Those that the reader belongs to. */
+  own: string[];
+  /** A page of the public ones, and the last of them where there are more. */
+  workspaces: string[];
+  isFirst: boolean;
+  after: string | null;
 }
 
 /** The start page for people who open the API's address in a browser. */
-export function HomePage({ address, capabilities }: HomePageProps) {
+export function HomePage(props: HomePageProps) {
+  const { address } = props;
   return (
     <Layout title="Stowage, an artifact store">
       <h1>Stowage, an artifact store</h1>
@@ -18,6 +34,7 @@ export function HomePage({ address, capabilities }: HomePageProps) {
         they broke off. People and machines take them out: they browse, download single files or
         parts of them, and fetch whole folders as archives.
       </p>
+      <Workspaces {...props} />
       <section aria-labelledby="open">
         <h2 id="open">Open an artifact</h2>
         <p>
@@ -31,8 +48,50 @@ export function HomePage({ address, capabilities }: HomePageProps) {
         </pre>
       </section>
       <Samples address={address} />
-      <ReadOn address={address} capabilities={capabilities} />
+      <ReadOn address={address} capabilities={props.capabilities} />
     </Layout>
+  );
+}
+
+function Workspaces({ own, workspaces, isFirst, after }: HomePageProps) {
+  return (
+    <>
+      {own.length > 0 && (
+        <section aria-labelledby="own">
+          <h2 id="own">Your workspaces</h2>
+          <WorkspaceList names={own} />
+        </section>
+      )}
+      <section aria-labelledby="public">
+        <h2 id="public">Public workspaces</h2>
+        {workspaces.length === 0 ? (
+          <p class="empty">{isFirst ? "None is public yet." : "There are no more."}</p>
+        ) : (
+          <WorkspaceList names={workspaces} />
+        )}
+        {!(isFirst && after === null) && (
+          <Pager
+            back={[{ label: "First", href: isFirst ? null : HOME_URL }]}
+            place={null}
+            on={[{ label: "Next", href: after === null ? null : homeUrl(after), rel: "next" }]}
+          />
+        )}
+      </section>
+    </>
+  );
+}
+
+function WorkspaceList({ names }: { names: string[] }) {
+  return (
+    <ul class="workspaces">
+      {names.map((name) => (
+        <li>
+          <a href={workspaceUrl(name)}>
+            <Name text={name} />
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -63,7 +122,7 @@ function Samples({ address }: { address: string }) {
   );
 }
 
-function ReadOn({ address, capabilities }: HomePageProps) {
+function ReadOn({ address, capabilities }: Pick<HomePageProps, "address" | "capabilities">) {
   return (
     <section aria-labelledby="more">
       <h2 id="more">Read on</h2>

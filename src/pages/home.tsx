@@ -1,7 +1,11 @@
 import { Hono } from "hono";
+import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { readerFor } from "../auth/access.ts";
+import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { frameOf } from "./frame.ts";
 import { HomePage } from "./home-page.tsx";
 import { renderPage } from "./layout.tsx";
@@ -17,11 +21,9 @@ const CAPABILITIES = [
 ];
 
 /** The public start of the service, for people and for the probes of clients. */
-export const home = new Hono<AppEnv>().get("/", (c) => {
+export const home = new Hono<AppEnv>().get("/", async (c) => {
   if (preferredForm(c.req.header("Accept") ?? null, "json") === "html") {
-    const address = new URL(c.req.url).origin;
-    const page = <HomePage address={address} capabilities={CAPABILITIES} />;
-    return c.html(renderPage(page, frameOf(c)));
+    return showHome(c);
   }
   return c.json({
     service: "Stowage",
@@ -29,3 +31,25 @@ export const home = new Hono<AppEnv>().get("/", (c) => {
     capabilities: CAPABILITIES,
   });
 });
+
+async function showHome(c: Context<AppEnv>): Promise<Response> {
+  const { DB } = c.env;
+  const after = (c.req.query("after") ?? "").slice(0, LIMITS.searchLength).toWellFormed();
+  const reader = readerFor(c.var.identity);
+  const isMember = reader.workspaceId !== null || reader.userId !== null;
+  const [own, found] = await Promise.all([
+    isMember && after === "" ? listOwnWorkspaces(DB, reader, LIMITS.workspacePage) : [],
+    listPublicWorkspaces(DB, after, LIMITS.workspacePage + 1),
+  ]);
+  const shown = found.slice(0, LIMITS.workspacePage);
+  const props = {
+    address: new URL(c.req.url).origin,
+    capabilities: CAPABILITIES,
+    own,
+    workspaces: shown,
+    isFirst: after === "",
+    after: found.length > shown.length ? (shown.at(-1) ?? null) : null,
+  };
+  c.header("Cache-Control", "private, no-cache");
+  return c.html(renderPage(<HomePage {...props} />, frameOf(c)));
+}

@@ -7,16 +7,14 @@ import { gzipStream } from "../archive/gzip.ts";
 import { tarPieces } from "../archive/tar.ts";
 import { planArchive } from "../artifacts/archive.ts";
 import { bundleFolder } from "../artifacts/bundle.ts";
-import type { BrowsedArtifact } from "../catalog/artifacts.ts";
 import type { Folder } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { AppError } from "../protocol/errors.ts";
 import { ARCHIVES } from "../protocol/urls.ts";
 import type { Archive } from "../protocol/urls.ts";
-import { bytesHeaders } from "./bytes-headers.ts";
-
-type Shown = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
+import { bytesHeaders } from "./browsed.ts";
+import type { Browsed } from "./browsed.ts";
 
 const CONTENT_TYPES: Record<Archive, string> = {
   "tar.gz": "application/gzip",
@@ -27,7 +25,7 @@ const CONTENT_TYPES: Record<Archive, string> = {
 /** Answers with the archive of a folder; `asked` is what the client wrote behind `archive=`. */
 export async function sendArchive(
   c: Context<AppEnv>,
-  artifact: Shown,
+  artifact: Browsed,
   folder: Folder,
   asked: string,
 ): Promise<Response> {
@@ -51,7 +49,7 @@ export async function sendArchive(
 
 function sendTarGz(
   c: Context<AppEnv>,
-  { version }: Shown,
+  { version }: Browsed,
   folder: Folder,
   headers: Headers,
 ): Response {

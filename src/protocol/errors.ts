@@ -309,6 +309,17 @@ export const ERRORS = {
   path_malformed: { status: 400, message: "path is not percent-encoded UTF-8" },
   page_not_found: { status: 404, message: "listing has no such page" },
   page_malformed: { status: 400, message: "page is not a positive integer" },
+  checksums_unsupported: {
+    status: 400,
+    message: "unsupported checksum",
+    help: "Supported: checksums=sha256 and checksums=sha512",
+  },
+  search_too_long: { status: 400, message: "name to search for has more than 1,000 characters" },
+  position_malformed: {
+    status: 400,
+    message: "after and before are the id of an artifact of the workspace, one of the two",
+    help: "Leave it out to begin at the first artifact",
+  },
   archive_unsupported: {
     status: 400,
     message: "unsupported archive format",

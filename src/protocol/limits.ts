@@ -97,6 +97,20 @@ export const LIMITS = {
   relationsListed: 1_000,
   /** Entries on a page of a listing (docs/conformance.md, `/a/`). */
   pageSize: 50,
+  /** Artifacts on a page of a workspace, and workspaces on the start page. */
+  artifactPage: 50,
+  workspacePage: 50,
+  /** Versions counted of each artifact of such a page; there may be more. */
+  versionsCounted: 100,
+  /** Versions that a listing offers to switch to, the newest. */
+  versionsOffered: 10,
+  /** Characters of a name to search for. */
+  searchLength: 1_000,
+  /** Bytes of a file that its page shows, and lines: each becomes elements of HTML. */
+  viewedBytes: 2 * MiB,
+  viewedLines: 50_000,
+  /** Characters of such a file up to which it gets colours: the worst that a file can say takes under a second. */
+  highlightedLength: 512 * KiB,
   /** Bytes that one read of R2 gives while an archive is made. */
   readWindow: 8 * MiB,
   /** Pieces of a tar or zip opened before they are due: about four files' worth, as R2 answers six calls at once. */

@@ -22,32 +22,62 @@ export interface FolderQuery {
   version?: number;
   page?: number;
   archive?: Archive;
+  checksums?: ChecksumName;
 }
+
+/** The checksums that a folder can be listed by. */
+export type ChecksumName = "sha256" | "sha512";
 
 export interface FileQuery {
   version?: number;
   download?: boolean;
+  view?: boolean;
+}
+
+/** Where a list of artifacts begins: behind or before one of them, by its id. */
+export interface WorkspaceQuery {
+  /** What the names begin with. */
+  name?: string;
+  after?: number;
+  before?: number;
+}
+
+/** The start page; `after` is the last public workspace of the page before. */
+export function homeUrl(after: string): string {
+  return withQuery(HOME_URL, [`after=${encodeText(after)}`]);
+}
+
+/** The page of a workspace. */
+export function workspaceUrl(workspace: string, query: WorkspaceQuery = {}): string {
+  const { name = "", after, before } = query;
+  return withQuery(`/w/${encodeText(workspace)}/`, [
+    name === "" ? null : `name=${encodeText(name)}`,
+    after === undefined ? null : `after=${after}`,
+    before === undefined ? null : `before=${before}`,
+  ]);
 }
 
 /**
- * The page or archive of a folder: "" for the whole artifact, else a path that ends in a slash.
+ * The page, archive or checksums of a folder: "" for the whole artifact, else a path that ends in a slash.
  * Page 1 is the folder's plain URL, so that a page has one address.
  */
 export function folderUrl(artifactId: number, folder: string, query: FolderQuery = {}): string {
-  const { version, page = 1, archive } = query;
+  const { version, page = 1, archive, checksums } = query;
   return withQuery(artifactPath(artifactId, folder), [
     version === undefined ? null : `version=${version}`,
     page === 1 ? null : `page=${page}`,
     archive === undefined ? null : `archive=${archive}`,
+    checksums === undefined ? null : `checksums=${checksums}`,
   ]);
 }
 
-/** The bytes of one file; `download` asks for an attachment whatever the type. */
+/** The bytes of one file; `download` asks for an attachment whatever the type, `view` for a page about it. */
 export function fileUrl(artifactId: number, path: string, query: FileQuery = {}): string {
-  const { version, download = false } = query;
+  const { version, download = false, view = false } = query;
   return withQuery(artifactPath(artifactId, path), [
     version === undefined ? null : `version=${version}`,
     download ? "download" : null,
+    view ? "view" : null,
   ]);
 }
 

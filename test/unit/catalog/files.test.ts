@@ -4,6 +4,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { planArchive } from "../../../src/artifacts/archive.ts";
 import { entriesBelow, walkFiles } from "../../../src/catalog/archive-files.ts";
 import { findBrowsed } from "../../../src/catalog/artifacts.ts";
+import {
+  listArtifacts,
+  listPublicWorkspaces,
+  listVersions,
+} from "../../../src/catalog/directory.ts";
 import { findFile, findFolder, listEntries } from "../../../src/catalog/files.ts";
 import { NOBODY } from "../../../src/catalog/reader.ts";
 import { insertManyFiles } from "../../support/many-files.ts";
@@ -107,6 +112,64 @@ describe("what an artifact of 100,000 files costs", () => {
     });
     expect(rows).toBeGreaterThanOrEqual(FILES_EACH);
     expect(rows).toBeLessThanOrEqual(3 * FILES_EACH + 10);
+  });
+});
+
+describe("what a workspace of 5,000 artifacts costs", () => {
+  let workspaceId: number;
+  const COUNT = 5_000;
+
+  beforeAll(async () => {
+    ({ id: workspaceId } = await makeWorkspace("wide"));
+    // Ten artifacts share each name.
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+       INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at)
+       SELECT 'w' || i, ?1, 'other', i, printf('name-%03d', i / 10), 0, 1 FROM n`,
+    )
+      .bind(workspaceId, COUNT)
+      .run();
+    await env.DB.prepare(
+      `INSERT INTO workspaces (name, public, created_at)
+       SELECT 'p' || uuid, 1, 1 FROM artifacts WHERE workspace_id = ?1`,
+    )
+      .bind(workspaceId)
+      .run();
+  });
+
+  async function idAt(position: number): Promise<number> {
+    const row = await env.DB.prepare(
+      "SELECT id FROM artifacts WHERE workspace_id = ?1 ORDER BY name, id LIMIT 1 OFFSET ?2",
+    )
+      .bind(workspaceId, position)
+      .first<{ id: number }>();
+    return row?.id ?? 0;
+  }
+
+  it.each([
+    ["the first page", "", null, 0],
+    ["a page in the middle", "", "after", COUNT / 2],
+    ["the last page", "", "after", COUNT - PAGE - 1],
+    ["a page in the middle, backwards", "", "before", COUNT / 2],
+    ["a search", "name-2", null, 0],
+    ["a later page of a search", "NAME-2", "after", 2_500],
+  ] as const)("reads at most 400 rows for %s", async (_, name, direction, position) => {
+    const from = direction && { direction, artifact: await idAt(position) };
+    const rows = await CountingDatabase.count(async (db) => {
+      const page = await listArtifacts(db, { workspaceId, name, from }, 2, PAGE);
+      expect(page?.artifacts.length).toBe(PAGE);
+    });
+    expect(rows).toBeGreaterThanOrEqual(PAGE);
+    expect(rows).toBeLessThanOrEqual(400);
+  });
+
+  it("reads a row for each public workspace shown, and two for each version offered", async () => {
+    const workspaces = await CountingDatabase.count(async (db) => {
+      expect((await listPublicWorkspaces(db, "pw4", PAGE)).length).toBe(PAGE);
+    });
+    expect(workspaces).toBeLessThanOrEqual(PAGE + 1);
+    const versions = await CountingDatabase.count((db) => listVersions(db, 1, "d150/", 10));
+    expect(versions).toBeLessThanOrEqual(4);
   });
 });
 

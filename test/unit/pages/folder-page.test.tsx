@@ -1,12 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import {
-  FolderPage,
-  type FolderEntry,
-  type FolderPageProps,
-} from "../../../src/pages/folder-page.tsx";
+import { FolderPage, type FolderPageProps } from "../../../src/pages/folder-page.tsx";
 import { renderPage } from "../../../src/pages/layout.tsx";
+import type { FolderEntry } from "../../../src/pages/listing.tsx";
 import { parsePage, structureOf } from "./parse-page.ts";
 
 const HOSTILE_CHARACTERS = "<>\"'&/!-=a \u0000\u202e\ud800é".split("");
@@ -28,8 +25,10 @@ function render(given: Partial<FolderPageProps> = {}): string {
       uuid: "3f1c0a3e-6d5b-4a53-9c58-0d6f2b7e9a11",
       name: "disk",
       workspace: "ci",
+      listed: true,
       createdAt: Date.UTC(2026, 10, 1, 12),
     },
+    versions: [],
     version: { index: 2, createdAt: Date.UTC(2026, 10, 3, 14, 5), pinned: false, newest: 3 },
     folder: "",
     fileCount: 1,
@@ -45,7 +44,7 @@ function render(given: Partial<FolderPageProps> = {}): string {
 
 function renderAll(name: string): string {
   return render({
-    artifact: { id: 7, uuid: name, name, workspace: name, createdAt: 0 },
+    artifact: { id: 7, uuid: name, name, workspace: name, listed: true, createdAt: 0 },
     folder: `${name}/`,
     entries: [folder(`${name}/${name}/`), file(`${name}/${name}`)],
   });
@@ -86,17 +85,16 @@ describe("FolderPage", () => {
   it("gives each file its size, exact too, and both checksums whole", async () => {
     const elements = await parsePage(render());
     const size = elements.find(({ tag }) => tag === "data");
-    expect(size).toMatchObject({
-      text: "1.5 KiB",
-      attributes: { value: "1536", title: "1,536 bytes" },
-    });
+    expect(size).toMatchObject({ text: "1.5 KiB", attributes: { value: "1536" } });
+    const exact = elements.find(({ attributes }) => attributes["class"] === "exact");
+    expect(exact?.text).toBe("1,536 bytes");
     const digests = elements.filter(({ attributes }) => attributes["class"] === "digest");
     expect(digests.map(({ text }) => text)).toEqual([SHA256, SHA512]);
   });
 
   it("gives each folder its size and number of files", async () => {
     const cells = await textsOf(render({ entries: [folder("doc/")] }), "td");
-    expect(cells).toEqual(["2 KiB", "3 files"]);
+    expect(cells).toEqual(["2 KiB 2,048 bytes", "3 files"]);
   });
 
   it("gives times in UTC, for people and for machines", async () => {
@@ -115,7 +113,14 @@ describe("FolderPage", () => {
   });
 
   it("shows an artifact's name with its slashes", async () => {
-    const artifact = { id: 7, uuid: "u", name: "sf://upload/ci/", workspace: "ci", createdAt: 0 };
+    const artifact = {
+      id: 7,
+      uuid: "u",
+      name: "sf://upload/ci/",
+      workspace: "ci",
+      listed: true,
+      createdAt: 0,
+    };
     expect(await textsOf(render({ artifact }), "h1")).toEqual(["sf://upload/ci/"]);
   });
 
@@ -159,6 +164,8 @@ describe("FolderPage's version", () => {
       "/a/7/doc/?version=2&archive=tar",
       "/a/7/doc/?version=2&archive=tar.gz",
       "/a/7/doc/?version=2&archive=zip",
+      "/a/7/doc/?version=2&checksums=sha256",
+      "/a/7/doc/?version=2&checksums=sha512",
       "/a/7/doc/?version=2&page=3",
       "/a/7/doc/?version=2&page=4",
       "/a/7/doc/sub/?version=2",

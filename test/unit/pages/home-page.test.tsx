@@ -5,7 +5,8 @@ import { renderPage } from "../../../src/pages/layout.tsx";
 import { parsePage, structureOf } from "./parse-page.ts";
 
 function render(address: string, capabilities: string[] = []): string {
-  return renderPage(<HomePage address={address} capabilities={capabilities} />);
+  const lists = { own: ["mine"], workspaces: ["open"], isFirst: true, after: "open" };
+  return renderPage(<HomePage address={address} capabilities={capabilities} {...lists} />);
 }
 
 describe("HomePage", () => {

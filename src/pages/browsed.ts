@@ -1,0 +1,127 @@
+// A request under /a/ -> the artifact and the path that it asks for, once it may be read.
+
+import type { Context } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { decidePage, readerFor } from "../auth/access.ts";
+import { findBrowsed, parseArtifactId } from "../catalog/artifacts.ts";
+import type { BrowsedArtifact } from "../catalog/artifacts.ts";
+import { userContentHeaders } from "../http/user-content.ts";
+import { AppError } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import { parseCount } from "../protocol/ids.ts";
+import { loginUrl } from "../protocol/urls.ts";
+
+/** An artifact that the reader may read, with the version asked for. */
+export type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
+
+/** The artifact of a request, or the way to the login page; refuses those who may not read it. */
+export async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
+  const found = await findAsked(c);
+  return admit(c, found.readable) ?? { ...found, version: requireVersion(c, found) };
+}
+
+/** Null where the reader may read; the way to the login page for nobody; otherwise refuses. */
+export function admit(c: Context<AppEnv>, readable: boolean): Response | null {
+  switch (decidePage(c.var.identity, readable)) {
+    case "login":
+      return c.redirect(loginUrl(pathOf(c.req.url) + new URL(c.req.url).search), 307);
+    case "refuse":
+      throw new AppError("access_token_refused");
+    case "forbid":
+      throw new AppError("artifact_forbidden");
+    case "show":
+      return null;
+  }
+}
+
+async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
+  const artifact = parseArtifactId(c.req.param("id") ?? "");
+  // One that is not a number is refused later, to those who may read.
+  const version = parseCount(c.req.query("version") ?? "");
+  const reader = readerFor(c.var.identity);
+  const found =
+    artifact && (await findBrowsed(c.env.DB, reader, { artifact, version }, Date.now()));
+  if (!found) {
+    throw new AppError("artifact_not_found");
+  }
+  return found;
+}
+
+function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed["version"] {
+  readPositive(c.req.query("version"), "version_malformed");
+  const { version, state, errorMessage } = artifact;
+  if (version === null) {
+    throw state === "initial"
+      ? new AppError("artifact_not_ready")
+      : new AppError("version_not_found", errorMessage);
+  }
+  return version;
+}
+
+/** The decoded path below the artifact; null where not even the slash behind the id is there. */
+export function readPath(url: string): string | null {
+  const [, , , ...segments] = pathOf(url).split("/");
+  if (segments.length === 0) {
+    return null;
+  }
+  return segments.map(decodeSegment).join("/");
+}
+
+/** One segment of a path as it was meant; refuses what no segment can be. */
+export function decodeSegment(segment: string): string {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(segment);
+  } catch {
+    throw new AppError("path_malformed", `'${segment}'`);
+  }
+  if (decoded.includes("/")) {
+    throw new AppError("path_not_found");
+  }
+  return decoded;
+}
+
+/** A number of at least 1 from a query, null where it is not given. */
+export function readPositive(text: string | undefined, code: ErrorCode): number | null {
+  if (text === undefined) {
+    return null;
+  }
+  const value = parseCount(text);
+  if (value === null || value === 0) {
+    throw new AppError(code, `'${text}'`);
+  }
+  return value;
+}
+
+/** The path as the router sees it: several slashes at its start would name another host to a browser. */
+export function pathOf(url: string): string {
+  return new URL(url).pathname.replace(/^\/+/u, "/");
+}
+
+/** To the form with the slash; not for ever, as the next version may have a file of that name. */
+export function redirect(c: Context<AppEnv>, to: string): Response {
+  c.header("Cache-Control", "no-cache");
+  return c.redirect(to + new URL(c.req.url).search, 301);
+}
+
+/** The headers of a user's bytes; how long they may be kept depends on whether the URL can come to mean
+ * others (docs/conformance.md, Bytes). */
+export function bytesHeaders(c: Context<AppEnv>, artifact: Browsed, contentType: string): Headers {
+  const isPinned = c.req.query("version") !== undefined;
+  const shared = isPinned ? "public, max-age=31536000, immutable, no-transform" : "no-cache";
+  return new Headers({
+    ...userContentHeaders(),
+    "Content-Type": contentType,
+    "Cache-Control": isPublic(artifact) ? shared : "private, no-transform",
+  });
+}
+
+/** A page about an artifact is asked about again each time, and a private one kept by no cache on the way. */
+export function pageCaching(artifact: Browsed): string {
+  return isPublic(artifact) ? "no-cache" : "private, no-cache";
+}
+
+function isPublic(artifact: Browsed): boolean {
+  return artifact.public || artifact.shared;
+}

@@ -1,0 +1,100 @@
+import type { Context } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { listVersions } from "../catalog/directory.ts";
+import { countMissing, listEntries } from "../catalog/files.ts";
+import type { Folder } from "../catalog/files.ts";
+import { preferredForm } from "../http/accepts.ts";
+import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { fileUrl, folderUrl } from "../protocol/urls.ts";
+import { pageCaching, readPositive } from "./browsed.ts";
+import type { Browsed } from "./browsed.ts";
+import { FolderPage } from "./folder-page.tsx";
+import type { FolderPageProps } from "./folder-page.tsx";
+import { frameOf } from "./frame.ts";
+import { renderPage } from "./layout.tsx";
+import type { FolderEntry } from "./listing.tsx";
+
+/** A page of everything below a folder, as HTML or JSON. */
+export async function listFolder(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  folder: Folder,
+): Promise<Response> {
+  const page = readPositive(c.req.query("page"), "page_malformed") ?? 1;
+  const pages = Math.max(1, Math.ceil(folder.entryCount / LIMITS.pageSize));
+  if (page > pages) {
+    throw new AppError("page_not_found", `${page} of ${pages}`);
+  }
+  const first = folder.ordinal + 1 + (page - 1) * LIMITS.pageSize;
+  const last = Math.min(first + LIMITS.pageSize - 1, folder.ordinal + folder.entryCount);
+  const { version } = artifact;
+  const isJson = preferredForm(c.req.header("Accept") ?? null, "html") === "json";
+  const [entries, missingCount, versions] = await Promise.all([
+    listEntries(c.env.DB, version.id, first, last),
+    version.sealed ? 0 : countMissing(c.env.DB, version.id, folder),
+    isJson ? [] : listVersions(c.env.DB, artifact.id, folder.path, LIMITS.versionsOffered),
+  ]);
+  const props: FolderPageProps = {
+    // What is shared of a private workspace does not make its list readable.
+    artifact: { ...artifact, listed: artifact.public || !artifact.shared },
+    version: { ...version, pinned: c.req.query("version") !== undefined },
+    versions,
+    folder: folder.path,
+    fileCount: folder.fileCount,
+    totalBytes: folder.totalBytes,
+    missingCount,
+    entries,
+    page,
+    pages,
+  };
+  c.header("Cache-Control", pageCaching(artifact));
+  return isJson ? listAsJson(c, props) : c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
+}
+
+function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {
+  const { artifact, version, folder, entries, page, pages } = props;
+  const pin = version.pinned ? { version: version.index } : {};
+  if (page < pages) {
+    // Pinned, so that a walk does not mix two versions.
+    const next = folderUrl(artifact.id, folder, { version: version.index, page: page + 1 });
+    c.header("Link", `<${next}>; rel="next"`);
+  }
+  return c.json({
+    artifact: { id: artifact.id, uuid: artifact.uuid, name: artifact.name },
+    workspace: artifact.workspace,
+    version: version.index,
+    folder,
+    file_count: props.fileCount,
+    total_bytes: props.totalBytes,
+    ...(props.missingCount === 0 ? {} : { missing_count: props.missingCount }),
+    page,
+    pages,
+    entries: entries.map((entry) => toJson(entry, artifact.id, pin)),
+  });
+}
+
+function toJson(entry: FolderEntry, artifactId: number, pin: { version?: number }) {
+  switch (entry.kind) {
+    case "folder":
+      return {
+        type: "folder",
+        path: entry.path,
+        file_count: entry.fileCount,
+        total_bytes: entry.totalBytes,
+        url: folderUrl(artifactId, entry.path, pin),
+      };
+    case "missing":
+      return { type: "missing", path: entry.path, size: entry.size };
+    case "file":
+      return {
+        type: "file",
+        path: entry.path,
+        size: entry.size,
+        sha256: entry.sha256,
+        sha512: entry.sha512,
+        url: fileUrl(artifactId, entry.path, pin),
+      };
+  }
+}

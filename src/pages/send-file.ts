@@ -1,0 +1,42 @@
+import type { Context } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { blobSource } from "../blobs/reader.ts";
+import { findFile, findFolder } from "../catalog/files.ts";
+import type { StoredFile } from "../catalog/files.ts";
+import { respondWithBytes } from "../http/content.ts";
+import { contentDisposition } from "../http/disposition.ts";
+import { servedAs } from "../http/media-types.ts";
+import { AppError } from "../protocol/errors.ts";
+import { folderUrl } from "../protocol/urls.ts";
+import { bytesHeaders, redirect } from "./browsed.ts";
+import type { Browsed } from "./browsed.ts";
+import { lastSegment } from "./names.tsx";
+
+/** The file at a path, or the way to the folder that has the name. */
+export async function requireFile(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  path: string,
+): Promise<StoredFile | Response> {
+  const { version } = artifact;
+  const file = await findFile(c.env.DB, version.id, path);
+  if (file !== null) {
+    return file;
+  }
+  if ((await findFolder(c.env.DB, version.id, `${path}/`)) !== null) {
+    return redirect(c, folderUrl(artifact.id, `${path}/`));
+  }
+  throw new AppError("path_not_found", `'${path}'`);
+}
+
+/** A file's bytes, shown or saved by the browser as is safe for its type. */
+export function sendFile(c: Context<AppEnv>, artifact: Browsed, file: StoredFile): Response {
+  const name = lastSegment(file.path);
+  const { contentType, disposition } = servedAs(name);
+  const kind = c.req.query("download") === undefined ? disposition : "attachment";
+  const headers = bytesHeaders(c, artifact, contentType);
+  headers.set("Content-Disposition", contentDisposition(kind, name));
+  const source = blobSource(c.env.BUCKET, file, file.extents, artifact.version.createdAt);
+  return respondWithBytes(c.req.raw, source, headers);
+}

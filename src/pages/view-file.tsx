@@ -1,0 +1,53 @@
+import type { Context } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { openBlob } from "../blobs/reader.ts";
+import type { StoredFile } from "../catalog/files.ts";
+import { viewedAs } from "../http/media-types.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { pageCaching } from "./browsed.ts";
+import type { Browsed } from "./browsed.ts";
+import { renderLines } from "./code-lines.ts";
+import { FilePage } from "./file-page.tsx";
+import type { Viewed } from "./file-page.tsx";
+import { revealHiddenInLines } from "./format.ts";
+import { frameOf } from "./frame.ts";
+import { renderPage } from "./layout.tsx";
+import { lastSegment } from "./names.tsx";
+
+/** The page about a file: its text or picture where it has one, and what is known of it. */
+export async function viewFile(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  file: StoredFile,
+): Promise<Response> {
+  const { version } = artifact;
+  const props = {
+    artifact: { ...artifact, listed: artifact.public || !artifact.shared },
+    version: { ...version, pinned: c.req.query("version") !== undefined },
+    file,
+    viewed: await readViewed(c.env.BUCKET, file),
+  };
+  c.header("Cache-Control", pageCaching(artifact));
+  return c.html(renderPage(<FilePage {...props} />, frameOf(c)));
+}
+
+async function readViewed(bucket: Env["BUCKET"], file: StoredFile): Promise<Viewed> {
+  const name = lastSegment(file.path);
+  const kind = viewedAs(name);
+  if (kind !== "text") {
+    return { kind };
+  }
+  const size = Math.min(file.size, LIMITS.viewedBytes);
+  const bytes =
+    size === 0
+      ? new ArrayBuffer(0)
+      : await new Response(await openBlob(bucket, file.extents, size)).arrayBuffer();
+  // In the middle of a character the rest of it waits for bytes that do not come.
+  const text = new TextDecoder().decode(bytes, { stream: size < file.size });
+  if (text.includes("\u0000")) {
+    return { kind: "nothing" };
+  }
+  const lines = renderLines(name, revealHiddenInLines(text), LIMITS.viewedLines);
+  return { kind, ...lines, isWhole: lines.isWhole && size === file.size };
+}
