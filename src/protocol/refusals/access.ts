@@ -1,0 +1,108 @@
+// Who may do what: keys, tokens, logins, workspaces, users.
+
+import type { Refusal } from "./refusal.ts";
+
+export const ACCESS_REFUSALS = {
+  namespace_missing: { status: 400, message: "missing namespace in request" },
+  namespace_unspecified: { status: 400, message: "no namespace specified" },
+  namespace_name_invalid: {
+    status: 400,
+    message: "namespace name is not usable",
+    help: "A name is 1 to 100 letters, digits, '.', '_' and '-', and begins with a letter or digit",
+  },
+  key_missing: { status: 400, message: "missing key in request" },
+  key_unspecified: { status: 400, message: "no key specified" },
+  key_name_unspecified: { status: 400, message: "no key name specified" },
+  key_name_invalid: {
+    status: 400,
+    message: "key name is not usable",
+    help: "A name is 1 to 1,000 characters without '/', '\\' or control characters, and not '.' or '..'",
+  },
+  key_not_a_string: { status: 400, message: "key is not a string" },
+  key_too_long: { status: 400, message: "key must have at most 1,024 characters" },
+  keys_too_many: { status: 507, message: "namespace has as many keys as it may have" },
+  key_unauthorized: { status: 401, message: "unauthorized" },
+  token_missing: {
+    status: 401,
+    message: "Missing Authorization Header",
+    help: "Get a token with POST /auth and send it as 'Authorization: Bearer <token>'",
+  },
+  token_not_bearer: {
+    status: 401,
+    message:
+      "Missing 'Bearer' type in 'Authorization' header. Expected 'Authorization: Bearer <JWT>'",
+  },
+  token_invalid: {
+    status: 401,
+    message: "invalid JWT in Authorization header",
+    help: "Get a new token with POST /auth",
+  },
+  token_expired: {
+    status: 401,
+    message: "Signature has expired",
+    help: "Get a new token with POST /auth",
+  },
+  access_token_refused: {
+    status: 401,
+    message: "token is unknown, expired or disabled",
+    help: "Ask for a new token, or leave the header out to read what is public",
+  },
+  system_only: {
+    status: 401,
+    message: "unauthorized",
+    help: "Only a key of the system namespace may do this",
+  },
+  workspace_key_needed: {
+    status: 403,
+    message: "only a namespace key may do this",
+    help: "Get a token with POST /auth and send it as 'Authorization: Bearer <token>'",
+  },
+  namespace_not_found: { status: 404, message: "namespace not found" },
+  namespace_exists: { status: 403, message: "namespace exists" },
+  namespace_not_empty: {
+    status: 409,
+    message: "namespace still has artifacts or uploads",
+    help: "Delete them first; what is deleted is gone for good a day later",
+  },
+  namespace_is_system: {
+    status: 403,
+    message: "the system namespace cannot be changed or deleted",
+  },
+  key_not_found: { status: 404, message: "key name not found in namespace" },
+  user_name_invalid: {
+    status: 400,
+    message: "user name is not usable",
+    help: "A name is 1 to 100 letters, digits, '.', '_', '-' and '@', and begins with a letter or digit",
+  },
+  password_invalid: { status: 400, message: "password must have 8 to 1,024 characters" },
+  role_invalid: { status: 400, message: "role must be owner, contributor or viewer" },
+  user_not_found: { status: 404, message: "user not found" },
+  user_exists: { status: 409, message: "user already exists" },
+  member_not_found: { status: 404, message: "user is not a member of the namespace" },
+  access_token_not_found: { status: 404, message: "token not found" },
+  login_failed: {
+    status: 401,
+    message: "name or password is wrong",
+    help: "Try again; a forgotten password can be set anew by who runs this service",
+  },
+  login_too_often: {
+    status: 429,
+    message: "too many failed logins",
+    help: "Wait, then try again",
+  },
+  login_insecure: {
+    status: 403,
+    message: "logging in needs https",
+    help: "Open this address with https, so that nobody on the way can read the password",
+  },
+  cross_site_request: {
+    status: 403,
+    message: "request does not come from a page of this site",
+    help: "Open the page on this site and use its form; a browser of before 2023 does not say where a form is from",
+  },
+  contributor_needed: {
+    status: 403,
+    message: "only contributors may change this workspace",
+    help: "Ask an owner of the workspace to add you as a contributor",
+  },
+} as const satisfies Record<string, Refusal>;
