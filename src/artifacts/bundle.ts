@@ -1,8 +1,7 @@
 import type { ArchiveEntry } from "../archive/entry.ts";
 import { openBlob } from "../blobs/reader.ts";
-import { walkFiles } from "../catalog/files.ts";
+import { entriesBelow, walkFiles } from "../catalog/archive-files.ts";
 import type { Folder } from "../catalog/files.ts";
-import { LIMITS } from "../protocol/limits.ts";
 
 /** The files below a folder as members of an archive, in order; a page of them is in memory at a time. */
 export async function* bundleFolder(
@@ -10,7 +9,7 @@ export async function* bundleFolder(
   version: { id: number; createdAt: number },
   folder: Folder,
 ): AsyncGenerator<ArchiveEntry> {
-  for await (const file of walkFiles(env.DB, version.id, folder, LIMITS.archivePage)) {
+  for await (const file of walkFiles(env.DB, version.id, entriesBelow(folder))) {
     const { path, size, extents } = file;
     yield {
       path,

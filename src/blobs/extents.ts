@@ -22,11 +22,15 @@ export function slicesFor(extents: readonly Extent[], start: number, end: number
   return slices;
 }
 
-/** Cuts a slice into slices of at most `most` bytes. */
-export function cutSlice({ key, offset, length }: Slice, most: number): Slice[] {
-  const slices: Slice[] = [];
-  for (let from = 0; from < length; from += most) {
-    slices.push({ key, offset: offset + from, length: Math.min(most, length - from) });
+/**
+ * Cuts slices into slices of at most `most` bytes.
+ *
+ * @yields One at a time: there may be a million.
+ */
+export function* cutSlices(slices: readonly Slice[], most: number): Generator<Slice> {
+  for (const { key, offset, length } of slices) {
+    for (let from = 0; from < length; from += most) {
+      yield { key, offset: offset + from, length: Math.min(most, length - from) };
+    }
   }
-  return slices;
 }

@@ -2,7 +2,7 @@
 
 import { LIMITS } from "../protocol/limits.ts";
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-import { cutSlice, slicesFor } from "./extents.ts";
+import { cutSlices, slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";
 
 /** A blob as something that can be sent (http/content.ts calls it a ByteSource). */
@@ -18,7 +18,11 @@ export interface BlobSource {
   send(start: number, end: number, to: WritableStream<Uint8Array>): Promise<void>;
 }
 
-async function openSlice(bucket: R2Bucket, slice: Slice): Promise<ReadableStream<Uint8Array>> {
+/** Opens a slice; rejects when the object does not hold all of it. */
+export async function openSlice(
+  bucket: R2Bucket,
+  slice: Slice,
+): Promise<ReadableStream<Uint8Array>> {
   const { key, offset, length } = slice;
   const object = await bucket.get(key, { range: { offset, length } });
   if (object === null || object.size < offset + length) {
@@ -32,7 +36,7 @@ async function openSlice(bucket: R2Bucket, slice: Slice): Promise<ReadableStream
 /** Writes a blob's bytes [start, end) to `to`, one extent after the other, outside JavaScript. */
 async function sendSlices(
   bucket: R2Bucket,
-  slices: readonly Slice[],
+  slices: Iterable<Slice>,
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
   for (const slice of slices) {
@@ -49,19 +53,19 @@ export async function openBlob(
   extents: readonly Extent[],
   size: number,
 ): Promise<ReadableStream<Uint8Array>> {
-  const slices = slicesFor(extents, 0, size).flatMap((slice) => cutSlice(slice, LIMITS.readWindow));
+  const slices = slicesFor(extents, 0, size);
   const [only] = slices;
-  if (slices.length === 1 && only !== undefined) {
+  if (slices.length === 1 && only !== undefined && size <= LIMITS.readWindow) {
     return openSlice(bucket, only);
   }
   const { readable, writable } = new FixedLengthStream(size);
-  void sendAndClose(bucket, slices, writable);
+  void sendAndClose(bucket, cutSlices(slices, LIMITS.readWindow), writable);
   return readable;
 }
 
 async function sendAndClose(
   bucket: R2Bucket,
-  slices: readonly Slice[],
+  slices: Iterable<Slice>,
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
   try {

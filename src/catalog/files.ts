@@ -135,25 +135,3 @@ export async function countMissing(
     .first<number>("missing");
   return count ?? 0;
 }
-
-/** The files below a folder in order, `pageSize` of them in memory at a time. */
-export async function* walkFiles(
-  db: D1Database,
-  versionId: number,
-  folder: Folder,
-  pageSize: number,
-): AsyncGenerator<StoredFile> {
-  const last = folder.ordinal + folder.entryCount;
-  let next = folder.ordinal + 1;
-  while (next <= last) {
-    const { results } = await db
-      .prepare(
-        `${SELECT_FILE} WHERE f.version_id = ?1 AND f.ordinal BETWEEN ?2 AND ?3
-         ORDER BY f.ordinal LIMIT ?4`,
-      )
-      .bind(versionId, next, last, pageSize)
-      .all<FileRow>();
-    yield* results.map(toFile);
-    next = (results.at(-1)?.ordinal ?? last) + 1;
-  }
-}

@@ -4,9 +4,6 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { gzipStream } from "../archive/gzip.ts";
-import { tarPieces } from "../archive/tar.ts";
-import { bundleFolder } from "../artifacts/bundle.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findBrowsed, parseArtifactId } from "../catalog/artifacts.ts";
@@ -17,15 +14,16 @@ import { preferredForm } from "../http/accepts.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { servedAs } from "../http/media-types.ts";
-import { userContentHeaders } from "../http/user-content.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl, loginUrl } from "../protocol/urls.ts";
+import { bytesHeaders } from "./bytes-headers.ts";
 import { FolderPage } from "./folder-page.tsx";
 import type { FolderPageProps } from "./folder-page.tsx";
 import { renderPage } from "./layout.tsx";
+import { sendArchive } from "./send-archive.ts";
 
 type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
 
@@ -150,41 +148,9 @@ async function showFolder(c: Context<AppEnv>, artifact: Browsed, path: string): 
     throw new AppError("path_not_found", `'${path}'`);
   }
   const archive = c.req.query("archive");
-  if (archive === undefined) {
-    return list(c, artifact, folder);
-  }
-  if (archive !== "tar.gz") {
-    throw new AppError("archive_unsupported", `'${archive}'`);
-  }
-  if (!artifact.version.sealed) {
-    throw new AppError("artifact_incomplete");
-  }
-  return sendTarGz(c, artifact, folder);
-}
-
-function sendTarGz(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Response {
-  const place = folder.path === "" ? "" : `-${folder.path.slice(0, -1).replaceAll("/", "_")}`;
-  const headers = bytesHeaders(c, artifact, "application/gzip");
-  const fileName = `artifact-${artifact.id}${place}.tar.gz`;
-  headers.set("Content-Disposition", contentDisposition("attachment", fileName));
-  if (c.req.method === "HEAD") {
-    return new Response(null, { headers });
-  }
-  const entries = bundleFolder(c.env, artifact.version, folder);
-  return new Response(gzipStream(tarPieces(entries)), { headers });
-}
-
-/** The headers of a user's bytes; how long they may be kept depends on whether the URL can come to mean
- * others (docs/conformance.md, Bytes). */
-function bytesHeaders(c: Context<AppEnv>, artifact: Browsed, contentType: string): Headers {
-  const isPinned = c.req.query("version") !== undefined;
-  const isPublic = artifact.public || artifact.shared;
-  const shared = isPinned ? "public, max-age=31536000, immutable, no-transform" : "no-cache";
-  return new Headers({
-    ...userContentHeaders(),
-    "Content-Type": contentType,
-    "Cache-Control": isPublic ? shared : "private, no-transform",
-  });
+  return archive === undefined
+    ? list(c, artifact, folder)
+    : sendArchive(c, artifact, folder, archive);
 }
 
 async function list(c: Context<AppEnv>, artifact: Browsed, folder: Folder): Promise<Response> {

@@ -1,4 +1,4 @@
-import { fileUrl, folderUrl } from "../protocol/urls.ts";
+import { ARCHIVES, fileUrl, folderUrl } from "../protocol/urls.ts";
 import { formatBytes, formatCount, formatTime, revealHidden } from "./format.ts";
 import { Layout } from "./layout.tsx";
 
@@ -113,12 +113,13 @@ function Archive({ artifact, version, folder, fileCount, missingCount }: FolderP
   }
   return (
     <p>
-      <a
-        class="button"
-        href={folderUrl(artifact.id, folder, { ...pinOf(version), archive: "tar.gz" })}
-      >
-        Download {folder === "" ? "all" : "this folder"} as tar.gz
-      </a>
+      {ARCHIVES.map((archive) => (
+        <>
+          <a class="button" href={folderUrl(artifact.id, folder, { ...pinOf(version), archive })}>
+            Download {folder === "" ? "all" : "this folder"} as {archive}
+          </a>{" "}
+        </>
+      ))}
     </p>
   );
 }

@@ -211,7 +211,12 @@ export const ERRORS = {
   archive_unsupported: {
     status: 400,
     message: "unsupported archive format",
-    help: "Supported: archive=tar.gz",
+    help: "Supported: archive=tar.gz, archive=tar, archive=zip",
+  },
+  archive_incomplete: {
+    status: 409,
+    message: "files of this version are not uploaded yet",
+    help: "The listing says which are missing; an archive can be had once none is",
   },
 
   bundle_invalid: { status: 400, message: "artifact cannot be made as requested" },
@@ -224,11 +229,6 @@ export const ERRORS = {
     status: 403,
     message: "only contributors may change this workspace",
     help: "Ask an owner of the workspace to add you as a contributor",
-  },
-  artifact_incomplete: {
-    status: 409,
-    message: "files of this artifact are missing",
-    help: "An archive can be downloaded once all of them are uploaded",
   },
   file_range_malformed: {
     status: 400,

@@ -75,8 +75,14 @@ export const LIMITS = {
   pageSize: 50,
   /** Bytes that one read of R2 gives while an archive is made. */
   readWindow: 8 * MiB,
-  /** Files read from the catalog at a time while an archive is made. */
+  /** Pieces of a tar or zip opened before they are due: about four files' worth, as R2 answers six calls at once. */
+  piecesAhead: 12,
+  /** Bytes up to which what comes from R2 is read whole and sent together with what is around it. */
+  smallSlice: 64 * KiB,
+  /** Files read from the catalog at a time while an archive is made: fewer at first, so that a small range costs
+   * little, then four times as many each time up to this. D1 answers 1,000 queries a request. */
   archivePage: 500,
+  firstArchivePage: 4,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
   maxVersions: 3,
   /** Versions listed of one artifact. */

@@ -5,10 +5,14 @@ export const HOME_URL = "/";
 export const STYLESHEET_URL = "/style.css";
 export const FAVICON_URL = "/favicon.svg";
 
+/** The values of `?archive=`, which end the names of the files too. */
+export const ARCHIVES = ["tar.gz", "tar", "zip"] as const;
+export type Archive = (typeof ARCHIVES)[number];
+
 export interface FolderQuery {
   version?: number;
   page?: number;
-  archive?: "tar.gz";
+  archive?: Archive;
 }
 
 export interface FileQuery {

@@ -10,6 +10,8 @@ import type { Service, TestEnv } from "./service.ts";
 export interface MadeFile {
   path: string;
   bytes: Uint8Array;
+  /** The content is the bytes so many times; its checksums are made up. */
+  times?: number;
 }
 
 /** A workspace, and a token of its key. */
@@ -154,13 +156,37 @@ async function uploadContents(
   const hashes = new Map<Uint8Array, string>();
   const blobs = new Map<string, string>();
   const stored: { path: string; size: number; blob: string }[] = [];
-  for (const { path, bytes } of files) {
+  for (const { path, bytes, times = 1 } of files) {
     const sha256 = hashes.get(bytes) ?? hexDigest("sha256", bytes);
     hashes.set(bytes, sha256);
     const blob =
       blobs.get(sha256) ?? (await service.upload(`content-${sha256}`, bytes, bearer)).blob_uuid;
     blobs.set(sha256, blob);
-    stored.push({ path, size: bytes.length, blob });
+    const stretched = times === 1 ? blob : await repeatBlob(service, blob, times);
+    stored.push({ path, size: bytes.length * times, blob: stretched });
   }
   return stored;
+}
+
+/** Makes a blob of one that is in one object: as many extents, all of that object. */
+async function repeatBlob(service: TestService, blob: string, times: number): Promise<string> {
+  const { DB } = service.env;
+  const uuid = randomUUID();
+  const sha512 = randomBytes(64).toString("hex");
+  await DB.batch([
+    DB.prepare(
+      `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
+       SELECT ?2, size * ?3, ?4, sha256, crc32, created_at FROM blobs WHERE uuid = ?1`,
+    ).bind(blob, uuid, times, sha512),
+    DB.prepare(
+      `WITH RECURSIVE place (position) AS (
+         SELECT 0 UNION ALL SELECT position + 1 FROM place WHERE position + 1 < ?3
+       )
+       INSERT INTO extents (blob_id, position, key, start, length)
+       SELECT b.id, place.position, e.key, e.start, e.length
+       FROM place, blobs b, blobs source JOIN extents e ON e.blob_id = source.id
+       WHERE b.uuid = ?2 AND source.uuid = ?1`,
+    ).bind(blob, uuid, times),
+  ]);
+  return uuid;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { cutSlice, slicesFor } from "../../../src/blobs/extents.ts";
+import { cutSlices, slicesFor } from "../../../src/blobs/extents.ts";
 
 const extents = [
   { key: "a", start: 0, length: 10 },
@@ -22,13 +22,17 @@ describe("slicesFor()", () => {
   });
 });
 
-describe("cutSlice()", () => {
+describe("cutSlices()", () => {
   it("leaves no piece longer than asked and no gap", () => {
-    expect(cutSlice({ key: "a", offset: 7, length: 25 }, 10)).toEqual([
+    const slices = [
+      { key: "a", offset: 7, length: 25 },
+      { key: "b", offset: 7, length: 10 },
+    ];
+    expect([...cutSlices(slices, 10)]).toEqual([
       { key: "a", offset: 7, length: 10 },
       { key: "a", offset: 17, length: 10 },
       { key: "a", offset: 27, length: 5 },
+      { key: "b", offset: 7, length: 10 },
     ]);
-    expect(cutSlice({ key: "a", offset: 7, length: 10 }, 10)).toHaveLength(1);
   });
 });

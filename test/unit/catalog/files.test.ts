@@ -1,18 +1,18 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { numberEntries } from "../../../src/artifacts/numbering.ts";
+import { planArchive } from "../../../src/artifacts/archive.ts";
+import { entriesBelow, walkFiles } from "../../../src/catalog/archive-files.ts";
 import { findBrowsed } from "../../../src/catalog/artifacts.ts";
-import { findFile, findFolder, listEntries, walkFiles } from "../../../src/catalog/files.ts";
+import { findFile, findFolder, listEntries } from "../../../src/catalog/files.ts";
 import { NOBODY } from "../../../src/catalog/reader.ts";
+import { insertManyFiles } from "../../support/many-files.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 
 const FOLDERS = 1_000;
 const FILES_EACH = 100;
 const ENTRIES = FOLDERS * (FILES_EACH + 1);
 const PAGE = 50;
-/** Entries that one statement inserts. */
-const BATCH = 10_000;
 const VERSION = 1;
 
 /** What D1 bills: the rows that statements read, whether they gave them or not. */
@@ -56,19 +56,16 @@ class CountingStatement {
     return result;
   }
 
-  async first(): Promise<unknown> {
-    return (await this.all()).results[0] ?? null;
+  async first(column?: string): Promise<unknown> {
+    const row = (await this.all()).results[0] as Record<string, unknown> | undefined;
+    return (column === undefined ? row : row?.[column]) ?? null;
   }
 }
 
 beforeAll(async () => {
   await applySchema();
+  await env.BUCKET.put("key", "x");
   const { id } = await makeWorkspace("many");
-  const files = Array.from({ length: FOLDERS * FILES_EACH }, (_, at) => {
-    const folder = String(Math.floor(at / FILES_EACH)).padStart(3, "0");
-    return { path: `d${folder}/${String(at % FILES_EACH).padStart(3, "0")}`, size: 1 };
-  });
-  const entries = [...numberEntries(files)];
   await env.DB.batch([
     env.DB.prepare(
       `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at)
@@ -83,24 +80,8 @@ beforeAll(async () => {
     ),
     env.DB.prepare("INSERT INTO extents VALUES (1, 0, 'key', 0, 1)"),
   ]);
-  for (let first = 0; first < entries.length; first += BATCH) {
-    const batch = JSON.stringify(entries.slice(first, first + BATCH));
-    await env.DB.batch([
-      env.DB.prepare(
-        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
-           file_number, tar_end, zip_end, directory_end)
-         SELECT ?1, value ->> 'ordinal', 1, value ->> '$.file.path', 1, 1, 'd', 'c',
-           value ->> 'fileNumber', value ->> 'tarEnd', value ->> 'zipEnd', value ->> 'directoryEnd'
-         FROM json_each(?2) WHERE value ->> 'kind' = 'file'`,
-      ).bind(VERSION, batch),
-      env.DB.prepare(
-        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT ?1, value ->> 'ordinal', value ->> 'path', value ->> 'entryCount',
-           value ->> 'fileCount', value ->> 'totalBytes'
-         FROM json_each(?2) WHERE value ->> 'kind' = 'folder'`,
-      ).bind(VERSION, batch),
-    ]);
-  }
+  const many = { folders: FOLDERS, filesEach: FILES_EACH };
+  await insertManyFiles(env.DB, VERSION, many, { id: 1, size: 1 });
 });
 
 describe("what an artifact of 100,000 files costs", () => {
@@ -133,12 +114,38 @@ describe("what an artifact of 100,000 files costs", () => {
     }
   });
 
+  it.each([
+    ["tar", "first", () => 0],
+    ["tar", "middle", (size: number) => Math.floor(size / 2)],
+    ["zip", "middle", (size: number) => Math.floor(size / 3)],
+    // In the directory.
+    ["zip", "last", (size: number) => size - 3_000_000],
+    ["zip", "end", (size: number) => size - 50],
+  ] as const)(
+    "reads at most 60 rows for %s: its length and its %s bytes",
+    async (format, _, at) => {
+      const rows = await CountingDatabase.count(async (db) => {
+        const folder = (await findFolder(db, VERSION, "")) ?? neverFolder();
+        const stores = { DB: db, BUCKET: env.BUCKET };
+        const version = { id: VERSION, index: 1, createdAt: 1, artifactUuid: "u" };
+        const { size, send } = await planArchive(stores, format, version, folder);
+        expect(size).toBeGreaterThan(10_000_000);
+        const { readable, writable } = new IdentityTransformStream();
+        const sent = archive.send(at(size), at(size) + 40, writable).then(() => writable.close());
+        expect((await new Response(readable).arrayBuffer()).byteLength).toBe(40);
+        await sent;
+      });
+      expect(rows).toBeGreaterThanOrEqual(3);
+      expect(rows).toBeLessThanOrEqual(60);
+    },
+  );
+
   it("reads no more than the files of a folder, three rows each, to archive it", async () => {
     const rows = await CountingDatabase.count(async (db) => {
       const folder = await findFolder(db, VERSION, "d150/");
       expect(folder).not.toBeNull();
       const paths: string[] = [];
-      for await (const file of walkFiles(db, VERSION, folder ?? neverFolder(), 30)) {
+      for await (const file of walkFiles(db, VERSION, entriesBelow(folder ?? neverFolder()))) {
         paths.push(file.path);
       }
       expect(paths.length).toBe(FILES_EACH);

@@ -119,9 +119,9 @@ describe("FolderPage", () => {
     expect(await textsOf(render({ artifact }), "h1")).toEqual(["sf://upload/ci/"]);
   });
 
-  it("offers the folder as tar.gz", async () => {
+  it.each(["tar.gz", "tar", "zip"])("offers the folder as %s", async (archive) => {
     const links = await linksOf(render({ folder: "doc/", entries: [file("doc/a")] }));
-    expect(links.get("Download this folder as tar.gz")).toBe("/a/7/doc/?archive=tar.gz");
+    expect(links.get(`Download this folder as ${archive}`)).toBe(`/a/7/doc/?archive=${archive}`);
   });
 
   it("says so when the folder is empty, and offers no archive", async () => {
@@ -156,7 +156,9 @@ describe("FolderPage's version", () => {
       "/a/7/?version=2",
       "/a/7/doc/?version=2",
       "/a/7/doc/?version=2",
+      "/a/7/doc/?version=2&archive=tar",
       "/a/7/doc/?version=2&archive=tar.gz",
+      "/a/7/doc/?version=2&archive=zip",
       "/a/7/doc/?version=2&page=3",
       "/a/7/doc/?version=2&page=4",
       "/a/7/doc/sub/?version=2",

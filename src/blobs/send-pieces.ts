@@ -1,0 +1,151 @@
+// Sends bytes at hand and bytes from R2 as one run. What comes next is opened while what is here goes out:
+// an archive of small files would otherwise wait for R2 once a file.
+
+import { LIMITS } from "../protocol/limits.ts";
+import type { Slice } from "./extents.ts";
+import { openSlice } from "./reader.ts";
+
+/** Bytes at hand, or a slice of an R2 object of at most LIMITS.readWindow bytes. */
+export type Piece = { kind: "bytes"; bytes: Uint8Array } | { kind: "slice"; slice: Slice };
+
+/** A piece on its way. A small slice is read whole as soon as it is opened. */
+type Opened = { bytes: Uint8Array } | { body: ReadableStream<Uint8Array> };
+
+/**
+ * Writes `pieces` in order and leaves `to` open and unlocked. Rejects when R2 cannot give them all; nothing
+ * that follows the gap is written then. The pieces are ended in any case.
+ */
+export async function sendPieces(
+  bucket: R2Bucket,
+  pieces: AsyncGenerator<Piece>,
+  to: WritableStream<Uint8Array>,
+): Promise<void> {
+  const ahead = new Ahead(bucket, pieces);
+  const output = new Output(to);
+  try {
+    for (let opened = await ahead.next(); opened !== null; opened = await ahead.next()) {
+      await ("bytes" in opened ? output.write(opened.bytes) : output.pipe(opened.body));
+    }
+    await output.flush();
+  } finally {
+    await ahead.cancel();
+  }
+}
+
+/** Opens pieces before they are due: as many as LIMITS.piecesAhead, of one window's bytes. */
+class Ahead {
+  readonly #bucket: R2Bucket;
+  readonly #pieces: AsyncGenerator<Piece>;
+  readonly #coming: { opened: Promise<Opened>; length: number }[] = [];
+  #length = 0;
+  #isAtEnd = false;
+
+  constructor(bucket: R2Bucket, pieces: AsyncGenerator<Piece>) {
+    this.#bucket = bucket;
+    this.#pieces = pieces;
+  }
+
+  /** Gives the next piece, or null after the last. */
+  async next(): Promise<Opened | null> {
+    await this.#fill();
+    const next = this.#coming.shift();
+    if (next === undefined) {
+      return null;
+    }
+    this.#length -= next.length;
+    // Those behind it open while this one is sent.
+    await this.#fill();
+    return next.opened;
+  }
+
+  /** Cancels what is open and not given, and ends the pieces. */
+  async cancel(): Promise<void> {
+    const closing = this.#coming.map(async ({ opened }) => {
+      const piece = await opened;
+      await ("body" in piece ? piece.body.cancel() : undefined);
+    });
+    await Promise.allSettled([...closing, this.#pieces.return(undefined)]);
+  }
+
+  async #fill(): Promise<void> {
+    while (
+      !this.#isAtEnd &&
+      this.#coming.length < LIMITS.piecesAhead &&
+      this.#length < LIMITS.readWindow
+    ) {
+      const { done, value } = await this.#pieces.next();
+      if (done) {
+        this.#isAtEnd = true;
+      } else {
+        this.#take(value);
+      }
+    }
+  }
+
+  #take(piece: Piece): void {
+    const length = piece.kind === "bytes" ? piece.bytes.length : piece.slice.length;
+    const opened = openPiece(this.#bucket, piece);
+    // A failure is told when the piece is due; until then nobody listens.
+    opened.catch(() => undefined);
+    this.#coming.push({ opened, length });
+    this.#length += length;
+  }
+}
+
+async function openPiece(bucket: R2Bucket, piece: Piece): Promise<Opened> {
+  if (piece.kind === "bytes") {
+    return { bytes: piece.bytes };
+  }
+  const { length } = piece.slice;
+  const body = await openSlice(bucket, piece.slice);
+  if (length > LIMITS.smallSlice) {
+    return { body };
+  }
+  const bytes = new Uint8Array(await new Response(body).arrayBuffer());
+  if (bytes.length !== length) {
+    throw new Error(`Object ${piece.slice.key} gave ${bytes.length} bytes instead of ${length}`);
+  }
+  return { bytes };
+}
+
+/** Collects small writes; bodies pass beside JavaScript. */
+class Output {
+  readonly #to: WritableStream<Uint8Array>;
+  readonly #buffer = new Uint8Array(LIMITS.smallSlice);
+  #filled = 0;
+
+  constructor(to: WritableStream<Uint8Array>) {
+    this.#to = to;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const taken = bytes.subarray(at, at + this.#buffer.length - this.#filled);
+      this.#buffer.set(taken, this.#filled);
+      this.#filled += taken.length;
+      at += taken.length;
+      if (this.#filled === this.#buffer.length) {
+        await this.flush();
+      }
+    }
+  }
+
+  async pipe(body: ReadableStream<Uint8Array>): Promise<void> {
+    await this.flush();
+    await body.pipeTo(this.#to, { preventClose: true, preventAbort: true });
+  }
+
+  async flush(): Promise<void> {
+    if (this.#filled === 0) {
+      return;
+    }
+    const writer = this.#to.getWriter();
+    try {
+      // Done when the reader has taken them all: the buffer is free again.
+      await writer.write(this.#buffer.subarray(0, this.#filled));
+    } finally {
+      writer.releaseLock();
+    }
+    this.#filled = 0;
+  }
+}
