@@ -86,26 +86,26 @@ async function etagOf(
   return `"${format}-${new Uint8Array(digest).toHex()}"`;
 }
 
-/** @yields The pieces that make a part of an archive. */
+/** @yields The pieces that make a part of an archive, in batches. */
 async function* piecesOf(
   sections: readonly Section[],
   members: Members,
   { start, end }: Part,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<Iterable<Piece>> {
   let at = 0;
   for (const section of sections) {
     const part = { start: Math.max(start - at, 0), end: Math.min(end - at, section.length) };
     if (part.start < part.end) {
       yield* section.kind === "run"
         ? runPieces(section, members, part)
-        : bytesPieces(section.bytes, part);
+        : [bytesPieces(section.bytes, part)];
     }
     at += section.length;
   }
 }
 
-/** @yields The pieces that make a part of a run, from the member that is there at its start. */
-async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerator<Piece> {
+/** @yields The pieces that make a part of a run, from the member that is there at its start; a batch a page. */
+async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerator<Iterable<Piece>> {
   const { db, version, range, before } = members;
   const origin = measureAt(run.measure, before);
   const position = origin + part.start;
@@ -114,22 +114,46 @@ async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerato
       ? range.after
       : await findPlace(db, version.id, range, { ...run.measure, position });
   const walk = run.hasContent ? walkFiles : walkHeads;
-  // Where the member before ended; not known of one that was not read.
-  let reached = part.start === 0 ? 0 : null;
-  for await (const file of walk(db, version.id, { after, last: range.last })) {
+  const cursor = { run, version, origin, reached: part.start === 0 ? 0 : null };
+  for await (const files of walk(db, version.id, { after, last: range.last })) {
+    yield pagePieces(files, cursor, part);
+    if (cursor.reached !== null && cursor.reached >= part.end) {
+      return;
+    }
+  }
+  throw new Error(`Cannot archive version ${version.id}: files are missing in its catalog`);
+}
+
+/** How far a run was laid out. */
+interface Cursor {
+  run: Run;
+  version: ArchivedVersion;
+  /** The measure where the run begins. */
+  origin: number;
+  /** Where the last member ended; null before the first, when it was not the run's first. */
+  reached: number | null;
+}
+
+/** @yields The pieces of a page's members that are in `part`; moves the cursor. */
+function* pagePieces(
+  files: readonly (ArchivedHead & { extents?: Extent[] })[],
+  cursor: Cursor,
+  part: Part,
+): Generator<Piece> {
+  const { run, version, origin } = cursor;
+  for (const file of files) {
     const member = memberOf(run, file, version);
     const end = measureAt(run.measure, file.sums) - origin;
     const start = end - member.length;
-    if (reached === null ? start > part.start : start !== reached) {
-      break;
+    if (cursor.reached === null ? start > part.start : start !== cursor.reached) {
+      throw new Error(`Cannot archive '${file.path}': it is not where the sums of its version say`);
     }
+    cursor.reached = end;
     yield* memberPieces(member, { start: part.start - start, end: part.end - start });
     if (end >= part.end) {
       return;
     }
-    reached = end;
   }
-  throw new Error(`Cannot archive version ${version.id}: its files are not where their sums say`);
 }
 
 /** A member as a run has it. */

@@ -9,13 +9,14 @@ export async function* bundleFolder(
   version: { id: number; createdAt: number },
   folder: Folder,
 ): AsyncGenerator<ArchiveEntry> {
-  for await (const file of walkFiles(env.DB, version.id, entriesBelow(folder))) {
-    const { path, size, extents } = file;
-    yield {
-      path,
-      size,
-      modifiedAt: version.createdAt,
-      open: () => openBlob(env.BUCKET, extents, size),
-    };
+  for await (const files of walkFiles(env.DB, version.id, entriesBelow(folder))) {
+    for (const { path, size, extents } of files) {
+      yield {
+        path,
+        size,
+        modifiedAt: version.createdAt,
+        open: () => openBlob(env.BUCKET, extents, size),
+      };
+    }
   }
 }

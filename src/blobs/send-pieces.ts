@@ -12,15 +12,16 @@ export type Piece = { kind: "bytes"; bytes: Uint8Array } | { kind: "slice"; slic
 type Opened = { bytes: Uint8Array } | { body: ReadableStream<Uint8Array> };
 
 /**
- * Writes `pieces` in order and leaves `to` open and unlocked. Rejects when R2 cannot give them all; nothing
- * that follows the gap is written then. The pieces are ended in any case.
+ * Writes pieces in order and leaves `to` open and unlocked. Rejects when R2 cannot give them all; nothing
+ * that follows the gap is written then. They come in batches, each read to its end before the next is asked
+ * for; the last may be left.
  */
 export async function sendPieces(
   bucket: R2Bucket,
-  pieces: AsyncGenerator<Piece>,
+  batches: AsyncGenerator<Iterable<Piece>>,
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
-  const ahead = new Ahead(bucket, pieces);
+  const ahead = new Ahead(bucket, batches);
   const output = new Output(to);
   try {
     for (let opened = await ahead.next(); opened !== null; opened = await ahead.next()) {
@@ -35,26 +36,28 @@ export async function sendPieces(
 /** Opens pieces before they are due: as many as LIMITS.piecesAhead, of one window's bytes. */
 class Ahead {
   readonly #bucket: R2Bucket;
-  readonly #pieces: AsyncGenerator<Piece>;
+  readonly #batches: AsyncGenerator<Iterable<Piece>>;
+  #batch: Iterator<Piece> = [].values();
   readonly #coming: { opened: Promise<Opened>; length: number }[] = [];
   #length = 0;
   #isAtEnd = false;
 
-  constructor(bucket: R2Bucket, pieces: AsyncGenerator<Piece>) {
+  constructor(bucket: R2Bucket, batches: AsyncGenerator<Iterable<Piece>>) {
     this.#bucket = bucket;
-    this.#pieces = pieces;
+    this.#batches = batches;
   }
 
   /** Gives the next piece, or null after the last. */
   async next(): Promise<Opened | null> {
     await this.#fill();
-    const next = this.#coming.shift();
+    const [next] = this.#coming;
     if (next === undefined) {
       return null;
     }
     this.#length -= next.length;
-    // Those behind it open while this one is sent.
+    // Those behind it open while this one is sent. Should that fail, it is still here to be cancelled.
     await this.#fill();
+    this.#coming.shift();
     return next.opened;
   }
 
@@ -64,7 +67,7 @@ class Ahead {
       const piece = await opened;
       await ("body" in piece ? piece.body.cancel() : undefined);
     });
-    await Promise.allSettled([...closing, this.#pieces.return(undefined)]);
+    await Promise.allSettled([...closing, this.#batches.return(undefined)]);
   }
 
   async #fill(): Promise<void> {
@@ -73,12 +76,21 @@ class Ahead {
       this.#coming.length < LIMITS.piecesAhead &&
       this.#length < LIMITS.readWindow
     ) {
-      const { done, value } = await this.#pieces.next();
-      if (done) {
-        this.#isAtEnd = true;
-      } else {
+      const { done, value } = this.#batch.next();
+      if (done !== true) {
         this.#take(value);
+      } else {
+        await this.#nextBatch();
       }
+    }
+  }
+
+  async #nextBatch(): Promise<void> {
+    const { done, value } = await this.#batches.next();
+    if (done === true) {
+      this.#isAtEnd = true;
+    } else {
+      this.#batch = joinBytes(value);
     }
   }
 
@@ -90,6 +102,42 @@ class Ahead {
     this.#coming.push({ opened, length });
     this.#length += length;
   }
+}
+
+/** @yields The same bytes with as few pieces of bytes at hand as LIMITS.smallSlice allows. */
+function* joinBytes(pieces: Iterable<Piece>): Generator<Piece> {
+  let run: Uint8Array[] = [];
+  let length = 0;
+  function* joined(): Generator<Piece> {
+    if (length > 0) {
+      yield { kind: "bytes", bytes: concat(run, length) };
+    }
+    run = [];
+    length = 0;
+  }
+  for (const piece of pieces) {
+    if (piece.kind === "slice") {
+      yield* joined();
+      yield piece;
+    } else {
+      run.push(piece.bytes);
+      length += piece.bytes.length;
+      if (length >= LIMITS.smallSlice) {
+        yield* joined();
+      }
+    }
+  }
+  yield* joined();
+}
+
+function concat(run: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of run) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 async function openPiece(bucket: R2Bucket, piece: Piece): Promise<Opened> {
@@ -108,11 +156,12 @@ async function openPiece(bucket: R2Bucket, piece: Piece): Promise<Opened> {
   return { bytes };
 }
 
-/** Collects small writes; bodies pass beside JavaScript. */
+/** Collects small writes, the first apart: a client waits for it. Bodies pass beside JavaScript. */
 class Output {
   readonly #to: WritableStream<Uint8Array>;
   readonly #buffer = new Uint8Array(LIMITS.smallSlice);
   #filled = 0;
+  #hasBegun = false;
 
   constructor(to: WritableStream<Uint8Array>) {
     this.#to = to;
@@ -124,7 +173,7 @@ class Output {
       this.#buffer.set(taken, this.#filled);
       this.#filled += taken.length;
       at += taken.length;
-      if (this.#filled === this.#buffer.length) {
+      if (this.#filled === this.#buffer.length || !this.#hasBegun) {
         await this.flush();
       }
     }
@@ -139,6 +188,7 @@ class Output {
     if (this.#filled === 0) {
       return;
     }
+    this.#hasBegun = true;
     const writer = this.#to.getWriter();
     try {
       // Done when the reader has taken them all: the buffer is free again.

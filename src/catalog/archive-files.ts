@@ -109,26 +109,34 @@ function largestPower(count: number): number {
   return count < 1 ? 0 : 2 ** Math.floor(Math.log2(count));
 }
 
-/** The files of a run of entries in order, a page of them in memory at a time. */
+/**
+ * Reads the files of a run of entries in order, a page of them in memory at a time.
+ *
+ * @yields One page after the other.
+ */
 export async function* walkFiles(
   db: D1Database,
   versionId: number,
   range: OrdinalRange,
-): AsyncGenerator<ArchivedFile> {
+): AsyncGenerator<ArchivedFile[]> {
   const columns = `${HEAD}, ${EXTENTS_OF_B} AS extents`;
-  for await (const row of walk<HeadRow & { extents: string }>(db, versionId, range, columns)) {
-    yield { ...toHead(row), extents: toExtents(row.extents) };
+  for await (const rows of walk<HeadRow & { extents: string }>(db, versionId, range, columns)) {
+    yield rows.map((row) => ({ ...toHead(row), extents: toExtents(row.extents) }));
   }
 }
 
-/** The same without the place of their bytes, for a third less of reading. */
+/**
+ * Reads the same without the place of their bytes, for a third less of reading.
+ *
+ * @yields One page after the other.
+ */
 export async function* walkHeads(
   db: D1Database,
   versionId: number,
   range: OrdinalRange,
-): AsyncGenerator<ArchivedHead> {
-  for await (const row of walk<HeadRow>(db, versionId, range, HEAD)) {
-    yield toHead(row);
+): AsyncGenerator<ArchivedHead[]> {
+  for await (const rows of walk<HeadRow>(db, versionId, range, HEAD)) {
+    yield rows.map(toHead);
   }
 }
 
@@ -141,7 +149,7 @@ async function* walk<Row extends { ordinal: number }>(
   versionId: number,
   { after, last }: OrdinalRange,
   columns: string,
-): AsyncGenerator<Row> {
+): AsyncGenerator<Row[]> {
   let from = after;
   let size: number = LIMITS.firstArchivePage;
   while (from < last) {
@@ -152,7 +160,7 @@ async function* walk<Row extends { ordinal: number }>(
       )
       .bind(versionId, from, last, size)
       .all<Row>();
-    yield* results;
+    yield results;
     from = results.at(-1)?.ordinal ?? last;
     size = Math.min(size * 4, LIMITS.archivePage);
   }
