@@ -402,7 +402,7 @@ describe("an archive of 100,000 files", () => {
     const reply = await service.fetch(url + format);
     const reader = reply.body?.getReader();
     await reader?.read();
-    expect(performance.now() - began).toBeLessThan(2_000); // 200 on a quiet machine
+    expect(performance.now() - began).toBeLessThan(5_000); // some hundred on a quiet machine
     await reader?.cancel();
   });
 
