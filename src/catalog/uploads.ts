@@ -1,5 +1,7 @@
 import type { Outcome } from "../protocol/errors.ts";
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
+import { noteEvent } from "./events.ts";
 import { findWorkspaceById, usageOf } from "./workspaces.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
@@ -51,13 +53,26 @@ export async function listIdleUploads(
 
 /** Forgets an upload whose object is gone, and notes `why` with the artifact that it was fetched for. */
 export async function forgetUpload(db: D1Database, uuid: Uuid, why: string): Promise<void> {
+  const fetched = `artifacts a
+    WHERE a.workspace_id = (SELECT workspace_id FROM uploads WHERE uuid = ?1) AND a.fetching = ?1`;
   await db.batch([
+    noteEvent(
+      db,
+      { from: fetched, values: [uuid, why] },
+      {
+        type: "status",
+        message: "fetch failed",
+        extra: "json_object('error', ?2)",
+        actor: SERVICE_ACTOR,
+        now: Date.now(),
+      },
+    ),
     db
       .prepare(
         `UPDATE artifacts SET fetching = NULL, error_message = ?2, state = iif(EXISTS (
            SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
          ), 'created', 'error')
-         WHERE workspace_id = (SELECT workspace_id FROM uploads WHERE uuid = ?1) AND fetching = ?1`,
+         WHERE id IN (SELECT a.id FROM ${fetched})`,
       )
       .bind(uuid, why),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),

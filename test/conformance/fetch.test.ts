@@ -124,6 +124,20 @@ describe.concurrent("POST /artifacts", () => {
     const again = await valueOf<FetchedBody>(begin(`${origin}/lost`));
     expect(again).toMatchObject({ uuid, state: "initial", error_message: null });
     expect(await settled(uuid)).toMatchObject(failed);
+    const events = await service.json<{ message: string; extra: object }[]>(
+      "GET",
+      `/artifacts/${uuid}/events`,
+      undefined,
+      token,
+    );
+    expect(events.map(({ message }) => message)).toEqual([
+      "fetch failed",
+      "fetch begun",
+      "fetch failed",
+      "fetch begun",
+      "artifact created",
+    ]);
+    expect(events[0]?.extra).toEqual({ error: failed.error_message, actor: "stowage" });
   });
 
   it("is one fetch while it lasts, and not ready under /a/ until it ends", async () => {
