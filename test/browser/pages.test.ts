@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { startBrowser } from "../support/browser.ts";
 import { makeArtifact } from "../support/make-artifact.ts";
+import { makeUserToken } from "../support/make-token.ts";
 import { startService } from "../support/service.ts";
 
 /** WCAG 2.2 AA, and what axe takes for good practice beyond it. */
@@ -18,16 +19,23 @@ const SCRIPT = "document.title = 'it ran'; document.documentElement.dataset.ran 
 let service: Awaited<ReturnType<typeof startService>>;
 let browser: Browser;
 let root: string;
+/** The same in a private workspace. */
+let secretRoot: string;
 
 beforeAll(async () => {
   service = await startService();
   const bearer = await service.makeWorkspace("builds", { public: true });
   const text = Buffer.from(LOG);
+  const logs = Array.from({ length: 120 }, (_, at) => ({
+    path: `logs/${String(at).padStart(3, "0")}.log`,
+    bytes: text,
+  }));
+  const vault = { workspace: "vault", bearer: await service.makeWorkspace("vault") };
+  const secret = await makeArtifact(service, vault, "nightly", logs);
+  secretRoot = `${service.origin}/a/${secret.id}/`;
+  await makeUserToken(service, "ada", { vault: "viewer" });
   const artifact = await makeArtifact(service, { workspace: "builds", bearer }, "nightly", [
-    ...Array.from({ length: 114 }, (_, at) => ({
-      path: `logs/${String(at).padStart(3, "0")}.log`,
-      bytes: text,
-    })),
+    ...logs,
     { path: "run.sh", bytes: Buffer.from("#!/bin/sh\n# Runs it\nif true; then echo 'ok' 1; fi\n") },
     { path: "page.html", bytes: Buffer.from(`<!doctype html><script>${SCRIPT}</script>`) },
     {
@@ -59,11 +67,17 @@ async function withPage<T>(use: (page: Page) => Promise<T>): Promise<T> {
 }
 
 describe("somebody who looks for a file", () => {
-  it("comes from the start page to page 2 of 120 files, downloads one and reads it, by links alone", async () => {
+  it("logs in on the way, finds page 2 of 120 files, downloads one and reads it, and logs out", async () => {
     await withPage(async (page) => {
-      // Steps of logging in belong here, once the artifact is private.
-      await page.goto(service.origin);
-      await page.getByRole("link", { name: "builds" }).click();
+      await page.goto(secretRoot);
+      expect(new URL(page.url()).pathname).toBe("/login");
+      await page.getByLabel("Name").fill("ada");
+      await page.getByLabel("Password").fill("password of ada");
+      await page.getByRole("button", { name: "Log in" }).click();
+      expect(page.url()).toBe(secretRoot);
+
+      await page.getByRole("link", { name: "Stowage", exact: true }).click();
+      await page.getByRole("link", { name: "vault" }).click();
       await page.getByLabel("Name begins with").fill("NIGHT");
       await page.keyboard.press("Enter");
       await page.getByRole("link", { name: "nightly" }).click();
@@ -79,9 +93,11 @@ describe("somebody who looks for a file", () => {
       await page.getByRole("link", { name: "Download" }).click();
       expect(readFileSync(await (await whole).path(), "utf8")).toBe(LOG);
       await page.getByRole("link", { name: "logs", exact: true }).click();
-      expect(page.url()).toBe(`${root}logs/`);
-      expect(await page.getByRole("row").count()).toBe(51);
-      // And of logging out here.
+      expect(page.url()).toBe(`${secretRoot}logs/`);
+
+      await page.getByRole("button", { name: "Log out" }).click();
+      await page.goto(secretRoot);
+      expect(new URL(page.url()).pathname).toBe("/login");
     });
   });
 
@@ -153,6 +169,7 @@ describe("every page", () => {
         `${root}?page=3&version=1`,
         `${root}run.sh?view`,
         `${root}nothing`,
+        secretRoot, // the login page
       ];
       for (const place of places) {
         await page.goto(place);
