@@ -39,7 +39,7 @@ export function HomePage(props: HomePageProps) {
         <h2 id="open">Open an artifact</h2>
         <p>
           Every artifact has a page that lists its files, at its number or its uuid. A private one
-          needs a token.
+          asks you to log in; a program sends a token.
         </p>
         <pre>
           <code>

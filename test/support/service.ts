@@ -48,14 +48,23 @@ function takeLeft(): Started | null {
   return stowageService;
 }
 
-/** Empties the catalog. Ids go on where they were: the Worker remembers keys for some seconds by theirs. */
+const FRESH_WORKSPACES = [
+  "DELETE FROM workspaces WHERE name <> 'system'",
+  `UPDATE workspaces
+   SET used_bytes = 0, quota_bytes = NULL, public = 0, default_expiration_days = NULL`,
+];
+
+/** Empties the catalog. Ids go on where they were, and system stays: the Worker remembers keys for some seconds. */
 async function empty({ DB }: TestEnv): Promise<void> {
   const { results } = await DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
   ).all<{ name: string }>();
   await DB.batch([
     DB.prepare("PRAGMA defer_foreign_keys = on"),
-    ...results.map(({ name }) => DB.prepare(`DELETE FROM "${name}"`)),
+    ...results
+      .filter(({ name }) => name !== "workspaces")
+      .map(({ name }) => DB.prepare(`DELETE FROM "${name}"`)),
+    ...(results.length === 0 ? [] : FRESH_WORKSPACES.map((statement) => DB.prepare(statement))),
     ...schemaStatements().map((statement) => DB.prepare(statement)),
   ]);
 }
