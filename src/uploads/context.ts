@@ -1,7 +1,13 @@
 import { completeMultipart, objectSize } from "../blobs/objects.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { SealResult, SealedUpload } from "../protocol/uploads.ts";
+import type {
+  ArtifactIntent,
+  SealedArchive,
+  SealResult,
+  SealedUpload,
+} from "../protocol/uploads.ts";
+import type { ExplodeRows } from "./explode-rows.ts";
 import type { Ledger } from "./ledger.ts";
 import { openExtent } from "./state.ts";
 import type { UploadExtent, UploadState } from "./state.ts";
@@ -15,11 +21,23 @@ export interface CatalogDesk {
   reportAppend(uuid: Uuid, at: number): Promise<void>;
   /** Notes why the upload's fetch was given up, and forgets the upload; a repeat changes nothing. */
   giveUp(uuid: Uuid, message: string): Promise<void>;
+  /** Makes the artifact that the members of an archive are for, unless it lives; a repeat gives the same. */
+  beginExplode(uuid: Uuid, intent: ArtifactIntent): Promise<Outcome<{ artifactUuid: Uuid }>>;
+  /** May these members become a version? Changes nothing. */
+  checkMembers(archive: SealedArchive): Promise<Outcome<object>>;
+  /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
+   * catalog may still name the archive's R2 objects. */
+  publishMembers(archive: SealedArchive): Promise<Outcome<{ result: SealResult }>>;
+  /** Notes why an archive cannot be exploded; a repeat changes nothing. */
+  failExplode(uuid: Uuid, intent: ArtifactIntent, message: string): Promise<void>;
+  /** The same, and takes over the archive's R2 objects and forgets the upload. */
+  abandonMembers(archive: SealedArchive, message: string): Promise<void>;
 }
 
 /** What every operation of one upload works on. Operations run one at a time. */
 export interface UploadContext {
   ledger: Ledger;
+  explosion: ExplodeRows;
   bucket: Env["BUCKET"];
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */

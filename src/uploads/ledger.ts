@@ -288,12 +288,12 @@ export class Ledger {
     this.#state = null;
   }
 
-  /** Sets the alarm that the state asks for. Written with the rows: no await lies between. */
-  setAlarm(): void {
+  /** Sets the alarm that the state asks for, or one at `due`. Written with the rows: no await lies between. */
+  setAlarm(due?: number): void {
     if (this.#state === null) {
       return;
     }
-    const at = nextAlarm(this.#state, Date.now());
+    const at = due ?? nextAlarm(this.#state, Date.now());
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }
 
