@@ -56,9 +56,19 @@ export async function beginFetch(
       .bind(workspaceId, uploadUuid, now),
     db.prepare(`SELECT uuid, fetching FROM artifacts WHERE id = ${ARTIFACT_ID}`).bind(...identity),
   ]);
-  const found = results.at(-1)?.results[0];
-  const isMine = found?.uuid === made || found?.fetching === uploadUuid;
-  if (gift && found !== undefined && !isMine) {
+  return toBegun(results.at(-1)?.results[0] ?? null, gift ? [made, uploadUuid] : null);
+}
+
+/** `own`: the artifact or the upload that a gift must be of. */
+function toBegun(
+  found: { uuid: Uuid; fetching: Uuid | null } | null,
+  own: Uuid[] | null,
+): Outcome<BegunFetch> {
+  if (
+    found !== null &&
+    own?.includes(found.uuid) === false &&
+    !own.includes(found.fetching ?? found.uuid)
+  ) {
     return { ok: false, code: "artifact_not_own" };
   }
   if (!found?.fetching) {

@@ -7,7 +7,6 @@ import type {
   SealResult,
   SealedUpload,
 } from "../protocol/uploads.ts";
-import type { ExplodeRows } from "./explode-rows.ts";
 import type { Ledger } from "./ledger.ts";
 import { openExtent } from "./state.ts";
 import type { UploadExtent, UploadState } from "./state.ts";
@@ -37,7 +36,6 @@ export interface CatalogDesk {
 /** What every operation of one upload works on. Operations run one at a time. */
 export interface UploadContext {
   ledger: Ledger;
-  explosion: ExplodeRows;
   bucket: Env["BUCKET"];
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */

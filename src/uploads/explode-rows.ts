@@ -58,7 +58,7 @@ type Row = {
   is_published: number;
 };
 
-type MemberRow = Checksums & { path: string; size: number; start: number };
+type MemberRow = { [Column in "path" | keyof Checksums]: string } & { size: number; start: number };
 
 export class ExplodeRows {
   readonly #storage: DurableObjectStorage;

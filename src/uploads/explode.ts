@@ -60,7 +60,7 @@ export async function explode(
 
 /** Goes on with an explosion for a bounded time; says whether there is more to do at once. */
 export async function continueExplode(context: UploadContext): Promise<boolean> {
-  const { explosion } = context;
+  const { explosion } = context.ledger;
   if (!(await begin(context)).ok) {
     return false;
   }
@@ -90,7 +90,8 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
 }
 
 async function begin(context: UploadContext): Promise<Begun> {
-  const { ledger, desk, explosion } = context;
+  const { ledger, desk } = context;
+  const { explosion } = ledger;
   const begun = explosion.read();
   if (begun !== null) {
     return { ok: true, artifactUuid: begun.artifactUuid };
@@ -163,7 +164,7 @@ async function readStep(
   if (isRead) {
     walk.finish();
   }
-  context.explosion.advance({
+  context.ledger.explosion.advance({
     mark: walk.mark,
     checksums: sink.checksums,
     members: sink.members,
@@ -204,8 +205,8 @@ class MemberSink implements TarSink {
   }
 }
 
-function refuseConflict({ explosion }: UploadContext): void {
-  const conflict = explosion.findPathConflict();
+function refuseConflict({ ledger }: UploadContext): void {
+  const conflict = ledger.explosion.findPathConflict();
   if (conflict !== null) {
     throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
   }
@@ -213,7 +214,8 @@ function refuseConflict({ explosion }: UploadContext): void {
 
 /** Tells the catalog, then opens the upload again: it may still become a plain artifact. */
 async function fail(context: UploadContext, message: string): Promise<void> {
-  const { ledger, desk, explosion } = context;
+  const { ledger, desk } = context;
+  const { explosion } = ledger;
   await desk.failExplode(requireState(context).uuid, intentOf(context), message);
   explosion.clear();
   ledger.reopen();
@@ -223,7 +225,7 @@ async function publish(context: UploadContext, archive: SealedArchive): Promise<
   const { ledger, desk } = context;
   const published: Outcome<{ result: SealResult }> = await desk.publishMembers(archive);
   if (published.ok) {
-    context.explosion.clear();
+    context.ledger.explosion.clear();
     ledger.seal(published.result, Date.now());
     return;
   }
@@ -238,7 +240,7 @@ function describeArchive(context: UploadContext): SealedArchive {
     uuid: requireState(context).uuid,
     intent: intentOf(context),
     keys: extents.map(({ key }) => key),
-    members: () => context.explosion.members(extents),
+    members: () => context.ledger.explosion.members(extents),
   };
 }
 
@@ -255,7 +257,7 @@ function intentOf(context: UploadContext): ArtifactIntent {
 }
 
 function requireExplosion(context: UploadContext): Explosion {
-  const explosion = context.explosion.read();
+  const explosion = context.ledger.explosion.read();
   if (explosion === null) {
     throw new Error("Cannot go on with an explosion that was never begun");
   }

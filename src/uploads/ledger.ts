@@ -5,6 +5,7 @@ import { RunningChecksums } from "../blobs/checksums.ts";
 import type { Multipart, StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
+import { ExplodeRows } from "./explode-rows.ts";
 import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
@@ -41,12 +42,15 @@ export class Ledger {
   readonly #sql: SqlStorage;
   /** The bytes after the last extent; to be read only, they change with the rest of the upload. */
   readonly tail: TailRows;
+  /** How far an archive is exploded. */
+  readonly explosion: ExplodeRows;
   #state: UploadState | null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.tail = new TailRows(storage.sql);
+    this.explosion = new ExplodeRows(storage);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
     this.#state = tables.length === 0 ? null : this.#read();

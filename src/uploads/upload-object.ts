@@ -14,7 +14,6 @@ import { append } from "./append.ts";
 import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
-import { ExplodeRows } from "./explode-rows.ts";
 import { continueExplode, explode } from "./explode.ts";
 import { continueFetch } from "./fetch.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
@@ -43,7 +42,6 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     const ledger = new Ledger(ctx.storage);
     this.#context = {
       ledger,
-      explosion: new ExplodeRows(ctx.storage),
       bucket: env.BUCKET,
       desk,
       openExtentConfirmed: false,
