@@ -3,6 +3,7 @@
 
 import {
   abandonArchive,
+  handOverExplode,
   noteExplodeFailure,
   revealMembers,
   stageNextVersion,
@@ -11,6 +12,7 @@ import { beginFetch } from "../catalog/fetches.ts";
 import { findConversion, isArtifactGone, isOverQuota } from "../catalog/publish.ts";
 import { stageEntries } from "../catalog/staging.ts";
 import type { StagedFile, StagedVersion } from "../catalog/staging.ts";
+import { insertUpload } from "../catalog/uploads.ts";
 import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
@@ -27,7 +29,13 @@ export function explodeDesk(
   db: Database,
 ): Pick<
   CatalogDesk,
-  "beginExplode" | "checkMembers" | "publishMembers" | "failExplode" | "abandonMembers"
+  | "beginExplode"
+  | "openPack"
+  | "handOver"
+  | "checkMembers"
+  | "publishMembers"
+  | "failExplode"
+  | "abandonMembers"
 > {
   return {
     async beginExplode(uuid, intent) {
@@ -37,6 +45,8 @@ export function explodeDesk(
       }
       return begun;
     },
+    openPack: (uuid, workspaceId) => insertUpload(db, uuid, workspaceId, Date.now()),
+    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }),
     checkMembers: (archive) => checkMembers(db, archive),
     publishMembers: (archive) => publishMembers(db, archive, Date.now()),
     failExplode: (uuid, intent, message) => noteExplodeFailure(db, { uuid, intent, message }),

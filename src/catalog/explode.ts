@@ -82,6 +82,22 @@ export async function revealMembers(
   ]);
 }
 
+/** Makes `pack` the upload that is exploded for the artifact of another; a repeat changes nothing. Says whether
+ * the artifact is there. */
+export async function handOverExplode(
+  db: D1Database,
+  { uuid, pack, intent }: { uuid: Uuid; pack: Uuid; intent: ArtifactIntent },
+): Promise<boolean> {
+  const { workspaceId } = intent;
+  const results = await db.batch([
+    db
+      .prepare("UPDATE artifacts SET fetching = ?3 WHERE workspace_id = ?1 AND fetching = ?2")
+      .bind(workspaceId, uuid, pack),
+    db.prepare(`SELECT 1 FROM artifacts a WHERE ${EXPLODED}`).bind(workspaceId, pack),
+  ]);
+  return results[1]?.results.length === 1;
+}
+
 /** Notes why an upload is not exploded into an artifact; the upload stays. */
 export async function noteExplodeFailure(
   db: D1Database,

@@ -145,6 +145,12 @@ export const LIMITS = {
   explodePiece: 8 * MiB,
   /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
   explodeSlice: 5_000,
+  /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
+   * and, as wrangler.toml has it, 5 of the processor. */
+  unpackedSize: 16 * GiB,
+  /** How many times its own bytes, beyond the first: deflate reaches 1,032 with nothing but zeros. */
+  unpackedRatio: 200,
+  unpackedFree: 16 * MiB,
   /** Members read from the upload's own rows at a time. */
   memberPage: 2_000,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */

@@ -65,7 +65,8 @@ export interface FetchJob {
 /** The artifact and version that an upload became. */
 export interface SealResult {
   artifactUuid: Uuid;
-  versionIndex: number;
+  /** Null when another upload brings the version. */
+  versionIndex: number | null;
 }
 
 /** All that the catalog needs to publish an upload whose bytes are in place. */

@@ -22,6 +22,10 @@ export interface CatalogDesk {
   giveUp(uuid: Uuid, message: string): Promise<void>;
   /** Makes the artifact that the members of an archive are for, unless it lives; a repeat gives the same. */
   beginExplode(uuid: Uuid, intent: ArtifactIntent): Promise<Outcome<{ artifactUuid: Uuid }>>;
+  /** Notes an upload that an archive is unpacked into, and gives its room; may be repeated. */
+  openPack(uuid: Uuid, workspaceId: number): Promise<Outcome<{ room: number | null }>>;
+  /** Makes a pack the upload that is exploded into the artifact; may be repeated. False when that is gone. */
+  handOver(uuid: Uuid, pack: Uuid, intent: ArtifactIntent): Promise<boolean>;
   /** May these members become a version? Changes nothing. */
   checkMembers(archive: SealedArchive): Promise<Outcome<object>>;
   /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
@@ -37,6 +41,7 @@ export interface CatalogDesk {
 export interface UploadContext {
   ledger: Ledger;
   bucket: Env["BUCKET"];
+  uploads: Env["UPLOADS"];
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */
   openExtentConfirmed: boolean;

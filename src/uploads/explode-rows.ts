@@ -9,6 +9,7 @@ import { slicesFor } from "../blobs/extents.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ArchiveMember, Extent } from "../protocol/uploads.ts";
+import type { Packing } from "./unpack.ts";
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS explosion (
@@ -18,7 +19,8 @@ CREATE TABLE IF NOT EXISTS explosion (
   checksums BLOB,
   members INTEGER NOT NULL,
   is_read INTEGER NOT NULL,
-  is_published INTEGER NOT NULL
+  is_published INTEGER NOT NULL,
+  pack TEXT
 );
 CREATE TABLE IF NOT EXISTS members (
   path TEXT PRIMARY KEY,
@@ -43,6 +45,8 @@ export interface Explosion {
   isRead: boolean;
   /** The catalog may name the archive's R2 objects. */
   isPublished: boolean;
+  /** The upload that a compressed archive is unpacked into; null: this one is a plain tar. */
+  pack: { uuid: Uuid; packing: Packing } | null;
 }
 
 /** What reading a piece of the archive came to. */
@@ -56,6 +60,7 @@ type Row = {
   checksums: ArrayBuffer | null;
   is_read: number;
   is_published: number;
+  pack: string | null;
 };
 
 type MemberRow = { [Column in "path" | keyof Checksums]: string } & { size: number; start: number };
@@ -86,17 +91,19 @@ export class ExplodeRows {
       checksums: row.checksums && new Uint8Array(row.checksums),
       isRead: row.is_read === 1,
       isPublished: row.is_published === 1,
+      pack: JSON.parse(row.pack ?? "null") as Explosion["pack"], // written by begin()
     };
   }
 
-  begin(artifactUuid: Uuid): void {
+  begin(artifactUuid: Uuid, pack: Explosion["pack"]): void {
     const mark: TarMark = { position: 0, member: null };
     this.#storage.transactionSync(() => {
       this.#sql.exec(SCHEMA);
       this.#sql.exec(
-        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0)",
+        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, ?)",
         artifactUuid,
         JSON.stringify(mark),
+        pack && JSON.stringify(pack),
       );
     });
   }

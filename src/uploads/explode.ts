@@ -28,11 +28,17 @@ import type {
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { Explosion, ReadMember } from "./explode-rows.ts";
+import { explodePack } from "./pack.ts";
 import { bringToRest } from "./seal.ts";
-import { decideSeal } from "./state.ts";
+import { decideSeal, offsetOf } from "./state.ts";
+import type { Packing } from "./unpack.ts";
 
-/** Where the header of a tar has its mark. */
-const TAR_MARK = { offset: 257, text: "ustar" };
+/** How the first bytes of an archive tell what it is. */
+const MARKS = [
+  { packing: "tar", offset: 257, text: "ustar" },
+  { packing: "gzip", offset: 0, text: "\u001f\u008b" },
+  { packing: "zip", offset: 0, text: "PK\u0003\u0004" },
+] as const;
 
 type Begun = Outcome<{ artifactUuid: Uuid }>;
 
@@ -60,11 +66,15 @@ export async function explode(
 
 /** Goes on with an explosion for a bounded time; says whether there is more to do at once. */
 export async function continueExplode(context: UploadContext): Promise<boolean> {
-  const { explosion } = context.ledger;
   if (!(await begin(context)).ok) {
     return false;
   }
+  const { pack } = requireExplosion(context);
   try {
+    if (pack !== null) {
+      await unpack(context, pack);
+      return false;
+    }
     if (!(await readMembers(context))) {
       return true;
     }
@@ -76,6 +86,11 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
     }
     throw error;
   }
+  return publishRead(context);
+}
+
+async function publishRead(context: UploadContext): Promise<boolean> {
+  const { explosion } = context.ledger;
   const archive = describeArchive(context);
   if (!requireExplosion(context).isPublished) {
     const checked = await context.desk.checkMembers(archive);
@@ -98,11 +113,14 @@ async function begin(context: UploadContext): Promise<Begun> {
   }
   try {
     await bringToRest(context);
-    const made = (await isTar(context))
-      ? await desk.beginExplode(requireState(context).uuid, intentOf(context))
-      : ({ ok: false, code: "artifact_explode_unknown" } as const);
+    const packing = await findPacking(context);
+    const made =
+      packing === null
+        ? ({ ok: false, code: "artifact_explode_unknown" } as const)
+        : await desk.beginExplode(requireState(context).uuid, intentOf(context));
     if (made.ok) {
-      explosion.begin(made.artifactUuid);
+      const isPacked = packing === "gzip" || packing === "zip";
+      explosion.begin(made.artifactUuid, isPacked ? { uuid: newUuid(), packing } : null);
       ledger.setAlarm(Date.now());
     } else {
       ledger.reopen();
@@ -116,10 +134,9 @@ async function begin(context: UploadContext): Promise<Begun> {
   }
 }
 
-async function isTar(context: UploadContext): Promise<boolean> {
-  const { offset, text } = TAR_MARK;
-  const first = await readArchive(context, 0, offset + text.length);
-  return new TextDecoder().decode(first.subarray(offset)) === text;
+async function findPacking(context: UploadContext): Promise<"tar" | Packing | null> {
+  const first = String.fromCharCode(...(await readArchive(context, 0, 512)));
+  return MARKS.find(({ offset, text }) => first.startsWith(text, offset))?.packing ?? null;
 }
 
 /** Up to `length` bytes of the upload, which is at rest. */
@@ -203,6 +220,35 @@ class MemberSink implements TarSink {
       this.#current = null;
     }
   }
+}
+
+/** Lets a pack go on with the artifact, and ends this upload. */
+async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"]>): Promise<void> {
+  const { ledger, desk } = context;
+  const { uuid } = requireState(context);
+  const { artifactUuid } = requireExplosion(context);
+  const source = {
+    size: offsetOf(requireState(context)),
+    read: async (from: number, length: number) => {
+      const bytes = from < 0 ? new Uint8Array() : await readArchive(context, from, length);
+      if (bytes.length !== length) {
+        throw new ArchiveProblem(null, `the archive has no ${length} bytes at ${from}`);
+      }
+      return bytes;
+    },
+  };
+  try {
+    await explodePack(context, source, intentOf(context), pack);
+  } catch (error) {
+    if (error instanceof ArchiveProblem) {
+      // It may have been handed over by then.
+      await desk.failExplode(pack.uuid, intentOf(context), error.message);
+    }
+    throw error;
+  }
+  await desk.giveUp(uuid, "");
+  ledger.explosion.clear();
+  ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
 }
 
 function refuseConflict({ ledger }: UploadContext): void {

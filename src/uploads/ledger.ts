@@ -235,9 +235,12 @@ export class Ledger {
     });
   }
 
-  /** Keeps the answer and forgets what is no longer needed for it. */
+  /** Keeps the answer and forgets what is no longer needed for it: all R2 data where another upload brings it. */
   seal(result: SealResult, at: number): void {
     this.#change(() => {
+      if (result.versionIndex === null) {
+        this.#state?.extents.forEach((extent) => this.#drop(extent));
+      }
       this.#sql.exec(
         "UPDATE upload SET phase = 'sealed', result = ?, sealed_at = ?",
         JSON.stringify(result),

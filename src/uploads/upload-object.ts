@@ -43,6 +43,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     this.#context = {
       ledger,
       bucket: env.BUCKET,
+      uploads: env.UPLOADS,
       desk,
       openExtentConfirmed: false,
       isContested: () => this.#turns > 1,
@@ -54,7 +55,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
       .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
-      .post("/explode", (request: IRequest) => this.#inTurn(() => this.#explode(request)))
+      .post("/explode", (request: IRequest) => this.#explode(request))
       .post("/expire", (request: IRequest) => this.#expire(request));
   }
 
@@ -191,7 +192,9 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       return { ok: false, code: "upload_not_found" };
     }
     const { intent, guard } = await request.json<ExplodeRequest>();
-    return explode(this.#context, intent, guard);
+    const run = () => explode(this.#context, intent, guard);
+    // One that is under way is told at once: its turns may be long.
+    return this.#context.ledger.explosion.read() === null ? this.#inTurn(run) : run();
   }
 
   async #expire(request: IRequest): Promise<Outcome<{ reply: ExpiryReply }>> {

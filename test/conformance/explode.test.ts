@@ -1,9 +1,10 @@
 // POST /artifacts/upload/<name> with `explode` (docs/conformance.md, Shaken Fist), with archives that real tools
 // make. Crashes in the middle are tested in test/unit/uploads/explode.test.ts.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -81,6 +82,17 @@ async function pack(folder: string): Promise<Uint8Array> {
   return readFileSync(join(folder, "a.tar"));
 }
 
+/** What lies directly in the folder that was packed. */
+function inside(folder: string): string[] {
+  return readdirSync(join(folder, "in")).map((name) => join(folder, "in", name));
+}
+
+/** The R2 objects of an upload. */
+async function stored(uuid: string): Promise<{ keys: string[] }> {
+  const { objects } = await service.env.BUCKET.list({ prefix: `uploads/${uuid}/` });
+  return { keys: objects.map(({ key }) => key) };
+}
+
 /** The number of rows or objects that would be left behind. */
 async function leftovers(): Promise<object> {
   const row = await service.env.DB.prepare(
@@ -118,6 +130,42 @@ describe("an upload that is exploded", () => {
       ...(["tar", "-df", join(folder.path, "back.tar.gz"), "-C", join(folder.path, "in")] as const),
     );
     expect(compared.output.match(/(?:Contents|Size) differ|Cannot/gu)).toBeNull();
+  });
+
+  it.each(["tar.gz", "zip"])("becomes the members of a %s, unpacked", async (format) => {
+    await using folder = await makeFolder();
+    const tar = await pack(folder.path);
+    const name = join(folder.path, "packed");
+    await (format === "zip"
+      ? runTool("python3", "-m", "zipfile", "-c", name, ...inside(folder.path))
+      : runTool("sh", "-c", `gzip -c '${folder.path}/a.tar' > '${name}'`));
+    const uuid = await upload(readFileSync(name));
+    const begun = (await (await explode(uuid, format)).json()) as ExplodedBody;
+    const artifact = await settled(begun.uuid);
+    expect(artifact).toMatchObject({ state: "created", error_message: null });
+    for (const [path, bytes] of files) {
+      const url = `/a/${artifact.id}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      const body = Buffer.from(await (await service.fetch(url)).arrayBuffer());
+      expect([path, body.equals(bytes)]).toEqual([path, true]);
+    }
+    expect(tar.length).toBeGreaterThan(readFileSync(name).length);
+    expect(await (await explode(uuid, format)).json()).toMatchObject({ uuid: begun.uuid });
+    const { keys } = await stored(uuid);
+    expect(keys).toEqual([]);
+  });
+
+  it.each([
+    ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "damaged near byte"],
+    ["a gzip of something else", () => gzipSync("text".repeat(500)), "no archive"],
+    ["a bomb", () => gzipSync(Buffer.alloc(20 << 20)), "unpacks to more than"],
+    ["a zip that is cut off", () => Buffer.from("PK\x03\x04" + "x".repeat(2_000)), "no directory"],
+  ])("is in state error for %s", async (what, make, reason) => {
+    const before = await leftovers();
+    const tar = joinBytes(member({ name: "x" }, new Uint8Array(2_000)), END);
+    const artifact = await exploded(`packed ${what.length}`, make(gzipSync(tar)));
+    expect(artifact).toMatchObject({ state: "error" });
+    expect(artifact.error_message).toContain(reason);
+    expect(await leftovers()).toEqual(before);
   });
 
   it("gives a repeat the same artifact, while it is exploded and after", async () => {

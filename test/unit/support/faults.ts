@@ -63,6 +63,7 @@ export function faultyContext(
   return {
     ledger: new Ledger(storage),
     bucket: wrap(env.BUCKET),
+    uploads: env.UPLOADS,
     desk: wrap(catalogDesk({ DB })),
     openExtentConfirmed: false,
     isContested: () => false,
