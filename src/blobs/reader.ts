@@ -19,10 +19,7 @@ export interface BlobSource {
 }
 
 /** Opens a slice; rejects when the object does not hold all of it. */
-export async function openSlice(
-  bucket: R2Bucket,
-  slice: Slice,
-): Promise<ReadableStream<Uint8Array>> {
+export async function openSlice(bucket: R2Bucket, slice: Slice): Promise<R2ObjectBody> {
   const { key, offset, length } = slice;
   const object = await bucket.get(key, { range: { offset, length } });
   if (object === null || object.size < offset + length) {
@@ -30,7 +27,7 @@ export async function openSlice(
     await object?.body.cancel();
     throw new Error(`Object ${key} has no ${length} bytes at ${offset}`);
   }
-  return object.body;
+  return object;
 }
 
 /** Writes a blob's bytes [start, end) to `to`, one extent after the other, outside JavaScript. */
@@ -40,7 +37,7 @@ async function sendSlices(
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
   for (const slice of slices) {
-    const body = await openSlice(bucket, slice);
+    const { body } = await openSlice(bucket, slice);
     await body.pipeTo(to, { preventClose: true, preventAbort: true });
   }
 }
@@ -56,7 +53,7 @@ export async function openBlob(
   const slices = slicesFor(extents, 0, size);
   const [only] = slices;
   if (slices.length === 1 && only !== undefined && size <= LIMITS.readWindow) {
-    return openSlice(bucket, only);
+    return (await openSlice(bucket, only)).body;
   }
   const { readable, writable } = new FixedLengthStream(size);
   void sendAndClose(bucket, cutSlices(slices, LIMITS.readWindow), writable);

@@ -145,11 +145,11 @@ async function openPiece(bucket: R2Bucket, piece: Piece): Promise<Opened> {
     return { bytes: piece.bytes };
   }
   const { length } = piece.slice;
-  const body = await openSlice(bucket, piece.slice);
+  const object = await openSlice(bucket, piece.slice);
   if (length > LIMITS.smallSlice) {
-    return { body };
+    return { body: object.body };
   }
-  const bytes = new Uint8Array(await new Response(body).arrayBuffer());
+  const bytes = new Uint8Array(await object.arrayBuffer());
   if (bytes.length !== length) {
     throw new Error(`Object ${piece.slice.key} gave ${bytes.length} bytes instead of ${length}`);
   }

@@ -16,6 +16,20 @@ const FOLDER: Parameters = {
   ...VERSION,
   page: { description: "A page of the listing", schema: { type: "integer", minimum: 1 } },
   archive: { description: "All files below, as an archive", schema: oneOf(...ARCHIVES) },
+  checksums: {
+    description: "The checksums of all files below, as `sha256sum -c` reads them",
+    schema: oneOf("sha256", "sha512"),
+  },
+};
+
+const LIST: Parameters = {
+  name: { description: "Only names that begin so, whatever the case", schema: { type: "string" } },
+  after: { description: "Goes on after this artifact", schema: { type: "integer" } },
+  before: { description: "Goes back from this artifact", schema: { type: "integer" } },
+};
+
+const WORKSPACE: Parameters = {
+  name: { description: "The workspace's name", schema: { type: "string" } },
 };
 
 const REDIRECTS = {
@@ -26,6 +40,7 @@ const REDIRECTS = {
 const SHOWN = {
   "text/html": { type: "string" },
   "application/json": ref("Listing"),
+  "text/plain": null,
   "application/gzip": null,
   "application/x-tar": null,
   "application/zip": null,
@@ -44,6 +59,7 @@ const FOLDER_REFUSALS = [
   "page_not_found",
   "page_malformed",
   "archive_unsupported",
+  "checksums_unsupported",
   "artifact_incomplete",
   "artifact_not_ready",
 ] as const;
@@ -61,6 +77,29 @@ export const browsing: Area = {
   description: "The files of artifacts, for people and for machines",
   refusalsFor: "people",
   operations: {
+    "GET /w/{name}/": {
+      summary: "List the artifacts of a workspace",
+      description:
+        "By name, 50 a page; JSON has `Link` to the next and the previous page. A workspace that does not exist looks like a private one to those who may not read it.",
+      who: "reader",
+      path: WORKSPACE,
+      query: LIST,
+      replies: {
+        200: {
+          description: "The artifacts",
+          content: { "text/html": { type: "string" }, "application/json": ref("Workspace") },
+        },
+        307: REDIRECTS[307],
+      },
+      refusals: ["namespace_not_found", "path_malformed", "position_malformed", "search_too_long"],
+    },
+    "GET /w/{name}": {
+      summary: "Go to the artifacts of a workspace",
+      who: "reader",
+      path: WORKSPACE,
+      replies: REDIRECTS,
+      refusals: ["namespace_not_found", "path_malformed"],
+    },
     "GET /a/{id}": bare,
     "GET /a/{id}/": {
       summary: "List or download all files of an artifact",
@@ -85,6 +124,10 @@ export const browsing: Area = {
         ...FOLDER,
         download: {
           description: "A file as an attachment, whatever its type",
+          schema: { type: "string" },
+        },
+        view: {
+          description: "A text or an image as a page; any other file with its download",
           schema: { type: "string" },
         },
       },

@@ -224,6 +224,25 @@ export const SCHEMAS = {
     },
     ["missing_count"],
   ),
+  Workspace: record("A page of a workspace's artifacts", {
+    workspace: text("Its name"),
+    public: BOOLEAN,
+    artifacts: listOf(
+      record("An artifact", {
+        id: count("Its number"),
+        uuid: UUID,
+        name: text("Its name"),
+        type: text("What it is"),
+        created_at: { type: "string", format: "date-time" },
+        expires_at: nullable({ type: "string", format: "date-time" }),
+        versions: count("Living versions, counted up to a bound"),
+        version: nullable(count("The newest version's index")),
+        file_count: count("Files of the newest version"),
+        total_bytes: count("Their bytes"),
+        url: text("Its page"),
+      }),
+    ),
+  }),
   Namespace: record("A workspace", {
     name: text("Its name"),
     state: oneOf("created"),

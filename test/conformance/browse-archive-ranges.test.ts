@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { DebusineClient } from "../support/debusine-client.ts";
 import { addVersion, inByteOrder, loseObject, makeArtifact } from "../support/make-artifact.ts";
 import type { Home, MadeArtifact, MadeFile } from "../support/make-artifact.ts";
 import { insertManyFiles, pathOfMany } from "../support/many-files.ts";
@@ -292,20 +293,13 @@ describe("a range of an archive", () => {
 
 describe("an archive whose bytes are not all there", () => {
   it("is refused while files are missing", async () => {
-    const { id } = await makeArtifact(service, home, "incomplete", [
-      { path: "there", bytes: Buffer.of() },
-      { path: "under/way", bytes: Buffer.of() },
-    ]);
-    await service.env.DB.prepare(
-      `UPDATE files SET blob_id = NULL WHERE path = 'under/way'
-       AND version_id = (SELECT id FROM versions WHERE artifact_id = ?1)`,
-    )
-      .bind(id)
-      .run();
+    const client = new DebusineClient(service, { Authorization: `Bearer ${home.bearer}` });
+    const files = { there: randomBytes(10), "under/way": randomBytes(20) };
+    const { id } = await client.make(files, { workspace: home.workspace });
+    await client.put(id, "there", files.there);
     for (const format of ["tar.gz", ...FORMATS]) {
       for (const method of ["GET", "HEAD"]) {
-        const { status } = await get(`/a/${id}/?archive=${format}`, {}, method);
-        expect([format, method, status]).toEqual([format, method, 409]);
+        expect((await get(`/a/${id}/?archive=${format}`, {}, method)).status).toBe(409);
       }
     }
   });
@@ -408,7 +402,7 @@ describe("an archive of 100,000 files", () => {
     const reply = await service.fetch(url + format);
     const reader = reply.body?.getReader();
     await reader?.read();
-    expect(performance.now() - began).toBeLessThan(2_000); // 200 on a quiet machine
+    expect(performance.now() - began).toBeLessThan(5_000); // some hundred on a quiet machine
     await reader?.cancel();
   });
 

@@ -256,7 +256,9 @@ describe("a listing of 120 files in folders", () => {
   });
 
   it("says the same of page 1 with and without its number", async () => {
-    expect(await getPage(`${root}?page=1`)).toBe(await getPage(root));
+    const withNumber = await getPage(`${root}?page=1`);
+    // The link to log in leads back to the very address.
+    expect(withNumber.replace("%3Fpage%3D1", "")).toBe(await getPage(root));
   });
 
   it("keeps the version in every link of a page that was asked for by version", async () => {

@@ -145,7 +145,8 @@ describe("GET /w/:workspace/", () => {
     const rows = [...names, ...Array.from({ length: 70 }, () => "same"), "100xxsure", "zebra"];
     await service.env.DB.prepare(
       `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at, expires_at)
-       SELECT 'u' || r.key, w.id, 'other', 's' || r.key, r.value, 0, 1000,
+       SELECT lower(printf('%s-%s-%s-%s-%s', hex(randomblob(4)), hex(randomblob(2)), hex(randomblob(2)),
+         hex(randomblob(2)), hex(randomblob(6)))), w.id, 'other', 's' || r.key, r.value, 0, 1000,
          CASE WHEN r.value = 'zebra' THEN 1e15 END
        FROM json_each(?1) r, workspaces w WHERE w.name = 'many'`,
     )

@@ -24,6 +24,9 @@ let origin: string;
 /** Requests by path. */
 const counts = new Map<string, number>();
 
+/** Lets the answers of /patient go. */
+const held: (() => void)[] = [];
+
 beforeAll(async () => {
   remote = createServer((request, response) => {
     const path = request.url ?? "";
@@ -37,7 +40,7 @@ beforeAll(async () => {
         response.writeHead(count === 1 ? 200 : 410).end("here");
         return;
       case "/patient":
-        setTimeout(() => response.end("at last"), 700);
+        held.push(() => response.end("at last"));
         return;
       default:
         response.writeHead(path.startsWith("/disk") ? 200 : 404).end(CONTENT);
@@ -133,6 +136,8 @@ describe.concurrent("POST /artifacts", () => {
       headers: { Accept: "application/json" },
     });
     expect(await refusalOf(browsed)).toEqual([406, "artifact is still being fetched"]);
+    await expect.poll(() => held.length).toBe(1);
+    held.forEach((release) => release());
     expect(await settled(uuid)).toMatchObject({ state: "created", index: 1 });
     expect(counts.get("/patient")).toBe(1);
   });

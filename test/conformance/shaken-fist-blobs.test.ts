@@ -276,8 +276,8 @@ describe("/blobs/:uuid/metadata", () => {
     ["POST", "", { key: "", value: "v" }, [400, "no key specified"]],
     ["POST", "", { key: "k" }, [400, "no value specified"]],
     ["PUT", "/k", { value: null }, [400, "no value specified"]],
-    ["POST", "", { key: "a/b", value: "v" }, [400, "key is not usable"]],
-    ["PUT", `/${"k".repeat(256)}`, { value: "v" }, [400, "key is not usable"]],
+    ["POST", "", { key: "a/b", value: "v" }, [400, "metadata key is not usable"]],
+    ["PUT", `/${"k".repeat(256)}`, { value: "v" }, [400, "metadata key is not usable"]],
   ])("refuses %s %s with %o", async (method, path, body, refusal) => {
     expect(await refusalOf(set(method, path, body))).toEqual(refusal);
   });
@@ -293,7 +293,7 @@ describe("/blobs/:uuid/metadata", () => {
       .run();
     const put = (key: string) =>
       service.send("PUT", `/blobs/${blob}/metadata/${key}`, { value: 2 }, token);
-    expect(await refusalOf(put("more"))).toEqual([507, "metadata has as many keys as it may have"]);
+    expect(await refusalOf(put("more"))).toEqual([507, "metadata is full"]);
     expect(await valueOf(put("k7"))).toBeNull();
   });
 });

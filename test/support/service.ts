@@ -27,21 +27,55 @@ function schemaStatements(): string[] {
 /** What startService gives. */
 export type RunningService = Awaited<ReturnType<typeof startService>>;
 
-/** Starts a service of its own with an empty catalog. */
-export async function startService(vars: Record<string, string> = {}) {
+type Started = Awaited<ReturnType<typeof startHarness>>;
+
+async function startHarness(vars: Record<string, string>) {
   const harness = createTestHarness({
     workers: [{ configPath: "./wrangler.toml", secrets: TEST_SECRETS, vars }],
   });
   const { url } = await harness.listen();
   const worker = harness.getWorker<TestEnv>();
-  const env = await worker.getEnv();
-  await env.DB.batch(schemaStatements().map((statement) => env.DB.prepare(statement)));
-  const service = new Service(url.origin);
+  return { harness, worker, env: await worker.getEnv(), origin: url.origin };
+}
+
+/** The service that the last test file in this process left behind. On globalThis: each file has modules of its
+ * own. It ends with the process. */
+const left = globalThis as { stowageService?: Started | undefined };
+
+function takeLeft(): Started | null {
+  const { stowageService = null } = left;
+  left.stowageService = undefined;
+  return stowageService;
+}
+
+/** Empties the catalog. Ids go on where they were: the Worker remembers keys for some seconds by theirs. */
+async function empty({ DB }: TestEnv): Promise<void> {
+  const { results } = await DB.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
+  ).all<{ name: string }>();
+  await DB.batch([
+    DB.prepare("PRAGMA defer_foreign_keys = on"),
+    ...results.map(({ name }) => DB.prepare(`DELETE FROM "${name}"`)),
+    ...schemaStatements().map((statement) => DB.prepare(statement)),
+  ]);
+}
+
+/** A service with an empty catalog; with `vars` one of its own, else one that a file before may have used. */
+export async function startService(vars: Record<string, string> = {}) {
+  const isPlain = Object.keys(vars).length === 0;
+  const started = (isPlain ? takeLeft() : null) ?? (await startHarness(vars));
+  const { harness, worker, env, origin } = started;
+  await empty(env);
+  const service = new Service(origin);
   return Object.assign(service, {
     env,
     worker,
     [Symbol.asyncDispose]: async () => {
-      await harness.close();
+      if (isPlain && left.stowageService === undefined) {
+        left.stowageService = started;
+      } else {
+        await harness.close();
+      }
       service.replies.requireSome();
     },
   });
