@@ -150,7 +150,7 @@ export const LIMITS = {
   unpackedSize: 16 * GiB,
   /** How many times its own bytes, beyond the first: deflate reaches 1,032 with nothing but zeros. */
   unpackedRatio: 200,
-  unpackedFree: 16 * MiB,
+  unpackedFree: 8 * MiB,
   /** Members read from the upload's own rows at a time. */
   memberPage: 2_000,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */

@@ -3,6 +3,7 @@
 
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { gzipSync } from "fflate";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
@@ -14,6 +15,7 @@ import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { append } from "../../../src/uploads/append.ts";
 import type { UploadContext } from "../../../src/uploads/context.ts";
+import { removeLeftovers } from "../../../src/uploads/expire.ts";
 import { continueExplode, explode } from "../../../src/uploads/explode.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { END, join, member } from "../archive/make-tar.ts";
@@ -126,6 +128,41 @@ describe.each(["before", "after"] as const)(
     });
   },
 );
+
+describe("the explosion of a compressed archive", () => {
+  it("ends as one version, whichever call fails after its effect", async () => {
+    let fired = true;
+    let calls = 0;
+    for (let from = 1; fired; from += 1) {
+      const faults = new Faults(from, "after");
+      const name = `packed ${from}`;
+      await runInDurableObject(env.UPLOADS.getByName(newUuid()), async (_object, { storage }) => {
+        const sound = faultyContext(storage, new Faults(Infinity, "after"));
+        await appendTo(sound, newUuid(), gzipSync(archiveFor(100_000 + from * 10)));
+        const broken = faultyContext(storage, faults, faultyBatches(faults));
+        await explode(broken, intentFor(name), ANY).catch(() => null);
+        await continueExplode(broken).catch(() => null);
+        const healed = faultyContext(storage, new Faults(Infinity, "after"));
+        valueOf(await explode(healed, intentFor(name), ANY));
+        if (healed.ledger.state?.phase === "sealing") {
+          await continueExplode(healed);
+        }
+        expect(healed.ledger.state?.phase).toBe("sealed");
+        await removeLeftovers(healed);
+      });
+      const files = await vi.waitUntil(async () => {
+        const found = await filesOf(name);
+        return found.length > 0 ? found : null;
+      });
+      expect(files.map(({ path }) => path)).toEqual(["common", "dir/a", "dir/b"]);
+      await expectReadable(files);
+      ({ fired } = faults);
+      calls += fired ? 1 : 0;
+    }
+    expect(calls).toBeGreaterThanOrEqual(6);
+    expect(await count("uploads")).toBe(0);
+  });
+});
 
 describe("an explosion", () => {
   it("goes on after an eviction, in the middle of a member too", async () => {
