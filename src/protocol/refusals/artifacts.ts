@@ -18,7 +18,7 @@ export const ARTIFACT_REFUSALS = {
   artifact_explode_unknown: {
     status: 400,
     message: "upload is no archive that can be exploded",
-    help: "Send a tar",
+    help: "Send a tar, a tar.gz or a zip",
   },
   artifact_explode_folders: {
     status: 400,

@@ -125,7 +125,7 @@ describe.each(["before", "after"] as const)(
       expect(calls).toBeGreaterThanOrEqual(8);
       expect(await count("uploads")).toBe(0);
       expect(await count("artifacts WHERE state <> 'created' OR fetching IS NOT NULL")).toBe(0);
-    });
+    }, 30_000);
   },
 );
 
@@ -161,7 +161,7 @@ describe("the explosion of a compressed archive", () => {
     }
     expect(calls).toBeGreaterThanOrEqual(6);
     expect(await count("uploads")).toBe(0);
-  });
+  }, 30_000);
 });
 
 describe("an explosion", () => {
