@@ -7,7 +7,7 @@ const folders = {
   archive: ["protocol"],
   blobs: ["protocol"],
   catalog: ["protocol"],
-  uploads: ["protocol", "blobs", "http"],
+  uploads: ["protocol", "archive", "blobs", "http"],
   artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [

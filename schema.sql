@@ -135,10 +135,10 @@ CREATE TABLE IF NOT EXISTS artifacts (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,                   -- NULL: stays. Past it the artifact is gone, swept or not
   deleted_at INTEGER,                   -- NULL: living
-  -- initial: fetched from source_url for the first time; error: that failed. With a version it is created.
+  -- initial: its first version is fetched or exploded; error: that failed. With a version it is created.
   state TEXT NOT NULL DEFAULT 'created' CHECK (state IN ('initial', 'created', 'error')),
-  error_message TEXT,                   -- why the last fetch failed; NULL once one succeeds
-  fetching TEXT                         -- the upload that fetches source_url now
+  error_message TEXT,                   -- why the last fetch or explosion failed; NULL once one succeeds
+  fetching TEXT                         -- the upload that fetches source_url, or is exploded, now
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity

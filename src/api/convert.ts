@@ -31,8 +31,17 @@ export const convert = new Hono<AppEnv>().post("/:name", async (c) => {
   const { size, sha512 } = request;
   if (source.kind === "upload") {
     const gateway = new UploadGateway(c.env.UPLOADS, key.workspaceId);
-    const { result } = valueOf(await gateway.seal(source.uuid, intent, { size, sha512 }));
+    const guard = { size, sha512 };
+    if (request.explode) {
+      const exploded: ArtifactIntent = { ...intent, explode: true };
+      const { artifactUuid } = valueOf(await gateway.explode(source.uuid, exploded, guard));
+      return c.json(await showArtifact(c.env.DB, key, artifactUuid));
+    }
+    const { result } = valueOf(await gateway.seal(source.uuid, intent, guard));
     return c.json(await showArtifact(c.env.DB, key, result.artifactUuid));
+  }
+  if (request.explode) {
+    throw new AppError("artifact_explode_blob");
   }
   const blob = await requireBlob(c.env.DB, key, source.uuid);
   if ((size ?? blob.size) !== blob.size || (sha512 ?? blob.sha512) !== blob.sha512) {

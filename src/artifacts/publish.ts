@@ -19,6 +19,7 @@ import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { ArtifactIntent, BlobFacts, SealedUpload, SealIntent } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
+import { explodeDesk } from "./explode.ts";
 
 /** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
  * them as they are. */
@@ -61,6 +62,7 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
     },
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
     giveUp: (uuid, message) => forgetUpload(db, uuid, message),
+    ...explodeDesk(db),
   };
 }
 

@@ -16,9 +16,9 @@ export interface BegunFetch {
   uploadUuid: Uuid;
 }
 
-/** Notes the fetch of a URL with the artifact that it is for, which is made unless it lives already, and the
- * upload that will do it: before the upload's object, so that a crash leaves nothing unknown. While one is
- * under way there is no second: that one is given. */
+/** Notes the fetch of a URL, or the explosion of an archive, with the artifact that it is for, which is made
+ * unless it lives already, and the upload that will do it: before the upload's object, so that a crash leaves
+ * nothing unknown. While one is under way there is no second: that one is given. */
 export async function beginFetch(
   db: D1Database,
   uploadUuid: Uuid,
@@ -26,11 +26,12 @@ export async function beginFetch(
   now: number,
 ): Promise<Outcome<BegunFetch>> {
   const { workspaceId, type, sourceUrl, actor, gift } = intent;
+  const begun = intent.explode === true ? "explode begun" : "fetch begun";
   const identity = [workspaceId, type, sourceUrl] as const;
   const made = newUuid();
   const author = { actor, now };
-  const begun = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
-  const source = { from: begun, values: [workspaceId, uploadUuid] };
+  const underWay = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
+  const source = { from: underWay, values: [workspaceId, uploadUuid] };
   const results = await db.batch<{ uuid: Uuid; fetching: Uuid | null }>([
     ...endExpired(db, identity, now),
     makeArtifact(db, intent, made, now),
@@ -44,18 +45,30 @@ export async function beginFetch(
            AND ${HAS_TURN.replace(":limit", "?5")}`,
       )
       .bind(...identity, uploadUuid, LIMITS.fetchesOfWorkspace, gift ? 1 : 0, made),
-    noteEvent(db, source, { type: "status", message: "fetch begun", ...author }),
+    noteEvent(db, source, { type: "status", message: begun, ...author }),
     trimEvents(db, ARTIFACT_ID, identity),
     db
       .prepare(
         `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-         SELECT a.fetching, a.workspace_id, ?3, ?3 FROM ${begun}`,
+         SELECT a.fetching, a.workspace_id, ?3, ?3 FROM ${underWay}
+         ON CONFLICT DO NOTHING`,
       )
       .bind(workspaceId, uploadUuid, now),
     db.prepare(`SELECT uuid, fetching FROM artifacts WHERE id = ${ARTIFACT_ID}`).bind(...identity),
   ]);
-  const found = results.at(-1)?.results[0];
-  if (gift && found !== undefined && found.uuid !== made) {
+  return toBegun(results.at(-1)?.results[0] ?? null, gift ? [made, uploadUuid] : null);
+}
+
+/** `own`: the artifact or the upload that a gift must be of. */
+function toBegun(
+  found: { uuid: Uuid; fetching: Uuid | null } | null,
+  own: Uuid[] | null,
+): Outcome<BegunFetch> {
+  if (
+    found !== null &&
+    own?.includes(found.uuid) === false &&
+    !own.includes(found.fetching ?? found.uuid)
+  ) {
     return { ok: false, code: "artifact_not_own" };
   }
   if (!found?.fetching) {

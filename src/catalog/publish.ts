@@ -201,7 +201,11 @@ function insertVersion(
 }
 
 /** Ends the batch when its version takes the workspace over its quota, once the superseded ones are gone. */
-function refuseOverQuota(db: D1Database, identity: Identity, now: number): D1PreparedStatement {
+export function refuseOverQuota(
+  db: D1Database,
+  identity: Identity,
+  now: number,
+): D1PreparedStatement {
   return db
     .prepare(
       `UPDATE workspaces SET used_bytes = NULL

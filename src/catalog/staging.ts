@@ -5,6 +5,7 @@
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { Extent } from "../protocol/uploads.ts";
 import { livingAt } from "./reader.ts";
 
 /** A file to be. */
@@ -16,6 +17,8 @@ export interface StagedFile {
    * that its workspace holds already, or waits for them. */
   sha512: string | null;
   contentType: string | null;
+  /** The blob that it becomes unless the catalog has its content: a part of bytes that came as a whole. */
+  bytes?: { uuid: Uuid; crc32: string; extents: readonly Extent[] };
 }
 
 /** An entry with its number, as `numberEntries()` gives it. */
@@ -127,6 +130,7 @@ export async function revealVersion(
 class RowBatch {
   readonly files: string[] = [];
   readonly folders: string[] = [];
+  bringsBytes = false;
   #length = 0;
 
   get isFull(): boolean {
@@ -136,6 +140,7 @@ class RowBatch {
 
   add(entry: StagedEntry): void {
     const text = JSON.stringify(toRow(entry));
+    this.bringsBytes ||= entry.kind === "file" && entry.file.bytes !== undefined;
     (entry.kind === "file" ? this.files : this.folders).push(text);
     this.#length += text.length;
   }
@@ -154,7 +159,7 @@ function toRow(entry: StagedEntry): unknown[] {
     return [ordinal, path, entryCount, fileCount, totalBytes];
   }
   const { file, ordinal, fileNumber, tarEnd, zipEnd, directoryEnd } = entry;
-  const { path, size, sha256, sha512, contentType } = file;
+  const { path, size, sha256, sha512, contentType, bytes } = file;
   return [
     ordinal,
     path,
@@ -166,6 +171,7 @@ function toRow(entry: StagedEntry): unknown[] {
     tarEnd,
     zipEnd,
     directoryEnd,
+    ...(bytes === undefined ? [] : [bytes.uuid, bytes.crc32, bytes.extents]),
   ];
 }
 
@@ -190,10 +196,12 @@ const HELD = `(
 function insertRows(
   db: D1Database,
   version: StagedVersion,
-  { files, folders }: RowBatch,
+  { files, folders, bringsBytes }: RowBatch,
   now: number,
 ): D1PreparedStatement[] {
+  const rows = `[${files.join(",")}]`;
   return [
+    ...(bringsBytes ? insertBlobs(db, rows, now) : []),
     // In the same transaction as the files: the sweep cannot take it in between.
     db
       .prepare(
@@ -204,16 +212,17 @@ function insertRows(
     db
       .prepare(
         `INSERT INTO files (version_id, ordinal, workspace_id, path, content_type, blob_id,
-           size, sha256, sha512, file_number, tar_end, zip_end, directory_end)
+           size, sha256, sha512, file_number, tar_end, zip_end, directory_end, shared)
          SELECT ?1, e.value ->> 0, ?2, e.value ->> 1, e.value ->> 5, b.id,
-           e.value ->> 2, e.value ->> 3, b.sha512, e.value ->> 6, e.value ->> 7, e.value ->> 8, e.value ->> 9
+           e.value ->> 2, e.value ->> 3, b.sha512, e.value ->> 6, e.value ->> 7, e.value ->> 8, e.value ->> 9,
+           (SELECT shared FROM artifacts WHERE id = ?6)
          FROM json_each(?3) e LEFT JOIN blobs b ON b.id = CASE
            WHEN e.value ->> 4 IS NOT NULL
              THEN (SELECT id FROM blobs WHERE sha512 = e.value ->> 4 AND size = e.value ->> 2)
            WHEN e.value ->> 2 = 0 THEN (SELECT id FROM blobs WHERE sha512 = ?5 AND size = 0)
            ELSE ${HELD} END`,
       )
-      .bind(version.id, version.workspaceId, `[${files.join(",")}]`, now, EMPTY.sha512),
+      .bind(version.id, version.workspaceId, rows, now, EMPTY.sha512, version.artifactId),
     db
       .prepare(
         `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
@@ -221,5 +230,26 @@ function insertRows(
          FROM json_each(?2) e`,
       )
       .bind(version.id, `[${folders.join(",")}]`),
+  ];
+}
+
+/** Blobs with their extents, in the transaction that points files at them; those whose content is there already
+ * are not added. */
+function insertBlobs(db: D1Database, rows: string, now: number): D1PreparedStatement[] {
+  return [
+    db
+      .prepare(
+        `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
+         SELECT e.value ->> 10, e.value ->> 2, e.value ->> 4, e.value ->> 3, e.value ->> 11, ?2
+         FROM json_each(?1) e WHERE true ON CONFLICT (sha512, size) DO NOTHING`,
+      )
+      .bind(rows, now),
+    db
+      .prepare(
+        `INSERT INTO extents (blob_id, position, key, start, length)
+         SELECT b.id, run.key, run.value ->> 'key', run.value ->> 'start', run.value ->> 'length'
+         FROM json_each(?1) e JOIN blobs b ON b.uuid = e.value ->> 10, json_each(e.value -> 12) run`,
+      )
+      .bind(rows),
   ];
 }

@@ -5,7 +5,7 @@ import { noteEvent } from "./events.ts";
 import { findWorkspaceById, usageOf } from "./workspaces.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
- * many bytes its workspace has room for, null being no limit; refuses when it has none, or is gone. */
+ * many bytes its workspace has room for, null being no limit; refuses when it has none, or is gone. May be repeated. */
 export async function insertUpload(
   db: D1Database,
   uuid: Uuid,
@@ -17,6 +17,7 @@ export async function insertUpload(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
        SELECT ?1, id, ?3, ?3 FROM workspaces
        WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes)
+       ON CONFLICT (uuid) DO UPDATE SET last_append_at = excluded.last_append_at
        RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ?2) AS room`,
     )
     .bind(uuid, workspaceId, now)

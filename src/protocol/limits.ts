@@ -138,6 +138,21 @@ export const LIMITS = {
   fetchRetry: 500,
   /** Fetches of one workspace at once. */
   fetchesOfWorkspace: 20,
+  /** Members of an archive that becomes an artifact, and folders that their paths name: as of one that is declared. */
+  archiveMembers: 100_000,
+  archiveFolders: 100_000,
+  /** Bytes of an archive read at a time, which are then committed: more than the headers of a member may have. */
+  explodePiece: 8 * MiB,
+  /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
+  explodeSlice: 5_000,
+  /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
+   * and, as wrangler.toml has it, 5 of the processor. */
+  unpackedSize: 16 * GiB,
+  /** How many times its own bytes, beyond the first: deflate reaches 1,032 with nothing but zeros. */
+  unpackedRatio: 200,
+  unpackedFree: 8 * MiB,
+  /** Members read from the upload's own rows at a time. */
+  memberPage: 2_000,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
   blobsPage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */

@@ -32,6 +32,8 @@ export interface ArtifactIntent {
   actor: string;
   /** The workspace is not the caller's own but trusts it: the artifact may be made, never added to. */
   gift: boolean;
+  /** The upload is an archive: its members are to be the files. */
+  explode?: true;
 }
 
 /** The declared content whose bytes an upload brings to an incomplete version. */
@@ -63,7 +65,8 @@ export interface FetchJob {
 /** The artifact and version that an upload became. */
 export interface SealResult {
   artifactUuid: Uuid;
-  versionIndex: number;
+  /** Null when another upload brings the version. */
+  versionIndex: number | null;
 }
 
 /** All that the catalog needs to publish an upload whose bytes are in place. */
@@ -74,6 +77,22 @@ export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   extents: readonly Extent[];
   /** Was it fetched? Then its artifact was made when the fetch began, and must still be there. */
   isFetch: boolean;
+}
+
+/** A member of an archive: a run of its bytes, as a file to be. */
+export interface ArchiveMember extends Omit<BlobFacts, "uuid"> {
+  path: string;
+  extents: readonly Extent[];
+}
+
+/** All that the catalog needs to publish an archive as its members. */
+export interface SealedArchive {
+  uuid: Uuid;
+  intent: ArtifactIntent;
+  /** The R2 objects that hold it. */
+  keys: readonly string[];
+  /** In the byte order of their paths, from the first each time. */
+  members: () => Iterable<ArchiveMember>;
 }
 
 /** An upload as its owner sees it; times in milliseconds, `size` in bytes received so far. */

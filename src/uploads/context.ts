@@ -1,7 +1,12 @@
 import { completeMultipart, objectSize } from "../blobs/objects.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { SealResult, SealedUpload } from "../protocol/uploads.ts";
+import type {
+  ArtifactIntent,
+  SealedArchive,
+  SealResult,
+  SealedUpload,
+} from "../protocol/uploads.ts";
 import type { Ledger } from "./ledger.ts";
 import { openExtent } from "./state.ts";
 import type { UploadExtent, UploadState } from "./state.ts";
@@ -15,12 +20,28 @@ export interface CatalogDesk {
   reportAppend(uuid: Uuid, at: number): Promise<void>;
   /** Notes why the upload's fetch was given up, and forgets the upload; a repeat changes nothing. */
   giveUp(uuid: Uuid, message: string): Promise<void>;
+  /** Makes the artifact that the members of an archive are for, unless it lives; a repeat gives the same. */
+  beginExplode(uuid: Uuid, intent: ArtifactIntent): Promise<Outcome<{ artifactUuid: Uuid }>>;
+  /** Notes an upload that an archive is unpacked into, and gives its room; may be repeated. */
+  openPack(uuid: Uuid, workspaceId: number): Promise<Outcome<{ room: number | null }>>;
+  /** Makes a pack the upload that is exploded into the artifact; may be repeated. False when that is gone. */
+  handOver(uuid: Uuid, pack: Uuid, intent: ArtifactIntent): Promise<boolean>;
+  /** May these members become a version? Changes nothing. */
+  checkMembers(archive: SealedArchive): Promise<Outcome<object>>;
+  /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
+   * catalog may still name the archive's R2 objects. */
+  publishMembers(archive: SealedArchive): Promise<Outcome<{ result: SealResult }>>;
+  /** Notes why an archive cannot be exploded; a repeat changes nothing. */
+  failExplode(uuid: Uuid, intent: ArtifactIntent, message: string): Promise<void>;
+  /** The same, and takes over the archive's R2 objects and forgets the upload. */
+  abandonMembers(archive: SealedArchive, message: string): Promise<void>;
 }
 
 /** What every operation of one upload works on. Operations run one at a time. */
 export interface UploadContext {
   ledger: Ledger;
   bucket: Env["BUCKET"];
+  uploads: Env["UPLOADS"];
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */
   openExtentConfirmed: boolean;

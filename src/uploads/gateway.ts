@@ -4,6 +4,7 @@ import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
   AppendTerms,
+  ArtifactIntent,
   ExpiryReply,
   FetchJob,
   SealGuard,
@@ -12,7 +13,13 @@ import type {
   UploadView,
 } from "../protocol/uploads.ts";
 import { appendHeaders, WORKSPACE_HEADER } from "./internal.ts";
-import type { ExpireRequest, FetchRequest, OpenRequest, SealRequest } from "./internal.ts";
+import type {
+  ExpireRequest,
+  ExplodeRequest,
+  FetchRequest,
+  OpenRequest,
+  SealRequest,
+} from "./internal.ts";
 
 /** The uploads of one workspace; those of others do not exist for it. */
 export class UploadGateway {
@@ -75,6 +82,21 @@ export class UploadGateway {
   seal(uuid: Uuid, intent: SealIntent, guard: SealGuard): Promise<Outcome<{ result: SealResult }>> {
     const body: SealRequest = { intent, guard };
     return call(this.#target(uuid), "/seal", {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** Makes the members of the archive that was uploaded a version of an artifact, in the background, and gives
+   * the artifact; may be repeated. */
+  explode(
+    uuid: Uuid,
+    intent: ArtifactIntent,
+    guard: SealGuard,
+  ): Promise<Outcome<{ artifactUuid: Uuid }>> {
+    const body: ExplodeRequest = { intent, guard };
+    return call(this.#target(uuid), "/explode", {
       method: "POST",
       headers: this.#headers,
       body: JSON.stringify(body),

@@ -1,7 +1,13 @@
 // How the Worker and an upload object speak: JSON bodies and, beside a body of bytes, headers.
 
 import type { Uuid } from "../protocol/ids.ts";
-import type { AppendTerms, FetchJob, SealGuard, SealIntent } from "../protocol/uploads.ts";
+import type {
+  AppendTerms,
+  ArtifactIntent,
+  FetchJob,
+  SealGuard,
+  SealIntent,
+} from "../protocol/uploads.ts";
 
 /** Names the caller's workspace: the owner of an upload that it opens, checked from then on. */
 export const WORKSPACE_HEADER = "x-workspace-id";
@@ -20,6 +26,11 @@ export interface FetchRequest extends OpenRequest {
 
 export interface SealRequest {
   intent: SealIntent;
+  guard: SealGuard;
+}
+
+export interface ExplodeRequest {
+  intent: ArtifactIntent;
   guard: SealGuard;
 }
 

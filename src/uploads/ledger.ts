@@ -5,6 +5,7 @@ import { RunningChecksums } from "../blobs/checksums.ts";
 import type { Multipart, StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
+import { ExplodeRows } from "./explode-rows.ts";
 import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
@@ -41,12 +42,15 @@ export class Ledger {
   readonly #sql: SqlStorage;
   /** The bytes after the last extent; to be read only, they change with the rest of the upload. */
   readonly tail: TailRows;
+  /** How far an archive is exploded. */
+  readonly explosion: ExplodeRows;
   #state: UploadState | null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.tail = new TailRows(storage.sql);
+    this.explosion = new ExplodeRows(storage);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
     this.#state = tables.length === 0 ? null : this.#read();
@@ -231,9 +235,12 @@ export class Ledger {
     });
   }
 
-  /** Keeps the answer and forgets what is no longer needed for it. */
+  /** Keeps the answer and forgets what is no longer needed for it: all R2 data where another upload brings it. */
   seal(result: SealResult, at: number): void {
     this.#change(() => {
+      if (result.versionIndex === null) {
+        this.#state?.extents.forEach((extent) => this.#drop(extent));
+      }
       this.#sql.exec(
         "UPDATE upload SET phase = 'sealed', result = ?, sealed_at = ?",
         JSON.stringify(result),
@@ -288,12 +295,12 @@ export class Ledger {
     this.#state = null;
   }
 
-  /** Sets the alarm that the state asks for. Written with the rows: no await lies between. */
-  setAlarm(): void {
+  /** Sets the alarm that the state asks for, or one at `due`. Written with the rows: no await lies between. */
+  setAlarm(due?: number): void {
     if (this.#state === null) {
       return;
     }
-    const at = nextAlarm(this.#state, Date.now());
+    const at = due ?? nextAlarm(this.#state, Date.now());
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }
 

@@ -63,7 +63,7 @@ export async function finishSeal(context: UploadContext): Promise<Sealed> {
 }
 
 /** Moves every byte into completed R2 objects. */
-async function bringToRest(context: UploadContext): Promise<void> {
+export async function bringToRest(context: UploadContext): Promise<void> {
   const { ledger } = context;
   const open = await confirmOpenExtent(context);
   if (open !== null && open.length > 0) {

@@ -304,5 +304,6 @@ function essenceOf(intent: SealIntent) {
   if ("versionId" in intent) {
     return [intent.versionId, intent.sha256, intent.size];
   }
-  return [intent.workspaceId, intent.type, intent.name, intent.sourceUrl, intent.shared];
+  const { workspaceId, type, name, sourceUrl, shared, explode = false } = intent;
+  return [workspaceId, type, name, sourceUrl, shared, explode];
 }

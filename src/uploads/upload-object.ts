@@ -7,15 +7,23 @@ import { json, Router } from "itty-router";
 import type { IRequest } from "itty-router";
 
 import type { Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ExpiryReply, UploadView } from "../protocol/uploads.ts";
 import { append } from "./append.ts";
 import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
+import { continueExplode, explode } from "./explode.ts";
 import { continueFetch } from "./fetch.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
-import type { ExpireRequest, FetchRequest, OpenRequest, SealRequest } from "./internal.ts";
+import type {
+  ExpireRequest,
+  ExplodeRequest,
+  FetchRequest,
+  OpenRequest,
+  SealRequest,
+} from "./internal.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
 import { newFetch, offsetOf } from "./state.ts";
@@ -35,6 +43,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     this.#context = {
       ledger,
       bucket: env.BUCKET,
+      uploads: env.UPLOADS,
       desk,
       openExtentConfirmed: false,
       isContested: () => this.#turns > 1,
@@ -46,6 +55,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
       .get("/view", (request: IRequest) => this.#view(request))
       .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
+      .post("/explode", (request: IRequest) => this.#explode(request))
       .post("/expire", (request: IRequest) => this.#expire(request));
   }
 
@@ -53,36 +63,45 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     return this.#router.fetch(request);
   }
 
-  /** Fetches, finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
+  /** Fetches, explodes, finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
    * upload. What cannot be done now is tried again: an alarm that only failed would be given up in the end. */
   override alarm(): Promise<void> {
     return this.#inTurn(async () => {
+      let hasMore = false;
       try {
-        await this.#wake();
+        hasMore = await this.#wake();
       } catch (error) {
         this.#context.openExtentConfirmed = false;
         console.error("Cannot do yet what the alarm is for", error);
       }
-      this.#context.ledger.setAlarm();
+      this.#context.ledger.setAlarm(hasMore ? Date.now() : undefined);
     });
   }
 
-  async #wake(): Promise<void> {
-    switch (this.#context.ledger.state?.phase) {
+  /** Says whether there is more to do at once. */
+  async #wake(): Promise<boolean> {
+    const { state } = this.#context.ledger;
+    let hasMore = false;
+    switch (state?.phase) {
       case "sealing":
-        await finishSeal(this.#context);
-        return this.#tidy();
+        if ("explode" in state.intent) {
+          hasMore = await continueExplode(this.#context);
+        } else {
+          await finishSeal(this.#context);
+        }
+        break;
       case "open":
-        await (this.#context.ledger.state.fetch === null
-          ? this.#closeOldExtent()
-          : continueFetch(this.#context));
-        return this.#tidy();
+        await (state.fetch === null ? this.#closeOldExtent() : continueFetch(this.#context));
+        break;
       case "sealed":
       case "expired":
-        return finishExpiry(this.#context);
+        await finishExpiry(this.#context);
+        return false;
       case undefined:
-        return;
+        return false;
     }
+    await this.#tidy();
+    return hasMore;
   }
 
   /** Runs an operation when all before it have ended, however they did. */
@@ -166,6 +185,16 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     const sealed = await seal(this.#context, intent, guard);
     await this.#tidy();
     return sealed;
+  }
+
+  async #explode(request: IRequest): Promise<Outcome<{ artifactUuid: Uuid }>> {
+    if (!this.#isKnownTo(request)) {
+      return { ok: false, code: "upload_not_found" };
+    }
+    const { intent, guard } = await request.json<ExplodeRequest>();
+    const run = () => explode(this.#context, intent, guard);
+    // One that is under way is told at once: its turns may be long.
+    return this.#context.ledger.explosion.read() === null ? this.#inTurn(run) : run();
   }
 
   async #expire(request: IRequest): Promise<Outcome<{ reply: ExpiryReply }>> {

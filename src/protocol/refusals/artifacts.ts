@@ -11,6 +11,24 @@ export const ARTIFACT_REFUSALS = {
     status: 400,
     message: "only specify one of upload_uuid or blob_uuid",
   },
+  artifact_explode_blob: {
+    status: 400,
+    message: "explode takes an upload, not a blob",
+  },
+  artifact_explode_unknown: {
+    status: 400,
+    message: "upload is no archive that can be exploded",
+    help: "Send a tar, a tar.gz or a zip",
+  },
+  artifact_explode_folders: {
+    status: 400,
+    message: "archive has too many folders",
+  },
+  artifact_busy: {
+    status: 406,
+    message: "artifact is being made from something else",
+    help: "Send the same request again when that has ended",
+  },
   artifact_name_invalid: {
     status: 400,
     message: "artifact name is not usable",

@@ -162,6 +162,8 @@ describe("an append", () => {
       const context = {
         ledger: new Ledger(storage),
         bucket: counted(env.BUCKET),
+
+        uploads: env.UPLOADS,
         desk: counted(catalogDesk(env)),
         openExtentConfirmed: false,
         isContested: () => false,

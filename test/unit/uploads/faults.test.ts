@@ -6,82 +6,21 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
-import { catalogDesk } from "../../../src/artifacts/publish.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import type { AppendTerms } from "../../../src/protocol/uploads.ts";
 import { append } from "../../../src/uploads/append.ts";
-import type { UploadContext } from "../../../src/uploads/context.ts";
 import { expire, removeLeftovers } from "../../../src/uploads/expire.ts";
-import { Ledger } from "../../../src/uploads/ledger.ts";
 import { seal } from "../../../src/uploads/seal.ts";
 import { offsetOf } from "../../../src/uploads/state.ts";
 import { truncate } from "../../../src/uploads/truncate.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { Faults, faultyContext } from "../support/faults.ts";
 
 const PART = LIMITS.partSize;
 const TERMS: AppendTerms = { offset: null, length: null, digest: null };
-
-type Mode = "before" | "after";
-
-/** Counts calls; from the `from`-th on they fail, that one before or after its effect, until healed. */
-class Faults {
-  readonly #from: number;
-  readonly #mode: Mode;
-  #calls = 0;
-  #isHealed = false;
-  fired = false;
-
-  constructor(from: number, mode: Mode) {
-    this.#from = from;
-    this.#mode = mode;
-  }
-
-  heal(): void {
-    this.#isHealed = true;
-  }
-
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#isHealed) {
-      return call();
-    }
-    this.#calls += 1;
-    if (this.#calls < this.#from) {
-      return call();
-    }
-    this.fired = true;
-    if (this.#calls === this.#from && this.#mode === "after") {
-      await call();
-    }
-    throw new Error(`Fault at call ${this.#calls}`);
-  }
-}
-
-/** The real bucket and catalog with faults in between. */
-function faultyContext(storage: DurableObjectStorage, faults: Faults): UploadContext {
-  const wrap = <T extends object>(target: T): T =>
-    new Proxy(target, {
-      get(object, name) {
-        const value: unknown = Reflect.get(object, name);
-        if (typeof value !== "function") {
-          return value;
-        }
-        if (name === "resumeMultipartUpload") {
-          return (...args: unknown[]) => wrap(Reflect.apply(value, object, args));
-        }
-        return (...args: unknown[]) => faults.run(() => Reflect.apply(value, object, args));
-      },
-    });
-  return {
-    ledger: new Ledger(storage),
-    bucket: wrap(env.BUCKET),
-    desk: wrap(catalogDesk(env)),
-    openExtentConfirmed: false,
-    isContested: () => false,
-  };
-}
 
 let workspace: Workspace;
 /** Every scenario has content of its own: none is met by an earlier one's blob. */

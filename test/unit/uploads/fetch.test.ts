@@ -212,6 +212,7 @@ async function survive(path: string, from: number, mode: "before" | "after"): Pr
     const contextOn = (ledger: Ledger): UploadContext => ({
       ledger,
       bucket: wrap(env.BUCKET),
+      uploads: env.UPLOADS,
       desk: wrap(catalogDesk(env)),
       openExtentConfirmed: false,
       isContested: () => false,

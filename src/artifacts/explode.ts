@@ -1,0 +1,131 @@
+// An archive's members -> files of a version, with the catalog asked before and after as in publish.ts. What is
+// written until the last batch is not seen, and goes with the sweep if that one never comes.
+
+import {
+  abandonArchive,
+  handOverExplode,
+  noteExplodeFailure,
+  revealMembers,
+  stageNextVersion,
+} from "../catalog/explode.ts";
+import { beginFetch } from "../catalog/fetches.ts";
+import { findConversion, isArtifactGone, isOverQuota } from "../catalog/publish.ts";
+import { stageEntries } from "../catalog/staging.ts";
+import type { StagedFile, StagedVersion } from "../catalog/staging.ts";
+import { insertUpload } from "../catalog/uploads.ts";
+import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import { newUuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { ArchiveMember, SealedArchive, SealResult } from "../protocol/uploads.ts";
+import type { CatalogDesk } from "../uploads/context.ts";
+import { numberEntries } from "./numbering.ts";
+
+type Database = Env["DB"];
+type Published = Outcome<{ result: SealResult }>;
+
+/** What upload objects ask of the catalog when they explode. */
+export function explodeDesk(
+  db: Database,
+): Pick<
+  CatalogDesk,
+  | "beginExplode"
+  | "openPack"
+  | "handOver"
+  | "checkMembers"
+  | "publishMembers"
+  | "failExplode"
+  | "abandonMembers"
+> {
+  return {
+    async beginExplode(uuid, intent) {
+      const begun = await beginFetch(db, uuid, intent, Date.now());
+      if (begun.ok && begun.uploadUuid !== uuid) {
+        return { ok: false, code: "artifact_busy" };
+      }
+      return begun;
+    },
+    openPack: (uuid, workspaceId) => insertUpload(db, uuid, workspaceId, Date.now()),
+    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }),
+    checkMembers: (archive) => checkMembers(db, archive),
+    publishMembers: (archive) => publishMembers(db, archive, Date.now()),
+    failExplode: (uuid, intent, message) => noteExplodeFailure(db, { uuid, intent, message }),
+    abandonMembers: (archive, message) => abandonArchive(db, archive, message, Date.now()),
+  };
+}
+
+/** What can be refused before anything is written. */
+async function checkMembers(
+  db: Database,
+  { intent, members }: SealedArchive,
+): Promise<Outcome<object>> {
+  let folders = 0;
+  let bytes = 0;
+  for (const entry of numberEntries(members())) {
+    folders += entry.kind === "folder" ? 1 : 0;
+    bytes += entry.kind === "file" ? entry.file.size : 0;
+    if (folders > LIMITS.archiveFolders) {
+      const detail = `${LIMITS.archiveFolders} are taken`;
+      return { ok: false, code: "artifact_explode_folders", detail };
+    }
+  }
+  const workspace = await findWorkspaceById(db, intent.workspaceId);
+  if (workspace === null) {
+    return { ok: false, code: "namespace_not_found" };
+  }
+  const room = roomOf(workspace);
+  return room !== null && bytes > room
+    ? { ok: false, code: "quota_exceeded", detail: usageOf(workspace) }
+    : { ok: true };
+}
+
+async function publishMembers(
+  db: Database,
+  archive: SealedArchive,
+  now: number,
+): Promise<Published> {
+  const before = await findConversion(db, archive.uuid);
+  if (before !== null) {
+    return { ok: true, result: before };
+  }
+  const version = await stageNextVersion(db, archive, now);
+  if (version === null) {
+    return { ok: false, code: "artifact_not_found" };
+  }
+  await stageEntries(db, version, numberEntries(toFiles(archive.members())), now);
+  return reveal(db, archive, version);
+}
+
+function* toFiles(members: Iterable<ArchiveMember>): Generator<StagedFile> {
+  for (const { crc32, extents, ...file } of members) {
+    yield { ...file, contentType: null, bytes: { uuid: newUuid(), crc32, extents } };
+  }
+}
+
+async function reveal(
+  db: Database,
+  archive: SealedArchive,
+  version: StagedVersion,
+): Promise<Published> {
+  try {
+    await revealMembers(db, archive, version, Date.now());
+  } catch (error) {
+    const committed = await findConversion(db, archive.uuid);
+    if (committed !== null) {
+      return { ok: true, result: committed };
+    }
+    const workspace = await findWorkspaceById(db, archive.intent.workspaceId);
+    if (workspace === null || isArtifactGone(error)) {
+      return { ok: false, code: "artifact_not_found" };
+    }
+    if (isOverQuota(error)) {
+      return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+    }
+    throw error;
+  }
+  const result = await findConversion(db, archive.uuid);
+  if (result === null) {
+    throw new Error(`Cannot find what archive ${archive.uuid} was published as`);
+  }
+  return { ok: true, result };
+}

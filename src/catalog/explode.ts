@@ -1,0 +1,146 @@
+// The version that the members of an archive become: begun unseen, filled by staging.ts, shown by one batch. The
+// artifact names the upload in `fetching` from the beginning to the end.
+
+import type { Uuid } from "../protocol/ids.ts";
+import type { ArtifactIntent, SealedArchive } from "../protocol/uploads.ts";
+import { pruneStatements } from "./artifact-changes.ts";
+import { noteEvent, trimEvents } from "./events.ts";
+import { refuseOverQuota } from "./publish.ts";
+import type { StagedVersion } from "./staging.ts";
+
+/** The living artifact of workspace ?1 that upload ?2 is exploded for. */
+const EXPLODED = "a.workspace_id = ?1 AND a.fetching = ?2 AND a.deleted_at IS NULL";
+
+/** Begins a version that nothing shows, and that has no index yet: one that is given up leaves no gap. Null when
+ * the artifact is gone. */
+export async function stageNextVersion(
+  db: D1Database,
+  { uuid, intent }: Pick<SealedArchive, "uuid" | "intent">,
+  now: number,
+): Promise<StagedVersion | null> {
+  const { workspaceId } = intent;
+  const row = await db
+    .prepare(
+      `INSERT INTO versions (artifact_id, version_index, created_at, progress_at, deleted_at)
+       SELECT a.id, min(0, coalesce((
+         SELECT min(version_index) FROM versions WHERE artifact_id = a.id), 0)) - 1, ?3, ?3, ?3
+       FROM artifacts a WHERE ${EXPLODED} RETURNING id, artifact_id`,
+    )
+    .bind(workspaceId, uuid, now)
+    .first<{ id: number; artifact_id: number }>();
+  return row && { id: row.id, artifactId: row.artifact_id, workspaceId };
+}
+
+/** Makes a staged version the newest of its artifact and ends the upload. R2 objects of which no member needed a
+ * byte are garbage. Throws when the artifact is gone or the quota exceeded: nothing is changed then. */
+export async function revealMembers(
+  db: D1Database,
+  { uuid, intent, keys }: SealedArchive,
+  version: StagedVersion,
+  now: number,
+): Promise<void> {
+  const { workspaceId, type, sourceUrl, actor } = intent;
+  const { id, artifactId } = version;
+  const author = { actor, now };
+  const shown = { from: "artifacts a JOIN versions v ON v.id = ?2 WHERE a.id = ?1" };
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
+         VALUES (?2, (SELECT a.id FROM artifacts a WHERE ${EXPLODED} AND a.id = ?3),
+           (SELECT highest_index + 1 FROM artifacts WHERE id = ?3), ?4)`,
+      )
+      .bind(workspaceId, uuid, artifactId, now),
+    db
+      .prepare(
+        `UPDATE artifacts SET highest_index = highest_index + 1, state = 'created',
+           error_message = NULL, fetching = NULL WHERE id = ?1`,
+      )
+      .bind(artifactId),
+    db
+      .prepare(
+        `UPDATE versions SET deleted_at = NULL, progress_at = NULL, sealed_at = ?2, created_at = ?2,
+           version_index = (SELECT highest_index FROM artifacts WHERE id = versions.artifact_id)
+         WHERE id = ?1`,
+      )
+      .bind(id, now),
+    noteEvent(
+      db,
+      { ...shown, values: [artifactId, id] },
+      {
+        type: "audit",
+        message: "version added",
+        extra: "json_object('index', v.version_index)",
+        ...author,
+      },
+    ),
+    ...pruneStatements(db, "?1", [artifactId], author),
+    trimEvents(db, "?1", [artifactId]),
+    refuseOverQuota(db, [workspaceId, type, sourceUrl], now),
+    noteGarbage(db, keys, now),
+    db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
+  ]);
+}
+
+/** Makes `pack` the upload that is exploded for the artifact of another; a repeat changes nothing. Says whether
+ * the artifact is there. */
+export async function handOverExplode(
+  db: D1Database,
+  { uuid, pack, intent }: { uuid: Uuid; pack: Uuid; intent: ArtifactIntent },
+): Promise<boolean> {
+  const { workspaceId } = intent;
+  const results = await db.batch([
+    db
+      .prepare("UPDATE artifacts SET fetching = ?3 WHERE workspace_id = ?1 AND fetching = ?2")
+      .bind(workspaceId, uuid, pack),
+    db.prepare(`SELECT 1 FROM artifacts a WHERE ${EXPLODED}`).bind(workspaceId, pack),
+  ]);
+  return results[1]?.results.length === 1;
+}
+
+/** Notes why an upload is not exploded into an artifact; the upload stays. */
+export async function noteExplodeFailure(
+  db: D1Database,
+  failed: { uuid: Uuid; intent: ArtifactIntent; message: string },
+): Promise<void> {
+  await failStatement(db, failed).run();
+}
+
+/** The same, when the catalog may name the upload's R2 objects: those that it does not are garbage, the others
+ * when the staged versions go. Forgets the upload. */
+export async function abandonArchive(
+  db: D1Database,
+  { uuid, intent, keys }: SealedArchive,
+  message: string,
+  now: number,
+): Promise<void> {
+  await db.batch([
+    failStatement(db, { uuid, intent, message }),
+    noteGarbage(db, keys, now),
+    db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
+  ]);
+}
+
+function failStatement(
+  db: D1Database,
+  { uuid, intent, message }: { uuid: Uuid; intent: ArtifactIntent; message: string },
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE artifacts SET fetching = NULL, error_message = ?3, state = iif(EXISTS (
+         SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
+       ), 'created', 'error')
+       WHERE workspace_id = ?1 AND fetching = ?2`,
+    )
+    .bind(intent.workspaceId, uuid, message);
+}
+
+/** Members share the R2 objects of their archive: one is garbage only when no blob has a part of it. */
+function noteGarbage(db: D1Database, keys: readonly string[], now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO garbage (key, since) SELECT k.value, ?2 FROM json_each(?1) k
+       WHERE NOT EXISTS (SELECT 1 FROM extents WHERE key = k.value) ON CONFLICT DO NOTHING`,
+    )
+    .bind(JSON.stringify(keys), now);
+}

@@ -1,0 +1,199 @@
+// How far the explosion of an archive has come, in rows of the upload object's own SQLite: the place in the
+// archive, the hash state of the member there, and the members before it.
+
+import { ArchiveProblem } from "../archive/archive-problem.ts";
+import type { TarMember } from "../archive/tar-reader.ts";
+import type { TarMark } from "../archive/tar-walk.ts";
+import type { Checksums } from "../blobs/checksums.ts";
+import { slicesFor } from "../blobs/extents.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { ArchiveMember, Extent } from "../protocol/uploads.ts";
+import type { Packing } from "./unpack.ts";
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS explosion (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  artifact_uuid TEXT NOT NULL,
+  mark TEXT NOT NULL,
+  checksums BLOB,
+  members INTEGER NOT NULL,
+  is_read INTEGER NOT NULL,
+  is_published INTEGER NOT NULL,
+  pack TEXT
+);
+CREATE TABLE IF NOT EXISTS members (
+  path TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  sha512 TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  crc32 TEXT NOT NULL
+) WITHOUT ROWID;
+`;
+
+/** A member whose bytes are all read. */
+export type ReadMember = TarMember & Checksums;
+
+/** Where an explosion stands. */
+export interface Explosion {
+  artifactUuid: Uuid;
+  mark: TarMark;
+  /** The saved hash state of the member at the mark; null: the mark is between members. */
+  checksums: Uint8Array | null;
+  /** All members are known. */
+  isRead: boolean;
+  /** The catalog may name the archive's R2 objects. */
+  isPublished: boolean;
+  /** The upload that a compressed archive is unpacked into; null: this one is a plain tar. */
+  pack: { uuid: Uuid; packing: Packing } | null;
+}
+
+/** What reading a piece of the archive came to. */
+export interface ExplodeStep extends Pick<Explosion, "mark" | "checksums" | "isRead"> {
+  members: readonly ReadMember[];
+}
+
+type Row = {
+  artifact_uuid: string;
+  mark: string;
+  checksums: ArrayBuffer | null;
+  is_read: number;
+  is_published: number;
+  pack: string | null;
+};
+
+type MemberRow = { [Column in "path" | keyof Checksums]: string } & { size: number; start: number };
+
+export class ExplodeRows {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  /** The explosion under way, or null. */
+  read(): Explosion | null {
+    // No tables before begin(): few uploads need them.
+    const known = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'explosion'").toArray();
+    if (known.length === 0) {
+      return null;
+    }
+    const [row] = this.#sql.exec<Row>("SELECT * FROM explosion").toArray();
+    if (row === undefined) {
+      return null;
+    }
+    return {
+      artifactUuid: row.artifact_uuid as Uuid, // written by begin(), from a Uuid
+      mark: JSON.parse(row.mark) as TarMark, // written by begin() or advance()
+      checksums: row.checksums && new Uint8Array(row.checksums),
+      isRead: row.is_read === 1,
+      isPublished: row.is_published === 1,
+      pack: JSON.parse(row.pack ?? "null") as Explosion["pack"], // written by begin()
+    };
+  }
+
+  begin(artifactUuid: Uuid, pack: Explosion["pack"]): void {
+    const mark: TarMark = { position: 0, member: null };
+    this.#storage.transactionSync(() => {
+      this.#sql.exec(SCHEMA);
+      this.#sql.exec(
+        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, ?)",
+        artifactUuid,
+        JSON.stringify(mark),
+        pack && JSON.stringify(pack),
+      );
+    });
+  }
+
+  /** Notes a piece that was read, all of it or nothing. Throws an ArchiveProblem where a path is there twice, or
+   * the members are too many. */
+  advance({ mark, checksums, isRead, members }: ExplodeStep): void {
+    this.#storage.transactionSync(() => {
+      for (const member of members) {
+        this.#add(member);
+      }
+      const { total } = this.#sql
+        .exec<{ total: number }>(
+          `UPDATE explosion SET mark = ?, checksums = ?, is_read = ?, members = members + ?
+           RETURNING members AS total`,
+          JSON.stringify(mark),
+          checksums,
+          isRead ? 1 : 0,
+          members.length,
+        )
+        .one();
+      if (total > LIMITS.archiveMembers) {
+        const last = members.at(-1)?.path ?? null;
+        throw new ArchiveProblem(last, `is behind the first ${LIMITS.archiveMembers} files`);
+      }
+    });
+  }
+
+  /** From now on the catalog may name the archive's R2 objects. */
+  publish(): void {
+    this.#sql.exec("UPDATE explosion SET is_published = 1");
+  }
+
+  /** Forgets the explosion. */
+  clear(): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec("DELETE FROM explosion");
+      this.#sql.exec("DELETE FROM members");
+    });
+  }
+
+  /** A path that is also a folder of another one, and that one; null when there is none. Asked of the index, as
+   * all paths together may be too much for memory. A slash is followed by a '0' in the order of bytes. */
+  findPathConflict(): { path: string; below: string } | null {
+    const [found] = this.#sql
+      .exec<{ path: string; below: string }>(
+        `SELECT m.path, k.path AS below FROM members m JOIN members k
+           ON k.path > m.path || '/' AND k.path < m.path || '0' LIMIT 1`,
+      )
+      .toArray();
+    return found ?? null;
+  }
+
+  /** @yields The members in the byte order of their paths, as parts of `archive`. */
+  *members(archive: readonly Extent[]): Generator<ArchiveMember> {
+    let after = "";
+    for (;;) {
+      const page = this.#sql
+        .exec<MemberRow>(
+          "SELECT * FROM members WHERE path > ? ORDER BY path LIMIT ?",
+          after,
+          LIMITS.memberPage,
+        )
+        .toArray();
+      for (const { start, ...member } of page) {
+        const slices = slicesFor(archive, start, start + member.size);
+        const extents = slices.map(({ key, offset, length }) => ({ key, start: offset, length }));
+        yield { ...member, extents };
+      }
+      const last = page.at(-1);
+      if (last === undefined) {
+        return;
+      }
+      after = last.path;
+    }
+  }
+
+  #add({ path, size, offset, sha512, sha256, crc32 }: ReadMember): void {
+    const { rowsWritten } = this.#sql.exec(
+      `INSERT INTO members (path, size, start, sha512, sha256, crc32) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+      path,
+      size,
+      offset,
+      sha512,
+      sha256,
+      crc32,
+    );
+    if (rowsWritten === 0) {
+      throw new ArchiveProblem(path, "is there twice");
+    }
+  }
+}

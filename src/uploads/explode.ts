@@ -1,0 +1,311 @@
+// An upload that is an archive becomes an artifact of its members. It is sealed first, as any upload, but for
+// the catalog: (1) phase `sealing` with what it is for; (2) the bytes come to rest in R2; (3) the artifact is
+// noted in the catalog; (4) the explosion is noted here, and the client gets its answer. Then the alarm goes on:
+// (5) the archive is read by the piece, each one committed with the members that ended in it; (6) noted is that
+// the catalog may name our R2 objects; (7) it publishes the members, which are parts of them: nothing is copied;
+// (8) phase `sealed`. Each step may be repeated. Until (6) a fault of the archive opens the upload again, after it
+// a refusal leaves the R2 objects to the catalog.
+
+import { ArchiveProblem } from "../archive/archive-problem.ts";
+import type { TarMember } from "../archive/tar-reader.ts";
+import { TarWalk } from "../archive/tar-walk.ts";
+import type { TarSink } from "../archive/tar-walk.ts";
+import { RunningChecksums } from "../blobs/checksums.ts";
+import { slicesFor } from "../blobs/extents.ts";
+import { readPiece } from "../blobs/objects.ts";
+import { messageFor } from "../protocol/errors.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import { newUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type {
+  ArtifactIntent,
+  Extent,
+  SealedArchive,
+  SealGuard,
+  SealResult,
+} from "../protocol/uploads.ts";
+import { requireState } from "./context.ts";
+import type { UploadContext } from "./context.ts";
+import type { Explosion, ReadMember } from "./explode-rows.ts";
+import { explodePack } from "./pack.ts";
+import { bringToRest } from "./seal.ts";
+import { decideSeal, offsetOf } from "./state.ts";
+import type { Packing } from "./unpack.ts";
+
+/** How the first bytes of an archive tell what it is. */
+const MARKS = [
+  { packing: "tar", offset: 257, text: "ustar" },
+  { packing: "gzip", offset: 0, text: "\u001f\u008b" },
+  { packing: "zip", offset: 0, text: "PK\u0003\u0004" },
+] as const;
+
+type Begun = Outcome<{ artifactUuid: Uuid }>;
+
+/** Begins to make the upload's members what `intent` says, and gives the artifact; so does a repeat. */
+export async function explode(
+  context: UploadContext,
+  intent: ArtifactIntent,
+  guard: SealGuard,
+): Promise<Begun> {
+  const { ledger } = context;
+  const { sha512 } = ledger.checksums().digests();
+  const decided = decideSeal(requireState(context), intent, guard, sha512);
+  if (!decided.ok) {
+    return decided;
+  }
+  const { decision } = decided;
+  if (decision.kind === "done") {
+    return { ok: true, artifactUuid: decision.result.artifactUuid };
+  }
+  if (decision.kind === "begin") {
+    ledger.beginSeal(intent, newUuid());
+  }
+  return begin(context);
+}
+
+/** Goes on with an explosion for a bounded time; says whether there is more to do at once. */
+export async function continueExplode(context: UploadContext): Promise<boolean> {
+  if (!(await begin(context)).ok) {
+    return false;
+  }
+  const { pack } = requireExplosion(context);
+  try {
+    if (pack !== null) {
+      await unpack(context, pack);
+      return false;
+    }
+    if (!(await readMembers(context))) {
+      return true;
+    }
+    refuseConflict(context);
+  } catch (error) {
+    if (error instanceof ArchiveProblem) {
+      await fail(context, error.message);
+      return false;
+    }
+    throw error;
+  }
+  return publishRead(context);
+}
+
+async function publishRead(context: UploadContext): Promise<boolean> {
+  const { explosion } = context.ledger;
+  const archive = describeArchive(context);
+  if (!requireExplosion(context).isPublished) {
+    const checked = await context.desk.checkMembers(archive);
+    if (!checked.ok) {
+      await fail(context, messageFor(checked.code, checked.detail ?? null));
+      return false;
+    }
+    explosion.publish();
+  }
+  await publish(context, archive);
+  return false;
+}
+
+async function begin(context: UploadContext): Promise<Begun> {
+  const { ledger, desk } = context;
+  const { explosion } = ledger;
+  const begun = explosion.read();
+  if (begun !== null) {
+    return { ok: true, artifactUuid: begun.artifactUuid };
+  }
+  try {
+    await bringToRest(context);
+    const packing = await findPacking(context);
+    const made =
+      packing === null
+        ? ({ ok: false, code: "artifact_explode_unknown" } as const)
+        : await desk.beginExplode(requireState(context).uuid, intentOf(context));
+    if (made.ok) {
+      const isPacked = packing === "gzip" || packing === "zip";
+      explosion.begin(made.artifactUuid, isPacked ? { uuid: newUuid(), packing } : null);
+      ledger.setAlarm(Date.now());
+    } else {
+      ledger.reopen();
+    }
+    return made;
+  } catch (error) {
+    // As in finishSeal(): the repeat, or the alarm, looks at what is there.
+    context.openExtentConfirmed = false;
+    console.error("Cannot begin to explode yet", error);
+    return { ok: false, code: "upload_sealing" };
+  }
+}
+
+async function findPacking(context: UploadContext): Promise<"tar" | Packing | null> {
+  const first = String.fromCharCode(...(await readArchive(context, 0, 512)));
+  return MARKS.find(({ offset, text }) => first.startsWith(text, offset))?.packing ?? null;
+}
+
+/** Up to `length` bytes of the upload, which is at rest. */
+async function readArchive(
+  context: UploadContext,
+  from: number,
+  length: number,
+): Promise<Uint8Array> {
+  const slices = slicesFor(extentsOf(context), from, from + length);
+  const pieces = await Promise.all(
+    slices.map((slice) => readPiece(context.bucket, slice.key, slice.offset, slice.length)),
+  );
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined
+    ? only
+    : new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
+
+/** Reads on until all members are known (true), or its time is over. */
+async function readMembers(context: UploadContext): Promise<boolean> {
+  const end = Date.now() + LIMITS.explodeSlice;
+  let current = requireExplosion(context);
+  while (!current.isRead) {
+    if (Date.now() >= end) {
+      return false;
+    }
+    await readStep(context, current);
+    current = requireExplosion(context);
+  }
+  return true;
+}
+
+async function readStep(
+  context: UploadContext,
+  { mark, checksums }: Pick<Explosion, "mark" | "checksums">,
+): Promise<void> {
+  const bytes = await readArchive(context, mark.position, LIMITS.explodePiece);
+  const sink = new MemberSink(mark.member, checksums);
+  const walk = new TarWalk(sink, mark);
+  walk.push(bytes);
+  const isRead = walk.isAtEnd || bytes.length < LIMITS.explodePiece;
+  if (isRead) {
+    walk.finish();
+  }
+  context.ledger.explosion.advance({
+    mark: walk.mark,
+    checksums: sink.checksums,
+    members: sink.members,
+    isRead,
+  });
+}
+
+/** Hashes the members that pass. */
+class MemberSink implements TarSink {
+  readonly members: ReadMember[] = [];
+  #current: { member: TarMember; checksums: RunningChecksums } | null;
+
+  /** `member` and its saved hash state: where the bytes go on. */
+  constructor(member: TarMember | null, checksums: Uint8Array | null) {
+    this.#current =
+      member && checksums ? { member, checksums: RunningChecksums.load(checksums) } : null;
+  }
+
+  /** The saved hash state of the member that goes on, or null. */
+  get checksums(): Uint8Array | null {
+    return this.#current?.checksums.save() ?? null;
+  }
+
+  begin(member: TarMember): void {
+    this.#current = { member, checksums: new RunningChecksums() };
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#current?.checksums.update(bytes);
+  }
+
+  end(): void {
+    if (this.#current !== null) {
+      const { member, checksums } = this.#current;
+      this.members.push({ ...member, ...checksums.digests() });
+      this.#current = null;
+    }
+  }
+}
+
+/** Lets a pack go on with the artifact, and ends this upload. */
+async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"]>): Promise<void> {
+  const { ledger, desk } = context;
+  const { uuid } = requireState(context);
+  const { artifactUuid } = requireExplosion(context);
+  const source = {
+    size: offsetOf(requireState(context)),
+    read: async (from: number, length: number) => {
+      const bytes = from < 0 ? new Uint8Array() : await readArchive(context, from, length);
+      if (bytes.length !== length) {
+        throw new ArchiveProblem(null, `the archive has no ${length} bytes at ${from}`);
+      }
+      return bytes;
+    },
+  };
+  try {
+    await explodePack(context, source, intentOf(context), pack);
+  } catch (error) {
+    if (error instanceof ArchiveProblem) {
+      // It may have been handed over by then.
+      await desk.failExplode(pack.uuid, intentOf(context), error.message);
+    }
+    throw error;
+  }
+  await desk.giveUp(uuid, "");
+  ledger.explosion.clear();
+  ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
+}
+
+function refuseConflict({ ledger }: UploadContext): void {
+  const conflict = ledger.explosion.findPathConflict();
+  if (conflict !== null) {
+    throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
+  }
+}
+
+/** Tells the catalog, then opens the upload again: it may still become a plain artifact. */
+async function fail(context: UploadContext, message: string): Promise<void> {
+  const { ledger, desk } = context;
+  const { explosion } = ledger;
+  await desk.failExplode(requireState(context).uuid, intentOf(context), message);
+  explosion.clear();
+  ledger.reopen();
+}
+
+async function publish(context: UploadContext, archive: SealedArchive): Promise<void> {
+  const { ledger, desk } = context;
+  const published: Outcome<{ result: SealResult }> = await desk.publishMembers(archive);
+  if (published.ok) {
+    context.ledger.explosion.clear();
+    ledger.seal(published.result, Date.now());
+    return;
+  }
+  await desk.abandonMembers(archive, messageFor(published.code, published.detail ?? null));
+  // The R2 objects are the catalog's now.
+  await ledger.clear();
+}
+
+function describeArchive(context: UploadContext): SealedArchive {
+  const extents = extentsOf(context);
+  return {
+    uuid: requireState(context).uuid,
+    intent: intentOf(context),
+    keys: extents.map(({ key }) => key),
+    members: () => context.ledger.explosion.members(extents),
+  };
+}
+
+function extentsOf(context: UploadContext): Extent[] {
+  return requireState(context).extents.map(({ key, length }) => ({ key, start: 0, length }));
+}
+
+function intentOf(context: UploadContext): ArtifactIntent {
+  const state = requireState(context);
+  if (state.phase !== "sealing" || !("explode" in state.intent)) {
+    throw new Error(`Cannot explode an upload in phase ${state.phase}`);
+  }
+  return state.intent;
+}
+
+function requireExplosion(context: UploadContext): Explosion {
+  const explosion = context.ledger.explosion.read();
+  if (explosion === null) {
+    throw new Error("Cannot go on with an explosion that was never begun");
+  }
+  return explosion;
+}

@@ -1,0 +1,253 @@
+// POST /artifacts/upload/<name> with `explode` (docs/conformance.md, Shaken Fist), with archives that real tools
+// make. Crashes in the middle are tested in test/unit/uploads/explode.test.ts.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { refusalOf } from "../support/answers.ts";
+import { makeFolder, runTool } from "../support/run-tool.ts";
+import { startService } from "../support/service.ts";
+import type { ArtifactBody, RunningService } from "../support/service.ts";
+import { END, join as joinBytes, member } from "../unit/archive/make-tar.ts";
+
+type ExplodedBody = ArtifactBody & { error_message: string | null };
+
+let service: RunningService;
+let token: string;
+
+/** What lies in the folder that is packed, by path; two files have the same content. */
+const files = new Map(
+  ["readme.txt", "src/a.txt", "src/copy of a.txt", "src/deep/er/📦.bin", "empty", "large.bin"].map(
+    (path) => [path, contentOf(path)],
+  ),
+);
+
+function contentOf(path: string): Uint8Array<ArrayBuffer> {
+  const size = path === "empty" ? 0 : path === "large.bin" ? 8_400_000 : 700;
+  const seed = path.endsWith("a.txt") ? 7 : path.length;
+  return Uint8Array.from({ length: size }, (_, at) => (at * seed + (at >> 9)) % 251);
+}
+
+beforeAll(async () => {
+  service = await startService();
+  token = await service.makeWorkspace("ci", { public: true });
+});
+
+afterAll(() => service[Symbol.asyncDispose]());
+
+async function upload(bytes: Uint8Array): Promise<string> {
+  const uuid = await service.openUpload(token);
+  await service.append(uuid, bytes as Uint8Array<ArrayBuffer>, token);
+  return uuid;
+}
+
+function explode(uuid: string, name: string, more: object = {}): Promise<Response> {
+  const body = { upload_uuid: uuid, explode: true, ...more };
+  return service.send("POST", `/artifacts/upload/${name}`, body, token);
+}
+
+/** The artifact as soon as nothing goes on with it. */
+async function settled(uuid: string): Promise<ExplodedBody> {
+  for (let round = 0; round < 500; round += 1) {
+    const busy = await service.env.DB.prepare(
+      "SELECT 1 FROM artifacts WHERE uuid = ?1 AND fetching IS NOT NULL",
+    )
+      .bind(uuid)
+      .first();
+    if (busy === null) {
+      break;
+    }
+    await sleep(20);
+  }
+  return service.json("GET", `/artifacts/${uuid}`, undefined, token);
+}
+
+async function exploded(name: string, archive: Uint8Array): Promise<ExplodedBody> {
+  const begun = await explode(await upload(archive), name);
+  expect(begun.status).toBe(200);
+  return settled(((await begun.json()) as ExplodedBody).uuid);
+}
+
+/** A folder with `files` in it, packed. */
+async function pack(folder: string): Promise<Uint8Array> {
+  for (const [path, bytes] of files) {
+    mkdirSync(join(folder, "in", path, ".."), { recursive: true });
+    writeFileSync(join(folder, "in", path), bytes);
+  }
+  await runTool("tar", "-cf", join(folder, "a.tar"), "-C", join(folder, "in"), ".");
+  return readFileSync(join(folder, "a.tar"));
+}
+
+/** What lies directly in the folder that was packed. */
+function inside(folder: string): string[] {
+  return readdirSync(join(folder, "in")).map((name) => join(folder, "in", name));
+}
+
+/** The R2 objects of an upload. */
+async function stored(uuid: string): Promise<{ keys: string[] }> {
+  const { objects } = await service.env.BUCKET.list({ prefix: `uploads/${uuid}/` });
+  return { keys: objects.map(({ key }) => key) };
+}
+
+/** The number of rows or objects that would be left behind. */
+async function leftovers(): Promise<object> {
+  const row = await service.env.DB.prepare(
+    `SELECT (SELECT count(*) FROM versions) AS versions, (SELECT count(*) FROM files) AS files,
+       (SELECT count(*) FROM blobs) AS blobs, (SELECT count(*) FROM garbage) AS garbage`,
+  ).first();
+  return row ?? {};
+}
+
+describe("an upload that is exploded", () => {
+  it("becomes an artifact of the members of a tar, each a part of the bytes that were uploaded", async () => {
+    await using folder = await makeFolder();
+    const artifact = await exploded("tree", await pack(folder.path));
+    expect(artifact).toMatchObject({ state: "created", error_message: null });
+
+    for (const [path, bytes] of files) {
+      const url = `/a/${artifact.id}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      const response = await service.fetch(url);
+      expect([path, response.status]).toEqual([path, 200]);
+      expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
+    }
+    const part = await service.fetch(`/a/${artifact.id}/large.bin`, {
+      headers: { Range: "bytes=8388000-8389999" },
+    });
+    expect(part.status).toBe(206);
+    const expected = files.get("large.bin")?.subarray(8_388_000, 8_390_000);
+    expect(Buffer.from(await part.arrayBuffer()).equals(expected ?? Buffer.of())).toBe(true);
+    const { objects } = await service.env.BUCKET.list();
+    expect(objects).toHaveLength(1);
+
+    const whole = await service.fetch(`/a/${artifact.id}/?archive=tar.gz`);
+    expect(whole.status).toBe(200);
+    writeFileSync(join(folder.path, "back.tar.gz"), Buffer.from(await whole.arrayBuffer()));
+    const compared = await runTool(
+      ...(["tar", "-df", join(folder.path, "back.tar.gz"), "-C", join(folder.path, "in")] as const),
+    );
+    expect(compared.output.match(/(?:Contents|Size) differ|Cannot/gu)).toBeNull();
+  });
+
+  it.each(["tar.gz", "zip"])("becomes the members of a %s, unpacked", async (format) => {
+    await using folder = await makeFolder();
+    const tar = await pack(folder.path);
+    const name = join(folder.path, "packed");
+    await (format === "zip"
+      ? runTool("python3", "-m", "zipfile", "-c", name, ...inside(folder.path))
+      : runTool("sh", "-c", `gzip -c '${folder.path}/a.tar' > '${name}'`));
+    const uuid = await upload(readFileSync(name));
+    const begun = (await (await explode(uuid, format)).json()) as ExplodedBody;
+    const artifact = await settled(begun.uuid);
+    expect(artifact).toMatchObject({ state: "created", error_message: null });
+    for (const [path, bytes] of files) {
+      const url = `/a/${artifact.id}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      const body = Buffer.from(await (await service.fetch(url)).arrayBuffer());
+      expect([path, body.equals(bytes)]).toEqual([path, true]);
+    }
+    expect(tar.length).toBeGreaterThan(readFileSync(name).length);
+    expect(await (await explode(uuid, format)).json()).toMatchObject({ uuid: begun.uuid });
+    const { keys } = await stored(uuid);
+    expect(keys).toEqual([]);
+  });
+
+  it.each([
+    ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "damaged near byte"],
+    ["a gzip of something else", () => gzipSync("text".repeat(500)), "no archive"],
+    ["a bomb", () => gzipSync(Buffer.alloc(11 << 20)), "unpacks to more than"],
+    ["a zip that is cut off", () => Buffer.from("PK\x03\x04" + "x".repeat(2_000)), "no directory"],
+  ])("is in state error for %s", async (what, make, reason) => {
+    const before = await leftovers();
+    const tar = joinBytes(member({ name: "x" }, new Uint8Array(2_000)), END);
+    const artifact = await exploded(`packed ${what.length}`, make(gzipSync(tar)));
+    expect(artifact).toMatchObject({ state: "error" });
+    expect(artifact.error_message).toContain(reason);
+    expect(await leftovers()).toEqual(before);
+  });
+
+  it("gives a repeat the same artifact, while it is exploded and after", async () => {
+    const uuid = await upload(joinBytes(member({ name: "one" }, "1"), END));
+    const replies = await Promise.all([explode(uuid, "again"), explode(uuid, "again")]);
+    const [one, other] = await Promise.all(
+      replies.map((reply) => reply.json() as Promise<ExplodedBody>),
+    );
+    expect(one?.uuid).toBe(other?.uuid);
+    await settled(one?.uuid ?? "");
+    expect(await (await explode(uuid, "again")).json()).toMatchObject({
+      uuid: one?.uuid,
+      state: "created",
+    });
+    expect((await explode(uuid, "different")).status).toBe(409);
+    const plain = { upload_uuid: uuid };
+    expect((await service.send("POST", "/artifacts/upload/again", plain, token)).status).toBe(409);
+  });
+
+  it("adds a version to the artifact that is there, and shares contents with the one before", async () => {
+    const first = await exploded("versions", joinBytes(member({ name: "a" }, "same"), END));
+    const archive = joinBytes(member({ name: "a" }, "same"), member({ name: "b" }, "new"), END);
+    const second = await exploded("versions", archive);
+    expect(second.uuid).toBe(first.uuid);
+    const listed = await service.fetch(`/a/${second.id}/?archive=tar.gz`);
+    expect(listed.status).toBe(200);
+    const versions = await service.env.DB.prepare(
+      "SELECT version_index FROM versions WHERE artifact_id = ?1 ORDER BY version_index",
+    )
+      .bind(first.id)
+      .raw();
+    expect(versions).toEqual([[1], [2]]);
+    expect(await (await service.fetch(`/a/${second.id}/a`)).text()).toBe("same");
+  });
+
+  it.each([
+    [
+      "a link",
+      [member({ name: "x" }, "1"), member({ name: "ln", type: "2" }), END],
+      "'ln' is a symbolic link",
+    ],
+    ["a path that leads out", [member({ name: "../x" }, "1"), END], "'../x' has a path that holds"],
+    [
+      "a duplicate",
+      [member({ name: "d" }, "1"), member({ name: "./d" }, "2"), END],
+      "'d' is there twice",
+    ],
+    [
+      "a file that is a folder too",
+      [member({ name: "d/e" }, "1"), member({ name: "d" }, "2"), END],
+      "'d' is also the folder of 'd/e'",
+    ],
+    ["a tar that is cut off", [member({ name: "x" }, "1")], "without its end mark"],
+  ])("is in state error for %s, and nothing else is left", async (what, parts, reason) => {
+    const before = await leftovers();
+    const artifact = await exploded(`wrong ${what.length}`, joinBytes(...parts));
+    expect(artifact.state).toBe("error");
+    expect(artifact.error_message).toContain(reason);
+    expect(await leftovers()).toEqual(before);
+  });
+
+  it("is an upload again after a fault: it can still become a plain artifact", async () => {
+    const uuid = await upload(joinBytes(member({ name: "ln", type: "2" }), END));
+    const failed = (await (await explode(uuid, "fault")).json()) as ExplodedBody;
+    expect((await settled(failed.uuid)).state).toBe("error");
+    expect((await service.fetch(`/a/${failed.id}/`)).status).toBe(404);
+    const plain = await service.convert(uuid, "fault", token);
+    expect(plain).toMatchObject({ uuid: failed.uuid, state: "created", error_message: null });
+  });
+
+  it("is refused at once when it is no archive, empty, a blob or somebody else's", async () => {
+    const uuid = await upload(new TextEncoder().encode("text"));
+    expect(await refusalOf(explode(uuid, "text"))).toEqual([
+      400,
+      "upload is no archive that can be exploded",
+    ]);
+    expect((await explode(await service.openUpload(token), "text")).status).toBe(400);
+    const { blob_uuid: blob } = await service.convert(uuid, "text", token);
+    const body = { blob_uuid: blob, explode: true };
+    expect((await service.send("POST", "/artifacts/upload/text", body, token)).status).toBe(400);
+    const stranger = await service.makeWorkspace("stranger");
+    const theirs = { upload_uuid: await service.openUpload(stranger), explode: true };
+    expect((await service.send("POST", "/artifacts/upload/text", theirs, token)).status).toBe(404);
+  });
+});
