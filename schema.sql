@@ -195,7 +195,10 @@ CREATE INDEX IF NOT EXISTS versions_by_deletion ON versions (deleted_at) WHERE d
 -- Immutable bytes. A blob is live while a row of files points at it; no count is stored.
 CREATE TABLE IF NOT EXISTS blobs (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- The first digits of its sha512 (catalog/new-blobs.ts): the same whenever the content comes again, so that it does
+  -- not tell whether somebody else kept it meanwhile.
   uuid TEXT NOT NULL UNIQUE,
+  inserted_by TEXT UNIQUE,              -- a random word of the statement that inserted it, for those that follow
   size INTEGER NOT NULL,
   sha512 TEXT NOT NULL,
   sha256 TEXT NOT NULL,

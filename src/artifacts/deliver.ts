@@ -73,7 +73,7 @@ export async function deliverWhole(
     }
     throw error;
   }
-  const blob = { uuid: newUuid(), size, ...digests };
+  const blob = { insertion: newUuid(), size, ...digests };
   const extents = [{ key, start: 0, length: size }];
   await completeDirectly(env.DB, { versionId, blob, extents }, Date.now());
   return { ok: true, kind: "complete" };

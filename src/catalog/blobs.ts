@@ -8,6 +8,7 @@ import { metadataOf, referencesTo } from "./references.ts";
 
 /** A blob as one reader sees it. What other workspaces do with the same content does not show. */
 export interface SeenBlob extends BlobFacts {
+  uuid: Uuid;
   /** When the first version that the reader can read got it; of 1,000 of them at most. */
   firstSeenAt: number;
   /** How many versions that the reader can read hold it; counted up to 1,000. */

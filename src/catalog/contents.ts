@@ -2,7 +2,7 @@
 // content, and one content may be awaited by several files of it.
 
 import type { Uuid } from "../protocol/ids.ts";
-import type { BlobFacts, Extent } from "../protocol/uploads.ts";
+import type { Extent, NewBlob } from "../protocol/uploads.ts";
 import { NEWEST } from "./artifacts.ts";
 import { toRights } from "./bundles.ts";
 import type { Rights, RightsRow } from "./bundles.ts";
@@ -104,7 +104,7 @@ export async function claimUpload(
 /** Bytes in place that are the content which a version awaits. */
 export interface BroughtContent {
   versionId: number;
-  blob: BlobFacts;
+  blob: NewBlob;
   extents: readonly Extent[];
 }
 
@@ -141,9 +141,9 @@ export async function completeDirectly(
     db
       .prepare(
         `DELETE FROM garbage WHERE key IN (
-           SELECT e.key FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.uuid = ?1)`,
+           SELECT e.key FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.inserted_by = ?1)`,
       )
-      .bind(brought.blob.uuid),
+      .bind(brought.blob.insertion),
   ]);
 }
 

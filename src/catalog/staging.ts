@@ -6,6 +6,7 @@ import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
+import { uuidOf } from "./new-blobs.ts";
 import { livingAt } from "./reader.ts";
 
 /** A file to be. */
@@ -205,8 +206,9 @@ function insertRows(
     // In the same transaction as the files: the sweep cannot take it in between.
     db
       .prepare(
-        `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at) VALUES (?1, 0, ?2, ?3, ?4, ?5)
-         ON CONFLICT (sha512, size) DO NOTHING`,
+        `INSERT INTO blobs (inserted_by, uuid, size, sha512, sha256, crc32, created_at)
+         VALUES (?1, ${uuidOf("?2")}, 0, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING`,
       )
       .bind(newUuid(), EMPTY.sha512, EMPTY.sha256, EMPTY.crc32, now),
     db
@@ -239,16 +241,16 @@ function insertBlobs(db: D1Database, rows: string, now: number): D1PreparedState
   return [
     db
       .prepare(
-        `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
-         SELECT e.value ->> 10, e.value ->> 2, e.value ->> 4, e.value ->> 3, e.value ->> 11, ?2
-         FROM json_each(?1) e WHERE true ON CONFLICT (sha512, size) DO NOTHING`,
+        `INSERT INTO blobs (inserted_by, uuid, size, sha512, sha256, crc32, created_at)
+         SELECT e.value ->> 10, ${uuidOf("(e.value ->> 4)")}, e.value ->> 2, e.value ->> 4, e.value ->> 3, e.value ->> 11, ?2
+         FROM json_each(?1) e WHERE true ON CONFLICT DO NOTHING`,
       )
       .bind(rows, now),
     db
       .prepare(
         `INSERT INTO extents (blob_id, position, key, start, length)
          SELECT b.id, run.key, run.value ->> 'key', run.value ->> 'start', run.value ->> 'length'
-         FROM json_each(?1) e JOIN blobs b ON b.uuid = e.value ->> 10, json_each(e.value -> 12) run`,
+         FROM json_each(?1) e JOIN blobs b ON b.inserted_by = e.value ->> 10, json_each(e.value -> 12) run`,
       )
       .bind(rows),
   ];

@@ -11,11 +11,16 @@ export interface Extent {
 
 /** Immutable bytes as the catalog will know them. */
 export interface BlobFacts {
-  uuid: Uuid;
   size: number;
   sha512: string;
   sha256: string;
   crc32: string;
+}
+
+/** A blob to be published. `insertion` is a random word of this publication: the catalog notes it with the row, so
+ * that a repeat knows its own row from one that was there. */
+export interface NewBlob extends BlobFacts {
+  insertion: Uuid;
 }
 
 /** What an upload is to become. */
@@ -73,14 +78,14 @@ export interface SealResult {
 export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   uuid: Uuid;
   intent: Intent;
-  blob: BlobFacts;
+  blob: NewBlob;
   extents: readonly Extent[];
   /** Was it fetched? Then its artifact was made when the fetch began, and must still be there. */
   isFetch: boolean;
 }
 
 /** A member of an archive: a run of its bytes, as a file to be. */
-export interface ArchiveMember extends Omit<BlobFacts, "uuid"> {
+export interface ArchiveMember extends BlobFacts {
   path: string;
   extents: readonly Extent[];
 }

@@ -118,7 +118,7 @@ function describe({ ledger, ...rest }: UploadContext): SealedUpload {
   return {
     uuid,
     intent,
-    blob: { uuid: blobUuid, size: offsetOf(state), ...ledger.checksums().digests() },
+    blob: { insertion: blobUuid, size: offsetOf(state), ...ledger.checksums().digests() },
     extents: extents.map(({ key, length }) => ({ key, start: 0, length })),
     isFetch: fetch !== null,
   };

@@ -54,8 +54,10 @@ const FRESH_WORKSPACES = [
    SET used_bytes = 0, quota_bytes = NULL, public = 0, default_expiration_days = NULL`,
 ];
 
-/** Empties the catalog. Ids go on where they were, and system stays: the Worker remembers keys for some seconds. */
-async function empty({ DB }: TestEnv): Promise<void> {
+/** Empties the bucket and the catalog. Ids go on where they were, and system stays: the Worker remembers keys for some seconds. */
+async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
+  const { objects } = await BUCKET.list();
+  await BUCKET.delete(objects.map(({ key }) => key));
   const { results } = await DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
   ).all<{ name: string }>();

@@ -45,7 +45,7 @@ async function publish(workspace: Workspace, content: string, name: string, shar
     actor: "test",
     gift: false,
   };
-  const blob = { uuid: newUuid(), ...contentOf(content) };
+  const blob = { insertion: newUuid(), ...contentOf(content) };
   const only = { path: name, lengths: entryLengths(name, blob.size) };
   const sealed = { uuid: newUuid(), intent, blob, extents: [], isFetch: false };
   await publishUpload(env.DB, sealed, only, Date.now());
@@ -103,6 +103,25 @@ describe("what a look-up reads", () => {
     expect((await rowsRead(bob, key))[1]).toBe(false);
     await publish(system, "born shared", "born shared", true);
     expect((await rowsRead(bob, { sha512: contentOf("born shared").sha512 }))[1]).toBe(true);
+  });
+});
+
+describe("a blob's uuid", () => {
+  it("is the same when the content comes again, whether somebody else kept it meanwhile or not", async () => {
+    const key = { sha512: contentOf("comes again").sha512 };
+    const uuid = async () => (await findSeenBlob(env.DB, readerOf(bob), key, Date.now()))?.uuid;
+    await publish(bob, "comes again", "first");
+    const first = await uuid();
+    expect(first).toBeDefined();
+    await env.DB.batch([
+      env.DB.prepare(
+        "DELETE FROM files WHERE blob_id = (SELECT id FROM blobs WHERE sha512 = ?1)",
+      ).bind(key.sha512),
+      env.DB.prepare("DELETE FROM blobs WHERE sha512 = ?1").bind(key.sha512),
+    ]);
+    expect(await uuid()).toBeUndefined();
+    await publish(bob, "comes again", "second");
+    expect(await uuid()).toBe(first);
   });
 });
 

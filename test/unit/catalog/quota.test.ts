@@ -94,7 +94,7 @@ describe("the quota of a workspace", () => {
     ]);
     expect(valueOf(one)).toEqual(valueOf(other));
     const desk = catalogDesk(env);
-    const facts = { uuid: newUuid(), size: 700, sha512: "x", sha256: "y", crc32: "z" };
+    const facts = { insertion: newUuid(), size: 700, sha512: "x", sha256: "y", crc32: "z" };
     const sourceUrl = `sf://upload/${workspace.id}/a`;
     const intent = {
       workspaceId: workspace.id,
