@@ -16,7 +16,7 @@ beforeAll(async () => {
   await service.loginAsSystem();
   const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-  page = await browser.newPage();
+  page = await browser.newPage({ reducedMotion: "reduce" });
   page.on("console", (message) => {
     // The artifact that a test asks for is not there, which the browser reports as well.
     if (message.type() === "error" && !message.location().url.startsWith(`${service.origin}/a/`)) {

@@ -38,11 +38,11 @@ async function beginAppend(uuid: string, bytes: Buffer, sent: number, bearer: st
 
 describe("kill -9 in the middle of an append", () => {
   it("keeps every acknowledged byte, and the upload goes on to the right bytes", async () => {
-    const bytes = randomBytes(40 * MiB);
+    const bytes = randomBytes(24 * MiB);
     const system = await server.service.login("system", server.systemKey);
     const uuid = await server.service.openUpload(system);
     let acknowledged = 0;
-    for (const sent of [1 * MiB, 17 * MiB]) {
+    for (const sent of [1 * MiB, 9 * MiB]) {
       const acknowledge = acknowledged + 6 * MiB;
       const chunk = bytes.subarray(acknowledged, acknowledge);
       expect(await (await server.service.append(uuid, chunk, system)).json()).toBe(acknowledge);
