@@ -1,8 +1,11 @@
 // A new artifact from the list of its files. All paths and sizes are known, so everything is numbered at once;
 // the bytes come later, in any order.
 
+import { isOverQuota } from "../catalog/publish.ts";
 import type { NewArtifact, StagedFile } from "../catalog/staging.ts";
 import { revealVersion, stageArtifact, stageEntries } from "../catalog/staging.ts";
+import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
+import { AppError } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { numberEntries } from "./numbering.ts";
 
@@ -12,17 +15,20 @@ export interface Declaration extends Pick<
   "workspaceId" | "category" | "data" | "expiresAt"
 > {
   category: string;
+  /** Who asked for it. */
+  actor: string;
   /** In the order of `comparePaths()`, and free of conflicts. */
   files: readonly Omit<StagedFile, "sha512">[];
 }
 
-/** Makes the artifact and gives its id. Files that its workspace holds already, and empty ones, are complete
+/** Makes the artifact and gives its id; refuses one that its workspace has no room for. Files that its workspace holds already, and empty ones, are complete
  * at once. Until the last statement nothing shows it: a crash leaves rows that the sweep removes. */
 export async function declareArtifact(
   db: Env["DB"],
-  { workspaceId, category, data, expiresAt, files }: Declaration,
+  { workspaceId, category, data, expiresAt, actor, files }: Declaration,
   now: number,
 ): Promise<number> {
+  await requireRoom(db, workspaceId, files);
   const uuid = newUuid();
   const artifact = {
     uuid,
@@ -36,8 +42,26 @@ export async function declareArtifact(
   };
   const version = await stageArtifact(db, artifact, now);
   await stageEntries(db, version, numberEntries(withoutSha512(files)), now);
-  await revealVersion(db, version, now);
+  try {
+    await revealVersion(db, version, { actor, now });
+  } catch (error) {
+    throw isOverQuota(error) ? new AppError("quota_exceeded") : error;
+  }
   return version.artifactId;
+}
+
+/** What the last statement makes sure of, before anything is written. */
+async function requireRoom(
+  db: Env["DB"],
+  workspaceId: number,
+  files: Declaration["files"],
+): Promise<void> {
+  const workspace = await findWorkspaceById(db, workspaceId);
+  const room = workspace && roomOf(workspace);
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  if (workspace !== null && room !== null && bytes > room) {
+    throw new AppError("quota_exceeded", usageOf(workspace));
+  }
 }
 
 function* withoutSha512(files: Declaration["files"]): Generator<StagedFile> {

@@ -1,6 +1,7 @@
 // The version that the members of an archive become: begun unseen, filled by staging.ts, shown by one batch. The
 // artifact names the upload in `fetching` from the beginning to the end.
 
+import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { ArtifactIntent, SealedArchive } from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
@@ -103,7 +104,7 @@ export async function noteExplodeFailure(
   db: D1Database,
   failed: { uuid: Uuid; intent: ArtifactIntent; message: string },
 ): Promise<void> {
-  await failStatement(db, failed).run();
+  await db.batch(failStatements(db, failed, Date.now()));
 }
 
 /** The same, when the catalog may name the upload's R2 objects: those that it does not are garbage, the others
@@ -115,24 +116,39 @@ export async function abandonArchive(
   now: number,
 ): Promise<void> {
   await db.batch([
-    failStatement(db, { uuid, intent, message }),
+    ...failStatements(db, { uuid, intent, message }, now),
     noteGarbage(db, keys, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
   ]);
 }
 
-function failStatement(
+function failStatements(
   db: D1Database,
   { uuid, intent, message }: { uuid: Uuid; intent: ArtifactIntent; message: string },
-): D1PreparedStatement {
-  return db
-    .prepare(
-      `UPDATE artifacts SET fetching = NULL, error_message = ?3, state = iif(EXISTS (
-         SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
-       ), 'created', 'error')
-       WHERE workspace_id = ?1 AND fetching = ?2`,
-    )
-    .bind(intent.workspaceId, uuid, message);
+  now: number,
+): D1PreparedStatement[] {
+  const values = [intent.workspaceId, uuid, message];
+  return [
+    noteEvent(
+      db,
+      { from: "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2", values },
+      {
+        type: "status",
+        message: "explode failed",
+        extra: "json_object('error', ?3)",
+        actor: SERVICE_ACTOR,
+        now,
+      },
+    ),
+    db
+      .prepare(
+        `UPDATE artifacts SET fetching = NULL, error_message = ?3, state = iif(EXISTS (
+           SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
+         ), 'created', 'error')
+         WHERE workspace_id = ?1 AND fetching = ?2`,
+      )
+      .bind(...values),
+  ];
 }
 
 /** Members share the R2 objects of their archive: one is garbage only when no blob has a part of it. */

@@ -6,6 +6,8 @@ import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteEvent } from "./events.ts";
 import { uuidOf } from "./new-blobs.ts";
 import { livingAt } from "./reader.ts";
 
@@ -109,12 +111,14 @@ export async function stageEntries(
   await db.batch(insertRows(db, version, batch, now));
 }
 
-/** Shows a staged version and its artifact; it is sealed at once when none of its files is missing. */
+/** Shows a staged version and its artifact, which is new; it is sealed at once when none of its files is missing.
+ * Throws, and nothing changes, when it takes the workspace over its quota (`isOverQuota`). */
 export async function revealVersion(
   db: D1Database,
   version: StagedVersion,
-  now: number,
+  { actor, now }: Author,
 ): Promise<void> {
+  const made = { from: "artifacts a WHERE a.id = ?1", values: [version.artifactId] };
   await db.batch([
     db
       .prepare(
@@ -124,6 +128,10 @@ export async function revealVersion(
       )
       .bind(version.id, now),
     db.prepare("UPDATE artifacts SET deleted_at = NULL WHERE id = ?1").bind(version.artifactId),
+    noteEvent(db, made, { type: "audit", message: "artifact created", actor, now }),
+    db
+      .prepare("UPDATE workspaces SET used_bytes = NULL WHERE id = ?1 AND used_bytes > quota_bytes")
+      .bind(version.workspaceId),
   ]);
 }
 

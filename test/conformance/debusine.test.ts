@@ -94,6 +94,33 @@ describe("POST /api/1.0/artifact/", () => {
     expect(made.files["page"]).toMatchObject(declared.page);
   });
 
+  it("refuses what the workspace has no room for with 507, and leaves nothing behind", async () => {
+    const system = await service.loginAsSystem();
+    const path = "/auth/namespaces/other";
+    const quota = (bytes: number | null) =>
+      service.json<{ used_bytes: number }>("PATCH", path, { quota_bytes: bytes }, system);
+    const { used_bytes: used } = await quota(null);
+    await quota(used + 10);
+    const before = await countRows("versions");
+    const files = { file: declare(randomBytes(11)) };
+    const body = { category: "c", workspace: "other", files };
+    const reply = await carl.send("POST", "/artifact/", body);
+    expect([reply.status, await countRows("versions")]).toEqual([507, before]);
+    const fits = await carl.make({ file: randomBytes(10) }, { workspace: "other" });
+    expect(fits.files_to_upload).toEqual(["file"]);
+    expect(await quota(null)).toMatchObject({ used_bytes: used + 10 });
+  });
+
+  it("notes who made it", async () => {
+    const { id } = await carl.make({});
+    const event = await service.env.DB.prepare(
+      "SELECT message, actor FROM events WHERE artifact_id = ?1",
+    )
+      .bind(id)
+      .first();
+    expect(event).toEqual({ message: "artifact created", actor: "user carl" });
+  });
+
   it("makes an artifact without files complete at once", async () => {
     const made = await carl.make({});
     expect(made).toMatchObject({ files: {}, files_to_upload: [] });

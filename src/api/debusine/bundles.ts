@@ -8,6 +8,7 @@ import { findBundle, findHome } from "../../catalog/bundles.ts";
 import type { Bundle, Home } from "../../catalog/bundles.ts";
 import { SYSTEM } from "../../catalog/workspaces.ts";
 import { AppError } from "../../protocol/errors.ts";
+import { actorOf } from "../../protocol/identity.ts";
 import { parseCount } from "../../protocol/ids.ts";
 import { describeBundle } from "./describe-bundle.ts";
 import { readBundleRequest } from "./read-bundle.ts";
@@ -28,7 +29,8 @@ async function create(c: Context<AppEnv>): Promise<Response> {
   const request = await readBundleRequest(c.req.raw, now);
   const home = await requireHome(c, request.workspace);
   const expiresAt = expiryOf(request, home, now);
-  const declaration = { ...request, workspaceId: home.id, expiresAt };
+  const actor = actorOf(c.var.identity);
+  const declaration = { ...request, workspaceId: home.id, expiresAt, actor };
   const id = await declareArtifact(c.env.DB, declaration, now);
   return describe(c, await requireBundle(c, id), 201);
 }

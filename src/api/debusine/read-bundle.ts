@@ -14,7 +14,7 @@ import { findPathConflicts, findPathFault } from "../../protocol/paths.ts";
 import { parseJson } from "../json-body.ts";
 
 /** What is to be made, and in which workspace. */
-export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expiresAt"> {
+export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expiresAt" | "actor"> {
   workspace: string;
   /** Milliseconds, or null where the request says nothing. */
   expireAt: number | null;

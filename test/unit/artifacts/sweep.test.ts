@@ -82,7 +82,7 @@ async function declare(files: Record<string, Uint8Array>): Promise<number> {
   );
   const sorted = declared.toSorted((one, other) => comparePaths(one.path, other.path));
   const home = { workspaceId: workspace.id, category: "c", data: "{}", expiresAt: null };
-  return declareArtifact(env.DB, { ...home, files: sorted }, Date.now());
+  return declareArtifact(env.DB, { ...home, actor: "test", files: sorted }, Date.now());
 }
 
 /** Sends bytes for a file, a small whole one without an upload, and gives the upload that took them. */
