@@ -5,43 +5,53 @@
 // chunk either: the garbage of a fast download costs more memory than the download itself.
 // https://github.com/cloudflare/workerd/blob/main/src/workerd/api/streams/compression.c++
 
-import type { ArchivePiece } from "./entry.ts";
-import { CHUNK_SIZE, PieceReader } from "./piece-reader.ts";
+/** What the compressor gets at a time, wherever the writes of its source end: the same bytes then give the same gzip. */
+export const CHUNK_SIZE = 256 * 1024;
+
+/** It gets less at first: it gives the gzip's header for that, and the client need not wait for a whole chunk. */
+const FIRST_CHUNK_SIZE = 512;
 
 /** Room for all that the compressor makes of a chunk, with what it has held back before. */
 const OUTPUT_SIZE = 2 * CHUNK_SIZE;
 
 /**
- * Makes the gzip of `pieces`. The same bytes give the same gzip. The work starts at once and stays
- * at most one output ahead of the consumer. An error in the pieces, or a member that has not exactly
- * the bytes it said, errors the stream. When the consumer cancels, the open member is cancelled and
- * the pieces are ended, after the read of a member that may be under way. When a client's departure
- * ends the whole request, the runtime drops all of them without a word.
+ * Compresses `source`, a byte stream of the runtime. The work starts at once and stays at most one output ahead of
+ * the consumer. An error of the source errors the stream; when the consumer cancels, the source is cancelled, after
+ * the read that may be under way. When a client's departure ends the whole request, the runtime drops all of them
+ * without a word.
  */
-export function gzipStream(pieces: AsyncIterable<ArchivePiece>): ReadableStream<Uint8Array> {
+export function gzipStream(source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
-  void pump(new Gzip(pieces), writable.getWriter());
+  void pump(new Gzip(source), writable.getWriter());
   return readable;
 }
 
 /** Moves everything; never rejects, as its errors are the consumer's. */
 async function pump(gzip: Gzip, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
   try {
+    let hasBegun = false;
     for (let bytes = await gzip.read(); bytes !== null; bytes = await gzip.read()) {
       await writer.write(bytes); // waits until the consumer has taken them all
+      if (!hasBegun) {
+        hasBegun = true;
+        await scheduler.wait(1); // lets the first bytes leave before the work on those that follow
+      }
     }
     await writer.close();
   } catch (error) {
-    // Either the pieces failed and the consumer must know, or it cancelled and they must.
+    // Either the source failed and the consumer must know, or it cancelled and the source must.
     await Promise.allSettled([writer.abort(error), gzip.cancel(error)]);
   }
 }
 
-/** Compresses pieces one output at a time. */
+/** Compresses one output at a time. */
 class Gzip {
-  readonly #pieces: PieceReader;
+  readonly #source: ReadableStreamBYOBReader;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #output: ReadableStreamBYOBReader;
+  /** Holds a chunk; as with the output below. */
+  #chunk: ArrayBufferLike = new ArrayBuffer(CHUNK_SIZE);
+  #chunkSize = FIRST_CHUNK_SIZE;
   /** Holds an output; reading the compressor detaches it and gives another in its place. */
   #buffer: ArrayBufferLike = new ArrayBuffer(OUTPUT_SIZE);
   /** A read of the compressor waits, so it has nothing to give. */
@@ -49,9 +59,9 @@ class Gzip {
   /** The compressor has got everything. */
   #isFed = false;
 
-  constructor(pieces: AsyncIterable<ArchivePiece>) {
+  constructor(source: ReadableStream<Uint8Array>) {
     const compressor = new CompressionStream("gzip");
-    this.#pieces = new PieceReader(pieces);
+    this.#source = source.getReader({ mode: "byob" });
     this.#input = compressor.writable.getWriter();
     this.#output = compressor.readable.getReader({ mode: "byob" });
   }
@@ -62,9 +72,9 @@ class Gzip {
     return output;
   }
 
-  /** Cancels the pieces, and drops what the compressor holds. */
+  /** Cancels the source, and drops what the compressor holds. */
   async cancel(reason: unknown): Promise<void> {
-    await Promise.allSettled([this.#pieces.cancel(reason), this.#input.abort(reason)]);
+    await Promise.allSettled([this.#source.cancel(reason), this.#input.abort(reason)]);
   }
 
   async #drain(): Promise<Uint8Array | null> {
@@ -80,13 +90,26 @@ class Gzip {
 
   async #feed(): Promise<void> {
     while (this.#isDrained && !this.#isFed) {
-      const chunk = await this.#pieces.read();
-      if (chunk === null) {
+      const chunk = await this.#readChunk();
+      if (chunk.length > 0) {
+        await this.#input.write(chunk);
+      } else {
         this.#isFed = true;
         await this.#input.close();
-      } else {
-        await this.#input.write(chunk);
       }
     }
+  }
+
+  /** Reads the next chunk: a whole one, or what is left, or nothing. It is valid until the next call. */
+  async #readChunk(): Promise<Uint8Array> {
+    const size = this.#chunkSize;
+    // What this drops when the source breaks in the middle is of no use here.
+    const { value } = await this.#source.readAtLeast(size, new Uint8Array(this.#chunk, 0, size));
+    if (value === undefined) {
+      return new Uint8Array();
+    }
+    this.#chunk = value.buffer;
+    this.#chunkSize = CHUNK_SIZE;
+    return value;
   }
 }

@@ -2,7 +2,7 @@
 // header only where ustar has no room for the path or the size. Every field comes from the entry
 // or is fixed, so the same entries give the same bytes.
 
-import type { ArchiveEntry, ArchivePiece, EntryHead } from "./entry.ts";
+import type { EntryHead } from "./entry.ts";
 
 const BLOCK = 512;
 const NAME_SIZE = 100;
@@ -14,26 +14,8 @@ const PAX_NAME = "././@PaxHeader";
 
 const encoder = new TextEncoder();
 
-/** The end of every archive: two blocks of zeros. Shared, as `ArchivePiece` says. */
+/** The end of every archive: two blocks of zeros. Shared: readers copy it. */
 export const TAR_END = new Uint8Array(2 * BLOCK);
-
-/**
- * Lays out the tar of `entries` in their order, opening none of them.
- *
- * @yields The pieces that make the tar, one after the other.
- */
-export async function* tarPieces(
-  entries: AsyncIterable<ArchiveEntry>,
-): AsyncGenerator<ArchivePiece> {
-  for await (const entry of entries) {
-    yield { kind: "bytes", bytes: tarHeader(entry) };
-    if (entry.size > 0) {
-      yield { kind: "member", entry };
-      yield { kind: "bytes", bytes: tarPadding(entry.size) };
-    }
-  }
-  yield { kind: "bytes", bytes: TAR_END };
-}
 
 /** Counts the bytes that a member takes in the archive: headers, its own bytes, padding. */
 export function tarEntryLength(path: string, size: number): number {

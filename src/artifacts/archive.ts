@@ -4,7 +4,7 @@
 import type { ArchiveFormat, Run, Section } from "../archive/layout.ts";
 import { LAYOUT_REVISION, layOut, measureAt } from "../archive/layout.ts";
 import { cutSlices, slicesFor } from "../blobs/extents.ts";
-import type { Piece } from "../blobs/send-pieces.ts";
+import type { Piece } from "../blobs/join-pieces.ts";
 import { sendPieces } from "../blobs/send-pieces.ts";
 import {
   entriesBelow,

@@ -3,13 +3,12 @@
 
 import { LIMITS } from "../protocol/limits.ts";
 import type { Slice } from "./extents.ts";
+import type { Group, Joined, Piece } from "./join-pieces.ts";
+import { joinPieces } from "./join-pieces.ts";
 import { openSlice } from "./reader.ts";
 
-/** Bytes at hand, or a slice of an R2 object of at most LIMITS.readWindow bytes. */
-export type Piece = { kind: "bytes"; bytes: Uint8Array } | { kind: "slice"; slice: Slice };
-
-/** A piece on its way. A small slice is read whole as soon as it is opened. */
-type Opened = { bytes: Uint8Array } | { body: ReadableStream<Uint8Array> };
+/** A piece on its way. A group is read whole as soon as it is opened. */
+type Opened = { parts: Uint8Array[] } | { body: ReadableStream<Uint8Array> };
 
 /**
  * Writes pieces in order and leaves `to` open and unlocked. Rejects when R2 cannot give them all; nothing
@@ -25,7 +24,7 @@ export async function sendPieces(
   const output = new Output(to);
   try {
     for (let opened = await ahead.next(); opened !== null; opened = await ahead.next()) {
-      await ("bytes" in opened ? output.write(opened.bytes) : output.pipe(opened.body));
+      await ("parts" in opened ? output.write(opened.parts) : output.pipe(opened.body));
     }
     await output.flush();
   } finally {
@@ -33,13 +32,15 @@ export async function sendPieces(
   }
 }
 
-/** Opens pieces before they are due: as many as LIMITS.piecesAhead, of one window's bytes. */
+/** Opens pieces before they are due: as many as LIMITS.piecesAhead, of one window's bytes. The first goes out
+ * before any other is looked up: a client waits for it. */
 class Ahead {
   readonly #bucket: R2Bucket;
   readonly #batches: AsyncGenerator<Iterable<Piece>>;
-  #batch: Iterator<Piece> = [].values();
+  #batch: Iterator<Joined> = [].values();
   readonly #coming: { opened: Promise<Opened>; length: number }[] = [];
   #length = 0;
+  #hasBegun = false;
   #isAtEnd = false;
 
   constructor(bucket: R2Bucket, batches: AsyncGenerator<Iterable<Piece>>) {
@@ -49,14 +50,17 @@ class Ahead {
 
   /** Gives the next piece, or null after the last. */
   async next(): Promise<Opened | null> {
-    await this.#fill();
+    await this.#fill(1);
     const [next] = this.#coming;
     if (next === undefined) {
       return null;
     }
     this.#length -= next.length;
-    // Those behind it open while this one is sent. Should that fail, it is still here to be cancelled.
-    await this.#fill();
+    if (this.#hasBegun) {
+      // Those behind it open while this one is sent. Should that fail, it is still here to be cancelled.
+      await this.#fill(LIMITS.piecesAhead + 1);
+    }
+    this.#hasBegun = true;
     this.#coming.shift();
     return next.opened;
   }
@@ -70,12 +74,8 @@ class Ahead {
     await Promise.allSettled([...closing, this.#batches.return(undefined)]);
   }
 
-  async #fill(): Promise<void> {
-    while (
-      !this.#isAtEnd &&
-      this.#coming.length < LIMITS.piecesAhead &&
-      this.#length < LIMITS.readWindow
-    ) {
+  async #fill(count: number): Promise<void> {
+    while (!this.#isAtEnd && this.#coming.length < count && this.#length < LIMITS.readWindow) {
       const { done, value } = this.#batch.next();
       if (done !== true) {
         this.#take(value);
@@ -90,70 +90,51 @@ class Ahead {
     if (done === true) {
       this.#isAtEnd = true;
     } else {
-      this.#batch = joinBytes(value);
+      this.#batch = this.#hasBegun ? joinPieces(value) : joinAfterFirst(value);
     }
   }
 
-  #take(piece: Piece): void {
-    const length = piece.kind === "bytes" ? piece.bytes.length : piece.slice.length;
-    const opened = openPiece(this.#bucket, piece);
+  #take(joined: Joined): void {
+    const isGroup = joined.kind === "group";
+    const opened = isGroup ? openGroup(this.#bucket, joined) : openBody(this.#bucket, joined.slice);
     // A failure is told when the piece is due; until then nobody listens.
     opened.catch(() => undefined);
+    const { length } = isGroup ? joined : joined.slice;
     this.#coming.push({ opened, length });
     this.#length += length;
   }
 }
 
-/** @yields The same bytes with as few pieces of bytes at hand as LIMITS.smallSlice allows. */
-function* joinBytes(pieces: Iterable<Piece>): Generator<Piece> {
-  let run: Uint8Array[] = [];
-  let length = 0;
-  function* joined(): Generator<Piece> {
-    if (length > 0) {
-      yield { kind: "bytes", bytes: concat(run, length) };
-    }
-    run = [];
-    length = 0;
+/** @yields The first piece alone, then the others together. */
+function* joinAfterFirst(pieces: Iterable<Piece>): Generator<Joined> {
+  const rest = pieces[Symbol.iterator]();
+  const { done, value } = rest.next();
+  if (done !== true) {
+    yield* joinPieces([value]);
+    yield* joinPieces({ [Symbol.iterator]: () => rest });
   }
-  for (const piece of pieces) {
-    if (piece.kind === "slice") {
-      yield* joined();
-      yield piece;
-    } else {
-      run.push(piece.bytes);
-      length += piece.bytes.length;
-      if (length >= LIMITS.smallSlice) {
-        yield* joined();
-      }
-    }
-  }
-  yield* joined();
 }
 
-function concat(run: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of run) {
-    bytes.set(part, at);
-    at += part.length;
+async function openBody(bucket: R2Bucket, slice: Slice): Promise<Opened> {
+  return { body: (await openSlice(bucket, slice)).body };
+}
+
+async function openGroup(bucket: R2Bucket, { span, parts }: Group): Promise<Opened> {
+  const bytes = span === null ? new Uint8Array() : await readSlice(bucket, span);
+  return {
+    parts: parts.map((part) =>
+      part instanceof Uint8Array ? part : bytes.subarray(part.at, part.at + part.length),
+    ),
+  };
+}
+
+async function readSlice(bucket: R2Bucket, slice: Slice): Promise<Uint8Array> {
+  const object = await openSlice(bucket, slice);
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  if (bytes.length !== slice.length) {
+    throw new Error(`Object ${slice.key} gave ${bytes.length} bytes instead of ${slice.length}`);
   }
   return bytes;
-}
-
-async function openPiece(bucket: R2Bucket, piece: Piece): Promise<Opened> {
-  if (piece.kind === "bytes") {
-    return { bytes: piece.bytes };
-  }
-  const { length } = piece.slice;
-  const object = await openSlice(bucket, piece.slice);
-  if (length > LIMITS.smallSlice) {
-    return { body: object.body };
-  }
-  const bytes = new Uint8Array(await object.arrayBuffer());
-  if (bytes.length !== length) {
-    throw new Error(`Object ${piece.slice.key} gave ${bytes.length} bytes instead of ${length}`);
-  }
-  return { bytes };
 }
 
 /** Collects small writes, the first apart: a client waits for it. Bodies pass beside JavaScript. */
@@ -167,7 +148,13 @@ class Output {
     this.#to = to;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      await this.#writePart(part);
+    }
+  }
+
+  async #writePart(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       const taken = bytes.subarray(at, at + this.#buffer.length - this.#filled);
       this.#buffer.set(taken, this.#filled);
@@ -188,7 +175,6 @@ class Output {
     if (this.#filled === 0) {
       return;
     }
-    this.#hasBegun = true;
     const writer = this.#to.getWriter();
     try {
       // Done when the reader has taken them all: the buffer is free again.
@@ -197,5 +183,9 @@ class Output {
       writer.releaseLock();
     }
     this.#filled = 0;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      await scheduler.wait(1); // else the first bytes leave after the reads that follow have kept the runtime busy
+    }
   }
 }

@@ -4,12 +4,11 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { gzipStream } from "../archive/gzip.ts";
-import { tarPieces } from "../archive/tar.ts";
 import { planArchive } from "../artifacts/archive.ts";
-import { bundleFolder } from "../artifacts/bundle.ts";
 import type { Folder } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
+import { bodyOfUnknownLength } from "../http/stream-bytes.ts";
 import { AppError } from "../protocol/errors.ts";
 import { ARCHIVES } from "../protocol/urls.ts";
 import type { Archive } from "../protocol/urls.ts";
@@ -40,20 +39,14 @@ export async function sendArchive(
   const headers = bytesHeaders(c, artifact, CONTENT_TYPES[archive]);
   const fileName = `artifact-${artifact.id}${place}.${archive}`;
   headers.set("Content-Disposition", contentDisposition("attachment", fileName));
-  if (archive === "tar.gz") {
-    return sendTarGz(c, artifact, folder, headers);
-  }
   const version = { ...artifact.version, artifactUuid: artifact.uuid };
-  return respondWithBytes(c.req.raw, await planArchive(c.env, archive, version, folder), headers);
-}
-
-function sendTarGz(
-  c: Context<AppEnv>,
-  { version }: Browsed,
-  folder: Folder,
-  headers: Headers,
-): Response {
-  const isHead = c.req.method === "HEAD";
-  const body = isHead ? null : gzipStream(tarPieces(bundleFolder(c.env, version, folder)));
+  if (archive !== "tar.gz") {
+    return respondWithBytes(c.req.raw, await planArchive(c.env, archive, version, folder), headers);
+  }
+  if (c.req.method === "HEAD") {
+    return new Response(null, { headers });
+  }
+  const tar = await planArchive(c.env, "tar", version, folder);
+  const body = gzipStream(bodyOfUnknownLength((to) => tar.send(0, tar.size, to)));
   return new Response(body, { headers });
 }

@@ -113,10 +113,13 @@ export const LIMITS = {
   highlightedLength: 512 * KiB,
   /** Bytes that one read of R2 gives while an archive is made. */
   readWindow: 8 * MiB,
-  /** Pieces of a tar or zip opened before they are due: about four files' worth, as R2 answers six calls at once. */
-  piecesAhead: 12,
-  /** Bytes up to which what comes from R2 is read whole and sent together with what is around it. */
+  /** Pieces of an archive opened before they are due: R2 answers six calls at once. */
+  piecesAhead: 5,
+  /** Bytes up to which a slice of R2 is read whole and sent together with what is around it, and up to which what lies
+   * between two such slices of an object is read to have both at once. */
   smallSlice: 64 * KiB,
+  /** Bytes that are read and sent together so. */
+  groupLength: 1 * MiB,
   /** Files read from the catalog at a time while an archive is made: fewer at first, so that a small range costs
    * little, then four times as many each time up to this. D1 answers 1,000 queries a request. */
   archivePage: 500,

@@ -1,13 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import {
-  TAR_END,
-  tarEntryLength,
-  tarHeader,
-  tarPadding,
-  tarPieces,
-} from "../../../src/archive/tar.ts";
-import { concat, inOrder, makeMember, MODIFIED_AT } from "./members.ts";
+import { tarEntryLength, tarHeader, tarPadding } from "../../../src/archive/tar.ts";
+import { MODIFIED_AT } from "./members.ts";
 
 const GiB = 1024 ** 3;
 
@@ -196,57 +190,5 @@ describe("tarEntryLength()", () => {
   ])("counts $length bytes for $size bytes at $path", ({ path, size, length }) => {
     expect(tarEntryLength(path, size)).toBe(length);
     expect(headerOf(path, size).length + size + tarPadding(size).length).toBe(length);
-  });
-});
-
-describe("tarPieces()", () => {
-  it("lays out header, member and padding in the order of the entries", async () => {
-    const first = makeMember("a.txt", new Uint8Array(10));
-    const second = makeMember("b.txt", new Uint8Array(512));
-    const pieces = await Array.fromAsync(tarPieces(inOrder([first, second])));
-    expect(pieces).toEqual([
-      { kind: "bytes", bytes: tarHeader(first) },
-      { kind: "member", entry: first },
-      { kind: "bytes", bytes: new Uint8Array(502) },
-      { kind: "bytes", bytes: tarHeader(second) },
-      { kind: "member", entry: second },
-      { kind: "bytes", bytes: new Uint8Array(0) },
-      { kind: "bytes", bytes: new Uint8Array(1024) },
-    ]);
-    expect([first.traces.opened, second.traces.opened]).toEqual([0, 0]);
-  });
-
-  it("has only a header for an empty member", async () => {
-    const empty = makeMember("empty", new Uint8Array());
-    const pieces = await Array.fromAsync(tarPieces(inOrder([empty])));
-    expect(pieces).toEqual([
-      { kind: "bytes", bytes: tarHeader(empty) },
-      { kind: "bytes", bytes: TAR_END },
-    ]);
-  });
-
-  it("makes two blocks of zeros of no entries", async () => {
-    const pieces = await Array.fromAsync(tarPieces(inOrder([])));
-    const bytes = await concat(
-      pieces.flatMap((piece) => (piece.kind === "bytes" ? [piece.bytes] : [])),
-    );
-    expect(bytes).toEqual(new Uint8Array(1024));
-  });
-
-  it("takes the next entry only when its pieces are wanted", async () => {
-    let taken = 0;
-    async function* entries() {
-      for (const path of ["a", "b", "c"]) {
-        taken++;
-        yield makeMember(path, new Uint8Array(1));
-      }
-    }
-    const pieces = tarPieces(entries());
-    await pieces.next();
-    await pieces.next();
-    await pieces.next();
-    expect(taken).toBe(1);
-    await pieces.return(undefined);
-    expect(taken).toBe(1);
   });
 });
