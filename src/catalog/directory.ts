@@ -65,7 +65,8 @@ export interface ListedArtifact {
   id: number;
   uuid: Uuid;
   name: string;
-  type: string;
+  /** Debusine's, or the type that the Shaken Fist API gave. */
+  category: string;
   createdAt: number;
   expiresAt: number | null;
   /** Living versions, counted up to LIMITS.versionsCounted. */
@@ -78,7 +79,7 @@ type ListedRow = {
   id: number;
   uuid: Uuid;
   name: string;
-  type: string;
+  category: string;
   created_at: number;
   expires_at: number | null;
   versions: number;
@@ -88,12 +89,12 @@ type ListedRow = {
 };
 
 function toListed(row: ListedRow): ListedArtifact {
-  const { id, uuid, name, type, versions, version_index: index } = row;
+  const { id, uuid, name, category, versions, version_index: index } = row;
   return {
     id,
     uuid,
     name,
-    type,
+    category,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     versions,
@@ -191,7 +192,7 @@ function listStatement(isWhole: boolean, from: ArtifactsQuery["from"]): string {
   return `
     WITH page AS (SELECT a.* FROM (${runs.join(" UNION ALL ")}) a
       ORDER BY ${NAME} ${order}, a.id ${order} LIMIT ?5)
-    SELECT a.id, a.uuid, a.name, a.type, a.created_at, a.expires_at,
+    SELECT a.id, a.uuid, a.name, coalesce(a.category, a.type) AS category, a.created_at, a.expires_at,
       (SELECT count(*) FROM (
          SELECT 1 FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL LIMIT ?6)) AS versions,
       v.version_index, d.file_count, d.total_bytes

@@ -232,7 +232,7 @@ export const SCHEMAS = {
         id: count("Its number"),
         uuid: UUID,
         name: text("Its name"),
-        type: text("What it is"),
+        category: text("What it is: Debusine's category, or the type"),
         created_at: { type: "string", format: "date-time" },
         expires_at: nullable({ type: "string", format: "date-time" }),
         versions: count("Living versions, counted up to a bound"),

@@ -107,13 +107,11 @@ function Archive({ artifact, version, folder, fileCount, missingCount }: FolderP
     return null;
   }
   return (
-    <p>
+    <p class="actions">
       {ARCHIVES.map((archive) => (
-        <>
-          <a class="button" href={folderUrl(artifact.id, folder, { ...pinOf(version), archive })}>
-            Download {folder === "" ? "all" : "this folder"} as {archive}
-          </a>{" "}
-        </>
+        <a class="button" href={folderUrl(artifact.id, folder, { ...pinOf(version), archive })}>
+          Download {folder === "" ? "all" : "this folder"} as {archive}
+        </a>
       ))}
     </p>
   );

@@ -82,7 +82,7 @@ function Artifacts({ artifacts }: Pick<WorkspacePageProps, "artifacts">) {
         <tr>
           <th scope="col">Name</th>
           <th scope="col">Size</th>
-          <th scope="col">Type</th>
+          <th scope="col">Category</th>
           <th scope="col">Versions</th>
           <th scope="col">Created</th>
           <th scope="col">Expires</th>
@@ -97,7 +97,7 @@ function Artifacts({ artifacts }: Pick<WorkspacePageProps, "artifacts">) {
   );
 }
 
-function Row({ id, name, type, newest, versions, createdAt, expiresAt }: ListedArtifact) {
+function Row({ id, name, category, newest, versions, createdAt, expiresAt }: ListedArtifact) {
   return (
     <tr>
       <th scope="row">
@@ -106,8 +106,8 @@ function Row({ id, name, type, newest, versions, createdAt, expiresAt }: ListedA
         </a>
       </th>
       <td class="size">{newest === null ? "Nothing yet" : <Bytes bytes={newest.totalBytes} />}</td>
-      <td data-name="Type">
-        <Name text={type} />
+      <td data-name="Category">
+        <Name text={category} />
       </td>
       <td data-name="Versions">
         {versions}

@@ -93,7 +93,7 @@ function listAsJson(c: Context<AppEnv>, props: WorkspacePageProps): Response {
       id: artifact.id,
       uuid: artifact.uuid,
       name: artifact.name,
-      type: artifact.type,
+      category: artifact.category,
       created_at: new Date(artifact.createdAt).toISOString(),
       expires_at: artifact.expiresAt === null ? null : new Date(artifact.expiresAt).toISOString(),
       versions: artifact.versions,

@@ -191,10 +191,17 @@ describe("GET /w/:workspace/", () => {
     expect(pages.map(({ length }) => length)).toEqual([50, 20]);
   });
 
-  it("tells of an artifact its type, size, versions and times", async () => {
+  it("tells of an artifact its category, size, versions and times", async () => {
     const { artifacts } = await list("/w/many/?name=100");
     expect(artifacts).toMatchObject([
-      { name: "100%_sure", type: "other", version: 1, versions: 1, file_count: 2, total_bytes: 12 },
+      {
+        name: "100%_sure",
+        category: "other",
+        version: 1,
+        versions: 1,
+        file_count: 2,
+        total_bytes: 12,
+      },
       { name: "100xxsure", version: null, versions: 0, created_at: "1970-01-01T00:00:01.000Z" },
     ]);
     const [zebra] = (await list("/w/many/?name=zebra")).artifacts;
