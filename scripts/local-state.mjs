@@ -90,7 +90,10 @@ export async function applySchema(state) {
     toolEnvironment(),
   );
   if (code !== 0) {
-    return { ok: false, reason: `Cannot apply schema.sql to the database in ${state}`, output };
+    const reason = existsSync(mark)
+      ? `The database in ${state} was made by an earlier schema.sql, and this one cannot be applied to it: set STOWAGE_STATE to another folder, or move that one away to begin anew`
+      : `Cannot apply schema.sql to the database in ${state}`;
+    return { ok: false, reason, output };
   }
   mkdirSync(dirname(mark), { recursive: true });
   writeFileSync(mark, wanted);
