@@ -39,12 +39,13 @@ export function startChild(command, args, { env, output, ipc = false }) {
 /**
  * Calls back with every line that a child prints.
  * @param {ChildProcess} child
- * @param {(line: string) => void} onLine
+ * @param {(line: string, stream: "stdout" | "stderr") => void} onLine
  */
 export function onOutputLine(child, onLine) {
-  for (const input of [child.stdout, child.stderr]) {
+  for (const stream of /** @type {const} */ (["stdout", "stderr"])) {
+    const input = child[stream];
     if (input) {
-      createInterface({ input }).on("line", onLine);
+      createInterface({ input }).on("line", (line) => onLine(line, stream));
     }
   }
 }

@@ -24,6 +24,13 @@ const CRON_MS = 600_000;
 const END_WITH_PARENT =
   'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';
 
+/** The lines that the Worker prints of requests and sweeps. */
+const EVENT = /^\{"event":"/;
+
+/** How wrangler's warnings begin; the lines that follow are indented. They are about wrangler itself. */
+const WARNING = /^▲ \[WARNING\]/;
+let isWarning = false;
+
 /** How wrangler reports an upload whose client disconnects, which the Worker sees and handles. */
 const CLIENT_GONE =
   /^(\[wrangler:error\] Error: |✘ \[ERROR\] Error inside ProxyWorker .*)Network connection lost\.$/;
@@ -70,7 +77,7 @@ function probePort() {
   });
 }
 
-/** Runs the server until it ends; its errors go to the terminal from the moment that it answers. */
+/** Runs the server until it ends; its events and errors go to the terminal from the moment that it answers. */
 async function serve() {
   const server = startChild(
     NODE,
@@ -85,17 +92,22 @@ async function serve() {
       "--show-interactive-dev-session=false",
     ],
     {
-      env: { ...toolEnvironment(), WRANGLER_REGISTRY_PATH: join(state, "registry") },
+      env: {
+        ...toolEnvironment(),
+        WRANGLER_LOG: "log", // the least at which it passes on what the Worker prints
+        WRANGLER_REGISTRY_PATH: join(state, "registry"),
+      },
       output: "pipe",
       ipc: true,
     },
   );
-  /** @type {string[]} */
+  /** @type {[string, "stdout" | "stderr"][]} */
   const early = [];
-  let onLine = (/** @type {string} */ line) => {
-    early.push(line);
+  /** @type {typeof report} */
+  let onLine = (line, stream) => {
+    early.push([line, stream]);
   };
-  onOutputLine(server, (line) => onLine(line));
+  onOutputLine(server, (line, stream) => onLine(line, stream));
   const ended = exitOf(server);
   const isUp = await Promise.race([
     answers(server),
@@ -104,11 +116,11 @@ async function serve() {
   ]);
   if (!isUp) {
     await stopChildren();
-    fail("The server did not start", early.join("\n"));
+    fail("The server did not start", early.map(([line]) => line).join("\n"));
   }
   console.log(welcome());
   onLine = report;
-  early.forEach(report);
+  early.forEach(([line, stream]) => report(line, stream));
   setInterval(fireCron, CRON_MS).unref();
   const code = await ended;
   await stopChildren();
@@ -169,12 +181,21 @@ Make a workspace "demo" with a key for CI:
 }
 
 /**
- * Shows a line of an error, unless it only says that a client went away.
+ * Shows a line of the Worker's events, or of an error unless it only says that a client went away; not what wrangler
+ * has to say of itself.
  * @param {string} line
+ * @param {"stdout" | "stderr"} stream
  */
-function report(line) {
+function report(line, stream) {
   const text = stripVTControlCharacters(line).trim();
-  if (text !== "" && !CLIENT_GONE.test(text)) {
+  if (stream === "stdout") {
+    if (EVENT.test(text)) {
+      console.log(text);
+    }
+    return;
+  }
+  isWarning = WARNING.test(text) || (isWarning && /^(\s|$)/.test(line));
+  if (!isWarning && text !== "" && !CLIENT_GONE.test(text)) {
     console.error(plain(line));
   }
 }

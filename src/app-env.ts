@@ -1,3 +1,4 @@
+import type { ErrorCode } from "./protocol/errors.ts";
 import type { Identity, Session } from "./protocol/identity.ts";
 import type { Settings } from "./settings.ts";
 
@@ -10,5 +11,7 @@ export interface AppEnv {
     identity: Identity;
     /** The session whose cookie made the identity; null where a token did, or nothing. */
     session: Session | null;
+    /** Why the request was refused; unset where it was not. */
+    refusal: ErrorCode;
   };
 }

@@ -3,6 +3,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { routePath } from "hono/route";
 
 import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
@@ -11,6 +12,8 @@ import type { AppEnv } from "./app-env.ts";
 import { identify } from "./auth/identify.ts";
 import { findSession } from "./auth/sessions.ts";
 import { preferredForm } from "./http/accepts.ts";
+import { networkOf } from "./http/client-network.ts";
+import { requestLine } from "./http/request-line.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
 import { browse } from "./pages/browse.tsx";
@@ -21,6 +24,8 @@ import { login } from "./pages/login.tsx";
 import { workspaces } from "./pages/workspace.tsx";
 import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/errors.ts";
 import type { ErrorCode } from "./protocol/errors.ts";
+import { actorOf } from "./protocol/identity.ts";
+import { parseCount } from "./protocol/ids.ts";
 import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
@@ -31,8 +36,10 @@ export const app = new Hono<AppEnv>({
 });
 
 app.use(async (c, next) => {
+  const began = Date.now();
   c.set("requestId", crypto.randomUUID());
   await next();
+  logRequest(c, began);
   secure(c.res.headers, c.var.requestId);
   if (c.get("session") && /^(?:text\/html|application\/json)\b/u.test(typeOf(c.res))) {
     c.res.headers.set("Cache-Control", "private, no-store"); // nothing of it is left after a logout
@@ -96,6 +103,7 @@ app.onError((error, c) => {
 function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   const { code, detail } = refusal;
   const { status } = ERRORS[code];
+  c.set("refusal", code);
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
   }
@@ -117,6 +125,33 @@ function isForPeople(c: Context<AppEnv>, code: ErrorCode): boolean {
     (isPagePath(c.req.path) && c.req.path !== HOME_URL) ||
     (code === "route_not_found" && preferredForm(c.req.header("Accept") ?? null, "json") === "html")
   );
+}
+
+/** Notes a request once its answer has headers; a body that follows is not watched, so that it is piped outside JavaScript. */
+function logRequest(c: Context<AppEnv>, began: number): void {
+  if (c.get("settings")?.requestLog === false) {
+    return;
+  }
+  const now = Date.now();
+  const identity = c.get("identity");
+  const route = routePath(c);
+  const facts = {
+    status: c.res.status,
+    method: c.req.method,
+    route: route === "*" || route === "/*" ? null : route,
+    who: identity === undefined ? null : actorOf(identity),
+    ms: now - began,
+    in: lengthOf(c.req.raw.headers),
+    out: lengthOf(c.res.headers),
+    error: c.get("refusal") ?? null,
+    from: networkOf(c.req.header("CF-Connecting-IP") ?? ""),
+    id: c.var.requestId,
+  };
+  console.log(requestLine(now, facts));
+}
+
+function lengthOf(headers: Headers): number | null {
+  return parseCount(headers.get("Content-Length") ?? "");
 }
 
 function typeOf(response: Response): string {

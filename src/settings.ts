@@ -12,6 +12,8 @@ export interface Settings {
   fetchMaxMs: number;
   /** May URLs lead to private addresses? */
   fetchAllowPrivate: boolean;
+  /** Is a line printed for each request? */
+  requestLog: boolean;
 }
 
 const SECRET_LENGTH = 32;
@@ -36,7 +38,8 @@ export function readSettings(env: Env): Settings {
     uploadIdleMs: readPositive(env, "UPLOAD_IDLE_HOURS", DEFAULT_IDLE_HOURS) * 3_600_000,
     fetchMaxBytes: readPositive(env, "FETCH_MAX_BYTES", DEFAULT_FETCH_BYTES),
     fetchMaxMs: readPositive(env, "FETCH_MAX_SECONDS", DEFAULT_FETCH_SECONDS) * 1_000,
-    fetchAllowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE"),
+    fetchAllowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE", "off"),
+    requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
 }
 
@@ -52,8 +55,12 @@ function readPositive(
   return value;
 }
 
-function readSwitch(env: Env, name: "FETCH_ALLOW_PRIVATE"): boolean {
-  const value: string = env[name] ?? "off";
+function readSwitch(
+  env: Env,
+  name: "FETCH_ALLOW_PRIVATE" | "REQUEST_LOG",
+  byDefault: "on" | "off",
+): boolean {
+  const value: string = env[name] ?? byDefault;
   if (value !== "on" && value !== "off") {
     throw new AppError("configuration_incomplete", `${name} is neither on nor off`);
   }

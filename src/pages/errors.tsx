@@ -29,7 +29,11 @@ export function renderError(c: Context<AppEnv>, shown: ShownError, fallback: For
       return c.json(body, status);
     }
     case "text": {
-      const lines = [detail === null ? message : `${message}: ${detail}`, help];
+      const lines = [
+        detail === null ? message : `${message}: ${detail}`,
+        help,
+        `Request ${requestId}`,
+      ];
       return c.text(`${lines.filter((line) => line !== null).join("\n")}\n`, status);
     }
     case "html": {

@@ -77,10 +77,13 @@ export async function startService(vars: Record<string, string> = {}) {
   const started = (isPlain ? takeLeft() : null) ?? (await startHarness(vars));
   const { harness, worker, env, origin } = started;
   await empty(env);
+  harness.clearLogs();
   const service = new Service(origin);
   return Object.assign(service, {
     env,
     worker,
+    /** What the Worker printed since. */
+    log: () => harness.getLogs().map(({ message }) => message),
     [Symbol.asyncDispose]: async () => {
       if (isPlain && left.stowageService === undefined) {
         left.stowageService = started;

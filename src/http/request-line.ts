@@ -1,0 +1,24 @@
+/** What the log tells of a request: never its path, query, headers or body, where secrets stand. What is null is left out. */
+export interface RequestFacts {
+  status: number;
+  method: string;
+  /** The pattern that matched, such as `/upload/:uuid`. */
+  route: string | null;
+  /** `actorOf()` of who asked; null where that was not found out. */
+  who: string | null;
+  ms: number;
+  /** Bytes by Content-Length. */
+  in: number | null;
+  out: number | null;
+  /** The code of the refusal. */
+  error: string | null;
+  /** The client's network. */
+  from: string;
+  id: string;
+}
+
+/** A request as one line of JSON. JSON escapes line ends, so a name cannot begin a line of its own. */
+export function requestLine(at: number, facts: RequestFacts): string {
+  const line = { event: "request", at: new Date(at).toISOString(), ...facts };
+  return JSON.stringify(line, (_, value: unknown) => value ?? undefined);
+}
