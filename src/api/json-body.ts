@@ -1,7 +1,9 @@
 import * as v from "valibot";
 
+import { isWithinBounds } from "../http/json-shape.ts";
 import { readText } from "../http/read-text.ts";
 import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 
 /** Reads a request's JSON object by a schema; no body reads as an empty object. The Content-Type is not
  * asked for: clients send all kinds. */
@@ -22,6 +24,12 @@ export async function readJson<const S extends v.GenericSchema>(
 export function parseJson(text: string): unknown {
   if (text.trim() === "") {
     return {};
+  }
+  if (!isWithinBounds(text, { depth: LIMITS.jsonDepth, values: LIMITS.jsonValues })) {
+    throw new AppError(
+      "request_malformed",
+      "body holds too many values, or too deep within each other",
+    );
   }
   try {
     return JSON.parse(text);

@@ -74,7 +74,8 @@ function readTerms(request: Request): AppendTerms {
   }
   return {
     offset: readOffset(request),
-    length: length === null ? null : parseCount(length),
+    // The runtime takes digits only; a number past 2^53 is past every upload's end as well.
+    length: length === null ? null : (parseCount(length) ?? Number.MAX_SAFE_INTEGER),
     digest: parseContentDigest(request.headers.get("Content-Digest")),
   };
 }

@@ -14,6 +14,8 @@ const Claims = v.object({
   type: v.literal("access"),
   sub: v.tuple([v.string(), v.string()]),
   nonce: v.string(),
+  // hono/jwt checks the times that are there: a token without one would have no end.
+  exp: v.number(),
 });
 
 /** What a token says: the workspace and key that it was given for. */

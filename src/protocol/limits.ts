@@ -25,10 +25,13 @@ export const LIMITS = {
   extents: 1_000,
   /** Bytes of one upload; also the most that one R2 object could hold. */
   uploadSize: 5 * 1024 * GiB,
-  /** Milliseconds without a byte of a request's body after which the append is given up. */
+  /** Milliseconds within which the next `bodyProgress` bytes of a request's body must come, or the append is given
+   * up. */
   bodyIdle: 60_000,
-  /** The same while another request of the upload waits. */
+  /** The same while another request of the upload waits: that one waits for at most twice as long. */
   bodyIdleContested: 3_000,
+  /** Bytes that count as progress: a client of 56 kbit/s sends as many in 3 seconds. */
+  bodyProgress: 16 * KiB,
   /** Milliseconds for which a sealed upload object remembers what it became. */
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */
@@ -67,6 +70,11 @@ export const LIMITS = {
   loginOfName: { free: 50, longestWait: 60_000 },
   /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
+  /** Arrays and objects within each other in a body: SQLite reads no JSON of more than 1,000, and what is kept once
+   * would fail every request that shows it. */
+  jsonDepth: 100,
+  /** Members of all arrays and objects of a body: `bundleFiles` have seven each, and each may take 56 bytes of memory. */
+  jsonValues: 1_000_000,
   /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
   tarHeaders: MiB,
   /** Compressed bytes inflated at a time: deflate makes at most 1,032 times as much of them. */

@@ -16,6 +16,9 @@ export class BodyReader {
   readonly #reader: ReadableStreamBYOBReader;
   readonly #isContested: () => boolean;
   #received = 0;
+  /** Milliseconds waited for it and bytes received since it last made progress. */
+  #waited = 0;
+  #fresh = 0;
 
   /** `isContested` tells whether another request waits for this one to end. */
   constructor(body: ReadableStream<Uint8Array>, isContested: () => boolean) {
@@ -34,11 +37,13 @@ export class BodyReader {
     const size = Math.min(LIMITS.readView, buffer.length - position);
     const { length } = buffer;
     const view = new Uint8Array(buffer.buffer, position, size);
-    const { value } = await this.#withinIdleLimit(this.#reader.read(view));
+    const begun = Date.now();
+    const { value } = await this.#withinIdleLimit(this.#reader.read(view), begun);
     if (value === undefined) {
       throw new BodyError("incomplete");
     }
     this.#received += value.byteLength;
+    this.#requireProgress(value.byteLength, Date.now() - begun);
     return { buffer: new Uint8Array(value.buffer, 0, length), count: value.byteLength };
   }
 
@@ -47,10 +52,9 @@ export class BodyReader {
     void this.#reader.cancel().catch(() => {});
   }
 
-  /** A client that broke off and came back must not wait for its own dead connection: a body that stands
-   * still is given up sooner when another request waits. */
-  async #withinIdleLimit<T>(read: Promise<T>): Promise<T> {
-    const begun = Date.now();
+  /** A client that broke off and came back must not wait for its own dead connection, nor for one that sends a byte
+   * now and then: a body that stands still is given up sooner when another request waits. */
+  async #withinIdleLimit<T>(read: Promise<T>, begun: number): Promise<T> {
     let timer: number | null = null;
     const stalled = new Promise<never>((_resolve, reject) => {
       timer = setInterval(() => {
@@ -65,6 +69,19 @@ export class BodyReader {
       throw error instanceof BodyError ? error : new BodyError("incomplete", error);
     } finally {
       clearInterval(timer);
+    }
+  }
+
+  /** Throws when bytes come, but too few for the time that was waited for them. */
+  #requireProgress(count: number, waited: number): void {
+    this.#fresh += count;
+    this.#waited += waited;
+    const limit = this.#isContested() ? LIMITS.bodyIdleContested : LIMITS.bodyIdle;
+    if (count === 0 || this.#fresh >= LIMITS.bodyProgress) {
+      this.#fresh = 0;
+      this.#waited = 0;
+    } else if (this.#waited >= limit) {
+      throw new BodyError("stalled");
     }
   }
 }

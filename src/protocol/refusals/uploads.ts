@@ -54,7 +54,7 @@ export const UPLOAD_REFUSALS = {
   },
   upload_body_stalled: {
     status: 408,
-    message: "no data arrived for a minute; nothing was appended",
+    message: "data arrived too slowly; nothing was appended",
     help: "Send the same bytes again",
   },
   upload_digest_mismatch: {

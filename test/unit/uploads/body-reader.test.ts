@@ -51,4 +51,42 @@ describe("BodyReader", () => {
     expect(outcome).toMatchObject({ reason: "stalled" });
     reader.cancel();
   });
+
+  it.each([
+    ["a minute", UNCONTESTED, LIMITS.bodyIdle],
+    ["three seconds while another request waits", (): boolean => true, LIMITS.bodyIdleContested],
+  ])("throws 'stalled' when a byte a second comes for %s (T16)", async (_, isContested, limit) => {
+    vi.useFakeTimers();
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const reader = new BodyReader(readable, isContested);
+    let bytes = 0;
+    const reads = async (): Promise<void> => {
+      for (let buffer: Uint8Array = new Uint8Array(64 * 1024); ; bytes += 1) {
+        ({ buffer } = await reader.read(buffer, bytes));
+      }
+    };
+    const outcome = reads().catch((error: unknown) => error);
+    for (let sent = 0; sent < limit / 1_000; sent += 1) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      await writer.write(Uint8Array.of(sent));
+    }
+    expect(await outcome).toMatchObject({ reason: "stalled" });
+    expect(bytes).toBe(limit / 1_000 - 1);
+    reader.cancel();
+  });
+
+  it("goes on with a body that brings 16 KiB in three seconds while another waits", async () => {
+    vi.useFakeTimers();
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const reader = new BodyReader(readable, () => true);
+    const size = LIMITS.bodyProgress / 2;
+    for (let sent = 0; sent < 8; sent += 1) {
+      const read = reader.read(new Uint8Array(size), 0);
+      await vi.advanceTimersByTimeAsync(1_500 - 1);
+      const [{ count }] = await Promise.all([read, writer.write(new Uint8Array(size))]);
+      expect(count).toBe(size);
+    }
+  });
 });
