@@ -120,6 +120,15 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
 CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
 CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
 
+-- How far an upload that is exploded has come, as it last reported.
+CREATE TABLE IF NOT EXISTS explosions (
+  upload_uuid TEXT PRIMARY KEY REFERENCES uploads (uuid) ON DELETE CASCADE,
+  phase TEXT NOT NULL CHECK (phase IN ('unpacking', 'reading', 'publishing')),
+  bytes INTEGER NOT NULL,               -- of the archive, read so far
+  total_bytes INTEGER NOT NULL,
+  files INTEGER NOT NULL                -- found so far
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS artifacts (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- the $ARTIFACT_ID of /a/
   uuid TEXT NOT NULL UNIQUE,

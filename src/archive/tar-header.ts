@@ -40,6 +40,11 @@ export function readTarHeader(block: Uint8Array, at: number): TarHeader | null {
   return { name, size, type: type === "\0" ? "0" : type };
 }
 
+/** May a tar begin with this block? The tar of Unix V7 has no other mark than a checksum that is right. */
+export function isTarHeader(block: Uint8Array): boolean {
+  return block.length === BLOCK && hasChecksum(block);
+}
+
 /** The sum of all bytes, the field itself counted as spaces; old tars summed them as signed. */
 function hasChecksum(block: Uint8Array): boolean {
   const expected = readNumber(block.subarray(...CHECKSUM));

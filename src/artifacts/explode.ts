@@ -5,6 +5,7 @@ import {
   abandonArchive,
   handOverExplode,
   noteExplodeFailure,
+  noteProgress,
   revealMembers,
   stageNextVersion,
 } from "../catalog/explode.ts";
@@ -32,6 +33,7 @@ export function explodeDesk(
   | "beginExplode"
   | "openPack"
   | "handOver"
+  | "reportExplode"
   | "checkMembers"
   | "publishMembers"
   | "failExplode"
@@ -46,7 +48,8 @@ export function explodeDesk(
       return begun;
     },
     openPack: (uuid, workspaceId) => insertUpload(db, uuid, workspaceId, Date.now()),
-    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }),
+    reportExplode: (uuid, progress) => noteProgress(db, uuid, progress),
+    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }, Date.now()),
     checkMembers: (archive) => checkMembers(db, archive),
     publishMembers: (archive) => publishMembers(db, archive, Date.now()),
     failExplode: (uuid, intent, message) => noteExplodeFailure(db, { uuid, intent, message }),
@@ -57,7 +60,7 @@ export function explodeDesk(
 /** What can be refused before anything is written. */
 async function checkMembers(
   db: Database,
-  { intent, members }: SealedArchive,
+  { intent, members }: Pick<SealedArchive, "intent" | "members">,
 ): Promise<Outcome<object>> {
   let folders = 0;
   let bytes = 0;

@@ -1,5 +1,6 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { parseUuid } from "../protocol/ids.ts";
+import type { ExplodeProgress } from "../protocol/uploads.ts";
 import type { ArtifactState } from "../protocol/views.ts";
 import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
 import { livingAt, READABLE, readerParameters } from "./reader.ts";
@@ -21,8 +22,10 @@ export interface Artifact {
   createdAt: number;
   deletedAt: number | null;
   state: ArtifactState;
-  /** Why the last fetch of its URL failed. */
+  /** Why the last fetch of its URL, or the last explosion, failed. */
   errorMessage: string | null;
+  /** How far the explosion under way has come, as it last said. */
+  progress: ExplodeProgress | null;
 }
 
 export type ArtifactRow = {
@@ -40,11 +43,14 @@ export type ArtifactRow = {
   deleted_at: number | null;
   state: ArtifactState;
   error_message: string | null;
+  progress: string | null;
 };
 
 /** Artifact `a` of workspace `w`. */
 export const COLUMNS = `a.id, a.uuid, a.workspace_id, w.name AS workspace, a.type, a.name, a.source_url, a.shared,
-  w.public, a.max_versions, a.created_at, a.deleted_at, a.state, a.error_message`;
+  w.public, a.max_versions, a.created_at, a.deleted_at, a.state, a.error_message, (
+    SELECT json_object('phase', x.phase, 'bytes', x.bytes, 'totalBytes', x.total_bytes, 'files', x.files)
+    FROM explosions x WHERE x.upload_uuid = a.fetching) AS progress`;
 
 export function toArtifact(row: ArtifactRow): Artifact {
   return {
@@ -62,6 +68,7 @@ export function toArtifact(row: ArtifactRow): Artifact {
     deletedAt: row.deleted_at,
     state: row.state,
     errorMessage: row.error_message,
+    progress: JSON.parse(row.progress ?? "null") as ExplodeProgress | null, // made by COLUMNS
   };
 }
 

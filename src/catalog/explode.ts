@@ -3,8 +3,9 @@
 
 import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { ArtifactIntent, SealedArchive } from "../protocol/uploads.ts";
+import type { ArtifactIntent, ExplodeProgress, SealedArchive } from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
+import type { Author } from "./artifact-changes.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { refuseOverQuota } from "./publish.ts";
 import type { StagedVersion } from "./staging.ts";
@@ -43,7 +44,6 @@ export async function revealMembers(
   const { workspaceId, type, sourceUrl, actor } = intent;
   const { id, artifactId } = version;
   const author = { actor, now };
-  const shown = { from: "artifacts a JOIN versions v ON v.id = ?2 WHERE a.id = ?1" };
   await db.batch([
     db
       .prepare(
@@ -65,16 +65,7 @@ export async function revealMembers(
          WHERE id = ?1`,
       )
       .bind(id, now),
-    noteEvent(
-      db,
-      { ...shown, values: [artifactId, id] },
-      {
-        type: "audit",
-        message: "version added",
-        extra: "json_object('index', v.version_index)",
-        ...author,
-      },
-    ),
+    noteShown(db, version, author),
     ...pruneStatements(db, "?1", [artifactId], author),
     trimEvents(db, "?1", [artifactId]),
     refuseOverQuota(db, [workspaceId, type, sourceUrl], now),
@@ -83,20 +74,64 @@ export async function revealMembers(
   ]);
 }
 
+function noteShown(db: D1Database, { id, artifactId }: StagedVersion, author: Author) {
+  const from = `artifacts a JOIN versions v ON v.id = ?2
+    JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 WHERE a.id = ?1`;
+  return noteEvent(
+    db,
+    { from, values: [artifactId, id] },
+    {
+      type: "audit",
+      message: "version added",
+      extra: "json_object('index', v.version_index, 'files', d.file_count, 'bytes', d.total_bytes)",
+      ...author,
+    },
+  );
+}
+
+/** Notes how far the explosion of an upload has come, as long as the catalog knows it. */
+export async function noteProgress(
+  db: D1Database,
+  uuid: Uuid,
+  { phase, bytes, totalBytes, files }: ExplodeProgress,
+): Promise<void> {
+  await db
+    .prepare(
+      `INSERT INTO explosions (upload_uuid, phase, bytes, total_bytes, files)
+       SELECT uuid, ?2, ?3, ?4, ?5 FROM uploads WHERE uuid = ?1
+       ON CONFLICT (upload_uuid) DO UPDATE SET phase = excluded.phase, bytes = excluded.bytes,
+         total_bytes = excluded.total_bytes, files = excluded.files`,
+    )
+    .bind(uuid, phase, bytes, totalBytes, files)
+    .run();
+}
+
 /** Makes `pack` the upload that is exploded for the artifact of another; a repeat changes nothing. Says whether
  * the artifact is there. */
 export async function handOverExplode(
   db: D1Database,
   { uuid, pack, intent }: { uuid: Uuid; pack: Uuid; intent: ArtifactIntent },
+  now: number,
 ): Promise<boolean> {
   const { workspaceId } = intent;
+  const packed = {
+    from: "artifacts a JOIN explosions x ON x.upload_uuid = a.fetching WHERE a.workspace_id = ?1 AND a.fetching = ?2",
+    values: [workspaceId, uuid],
+  };
   const results = await db.batch([
+    noteEvent(db, packed, {
+      type: "status",
+      message: "explode unpacked",
+      extra: "json_object('files', x.files)",
+      actor: SERVICE_ACTOR,
+      now,
+    }),
     db
       .prepare("UPDATE artifacts SET fetching = ?3 WHERE workspace_id = ?1 AND fetching = ?2")
       .bind(workspaceId, uuid, pack),
     db.prepare(`SELECT 1 FROM artifacts a WHERE ${EXPLODED}`).bind(workspaceId, pack),
   ]);
-  return results[1]?.results.length === 1;
+  return results[2]?.results.length === 1;
 }
 
 /** Notes why an upload is not exploded into an artifact; the upload stays. */
@@ -148,6 +183,7 @@ function failStatements(
          WHERE workspace_id = ?1 AND fetching = ?2`,
       )
       .bind(...values),
+    db.prepare("DELETE FROM explosions WHERE upload_uuid = ?1").bind(uuid),
   ];
 }
 

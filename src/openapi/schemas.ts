@@ -147,7 +147,15 @@ export const SCHEMAS = {
     {
       uuid: UUID,
       state: oneOf("initial", "created", "error", "deleted"),
-      error_message: nullable(text("Why the last fetch of its URL failed")),
+      error_message: nullable(text("Why the last fetch or explosion failed")),
+      progress: nullable(
+        record("How far the explosion under way has come; null before its first report", {
+          phase: oneOf("unpacking", "reading", "publishing"),
+          bytes: count("Bytes of the archive that are read"),
+          total_bytes: count("Of how many"),
+          files: count("Files found so far"),
+        }),
+      ),
       metadata: METADATA,
       version: { const: 6 },
       artifact_type: oneOf("image", "snapshot", "label", "other"),

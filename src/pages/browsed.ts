@@ -10,7 +10,9 @@ import { userContentHeaders } from "../http/user-content.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
+import type { ExplodeProgress } from "../protocol/uploads.ts";
 import { loginUrl } from "../protocol/urls.ts";
+import { formatBytes, formatCount } from "./format.ts";
 
 /** An artifact that the reader may read, with the version asked for. */
 export type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
@@ -50,13 +52,19 @@ async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
 
 function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed["version"] {
   readPositive(c.req.query("version"), "version_malformed");
-  const { version, state, errorMessage } = artifact;
+  const { version, state, errorMessage, progress } = artifact;
   if (version === null) {
     throw state === "initial"
-      ? new AppError("artifact_not_ready")
+      ? new AppError("artifact_not_ready", progress && describeProgress(progress))
       : new AppError("version_not_found", errorMessage);
   }
   return version;
+}
+
+/** How far an explosion has come, in a line. */
+function describeProgress({ phase, bytes, totalBytes, files }: ExplodeProgress): string {
+  const read = `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;
+  return `${phase} an archive, ${read} read, ${formatCount(files, "file")} found so far`;
 }
 
 /** The decoded path below the artifact; null where not even the slash behind the id is there. */

@@ -147,7 +147,7 @@ export const LIMITS = {
   fetchProgress: MiB,
   /** Milliseconds before the second request of a fetch; each further failure in a row makes it four times as long. */
   fetchRetry: 500,
-  /** Fetches of one workspace at once. */
+  /** Fetches and explosions of one workspace at once, together. */
   fetchesOfWorkspace: 20,
   /** Members of an archive that becomes an artifact, and folders that their paths name: as of one that is declared. */
   archiveMembers: 100_000,
@@ -156,6 +156,8 @@ export const LIMITS = {
   explodePiece: 8 * MiB,
   /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
   explodeSlice: 5_000,
+  /** Milliseconds between two reports of how far unpacking has come; reading reports once a turn. */
+  explodeReport: 3_000,
   /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
    * and, as wrangler.toml has it, 5 of the processor. */
   unpackedSize: 16 * GiB,

@@ -100,6 +100,17 @@ export interface SealedArchive {
   members: () => Iterable<ArchiveMember>;
 }
 
+/** How far an explosion has come. */
+export interface ExplodeProgress {
+  /** Unpacking a compressed archive, reading a tar, writing the catalog. */
+  phase: "unpacking" | "reading" | "publishing";
+  /** Bytes of the archive that are read, of how many. */
+  bytes: number;
+  totalBytes: number;
+  /** Files found so far. */
+  files: number;
+}
+
 /** An upload as its owner sees it; times in milliseconds, `size` in bytes received so far. */
 export interface UploadView {
   size: number;

@@ -2,6 +2,7 @@
 
 import type { Uuid } from "./ids.ts";
 import type { Metadata } from "./metadata.ts";
+import type { ExplodeProgress } from "./uploads.ts";
 
 /** Shaken Fist names the node that holds a thing; here that is the whole service. */
 const NODE = "stowage";
@@ -103,15 +104,17 @@ interface IndexedBlob {
   instances: never[];
 }
 
-/** `initial` while a URL is fetched into it for the first time, `error` when that failed. */
+/** `initial` while a URL is fetched, or an archive exploded, into it for the first time; `error` when that failed. */
 export type ArtifactState = "initial" | "created" | "error";
 
 /** An artifact with the blobs of its versions by their index; `blob_uuid` is the newest's. */
 export interface ArtifactReply {
   uuid: Uuid;
   state: ArtifactState | "deleted";
-  /** Why the last fetch of its URL failed. */
+  /** Why the last fetch of its URL, or the last explosion of an archive, failed. */
   error_message: string | null;
+  /** How far the explosion under way has come; null without one, and before its first report. */
+  progress: ProgressReply | null;
   metadata: Record<string, unknown>;
   version: 6;
   artifact_type: string;
@@ -142,6 +145,19 @@ interface ArtifactShown {
   metadata: Record<string, unknown>;
   state: ArtifactState;
   errorMessage: string | null;
+  progress: ExplodeProgress | null;
+}
+
+interface ProgressReply {
+  phase: ExplodeProgress["phase"];
+  bytes: number;
+  total_bytes: number;
+  files: number;
+}
+
+function toProgressReply(progress: ExplodeProgress): ProgressReply {
+  const { phase, bytes, totalBytes, files } = progress;
+  return { phase, bytes, total_bytes: totalBytes, files };
 }
 
 /** `versions` in order of index. */
@@ -158,6 +174,7 @@ export function toArtifactReply(
     uuid: artifact.uuid,
     state: artifact.deletedAt === null ? artifact.state : "deleted",
     error_message: artifact.errorMessage,
+    progress: artifact.progress && toProgressReply(artifact.progress),
     metadata: artifact.metadata,
     version: 6,
     artifact_type: artifact.type,

@@ -3,6 +3,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
   ArtifactIntent,
+  ExplodeProgress,
   SealedArchive,
   SealResult,
   SealedUpload,
@@ -24,10 +25,12 @@ export interface CatalogDesk {
   beginExplode(uuid: Uuid, intent: ArtifactIntent): Promise<Outcome<{ artifactUuid: Uuid }>>;
   /** Notes an upload that an archive is unpacked into, and gives its room; may be repeated. */
   openPack(uuid: Uuid, workspaceId: number): Promise<Outcome<{ room: number | null }>>;
+  /** Notes how far an explosion has come, for whoever looks at its artifact. */
+  reportExplode(uuid: Uuid, progress: ExplodeProgress): Promise<void>;
   /** Makes a pack the upload that is exploded into the artifact; may be repeated. False when that is gone. */
   handOver(uuid: Uuid, pack: Uuid, intent: ArtifactIntent): Promise<boolean>;
   /** May these members become a version? Changes nothing. */
-  checkMembers(archive: SealedArchive): Promise<Outcome<object>>;
+  checkMembers(archive: Pick<SealedArchive, "intent" | "members">): Promise<Outcome<object>>;
   /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
    * catalog may still name the archive's R2 objects. */
   publishMembers(archive: SealedArchive): Promise<Outcome<{ result: SealResult }>>;

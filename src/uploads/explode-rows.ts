@@ -41,7 +41,9 @@ export interface Explosion {
   mark: TarMark;
   /** The saved hash state of the member at the mark; null: the mark is between members. */
   checksums: Uint8Array | null;
-  /** All members are known. */
+  /** How many ended before the mark. */
+  members: number;
+  /** All members are known; with a pack: it goes on. */
   isRead: boolean;
   /** The catalog may name the archive's R2 objects. */
   isPublished: boolean;
@@ -54,10 +56,13 @@ export interface ExplodeStep extends Pick<Explosion, "mark" | "checksums" | "isR
   members: readonly ReadMember[];
 }
 
+const BEGINNING = { mark: { position: 0, member: null }, checksums: null, isRead: false };
+
 type Row = {
   artifact_uuid: string;
   mark: string;
   checksums: ArrayBuffer | null;
+  members: number;
   is_read: number;
   is_published: number;
   pack: string | null;
@@ -89,6 +94,7 @@ export class ExplodeRows {
       artifactUuid: row.artifact_uuid as Uuid, // written by begin(), from a Uuid
       mark: JSON.parse(row.mark) as TarMark, // written by begin() or advance()
       checksums: row.checksums && new Uint8Array(row.checksums),
+      members: row.members,
       isRead: row.is_read === 1,
       isPublished: row.is_published === 1,
       pack: JSON.parse(row.pack ?? "null") as Explosion["pack"], // written by begin()
@@ -96,13 +102,12 @@ export class ExplodeRows {
   }
 
   begin(artifactUuid: Uuid, pack: Explosion["pack"]): void {
-    const mark: TarMark = { position: 0, member: null };
     this.#storage.transactionSync(() => {
       this.#sql.exec(SCHEMA);
       this.#sql.exec(
         "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, ?)",
         artifactUuid,
-        JSON.stringify(mark),
+        JSON.stringify(BEGINNING.mark),
         pack && JSON.stringify(pack),
       );
     });
@@ -129,6 +134,26 @@ export class ExplodeRows {
         const last = members.at(-1)?.path ?? null;
         throw new ArchiveProblem(last, `is behind the first ${LIMITS.archiveMembers} files`);
       }
+    });
+  }
+
+  /** Notes members that are being unpacked, whose bytes are not known here; refuses like advance(). */
+  note(members: readonly Pick<TarMember, "path" | "size">[]): void {
+    const unknown = { offset: 0, sha512: "", sha256: "", crc32: "" };
+    const noted = members.map(({ path, size }) => ({ path, size, ...unknown }));
+    this.advance({ ...BEGINNING, members: noted });
+  }
+
+  /** Everything is unpacked, and the artifact names the pack. */
+  handOver(): void {
+    this.advance({ ...BEGINNING, isRead: true, members: [] });
+  }
+
+  /** Forgets what was noted: unpacking begins again. */
+  forgetNotes(): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec("DELETE FROM members");
+      this.#sql.exec("UPDATE explosion SET members = 0");
     });
   }
 

@@ -7,28 +7,28 @@
 // a refusal leaves the R2 objects to the catalog.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
-import type { TarMember } from "../archive/tar-reader.ts";
+import { isTarHeader } from "../archive/tar-header.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
-import type { TarSink } from "../archive/tar-walk.ts";
-import { RunningChecksums } from "../blobs/checksums.ts";
-import { slicesFor } from "../blobs/extents.ts";
-import { readPiece } from "../blobs/objects.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type {
-  ArtifactIntent,
-  Extent,
-  SealedArchive,
-  SealGuard,
-  SealResult,
-} from "../protocol/uploads.ts";
+import type { ArtifactIntent, SealedArchive, SealGuard, SealResult } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
-import type { Explosion, ReadMember } from "./explode-rows.ts";
-import { explodePack } from "./pack.ts";
+import type { Explosion } from "./explode-rows.ts";
+import {
+  describeArchive,
+  intentOf,
+  readArchive,
+  refuseConflict,
+  report,
+  requireExplosion,
+  yieldToOthers,
+} from "./exploding.ts";
+import { MemberSink } from "./member-sink.ts";
+import { dropPack, explodePack } from "./pack.ts";
 import { bringToRest } from "./seal.ts";
 import { decideSeal, offsetOf } from "./state.ts";
 import type { Packing } from "./unpack.ts";
@@ -99,6 +99,7 @@ async function publishRead(context: UploadContext): Promise<boolean> {
       return false;
     }
     explosion.publish();
+    await report(context, "publishing", offsetOf(requireState(context)));
   }
   await publish(context, archive);
   return false;
@@ -135,35 +136,25 @@ async function begin(context: UploadContext): Promise<Begun> {
 }
 
 async function findPacking(context: UploadContext): Promise<"tar" | Packing | null> {
-  const first = String.fromCharCode(...(await readArchive(context, 0, 512)));
-  return MARKS.find(({ offset, text }) => first.startsWith(text, offset))?.packing ?? null;
-}
-
-/** Up to `length` bytes of the upload, which is at rest. */
-async function readArchive(
-  context: UploadContext,
-  from: number,
-  length: number,
-): Promise<Uint8Array> {
-  const slices = slicesFor(extentsOf(context), from, from + length);
-  const pieces = await Promise.all(
-    slices.map((slice) => readPiece(context.bucket, slice.key, slice.offset, slice.length)),
-  );
-  const [only] = pieces;
-  return pieces.length === 1 && only !== undefined
-    ? only
-    : new Uint8Array(await new Blob(pieces).arrayBuffer());
+  const first = await readArchive(context, 0, 512);
+  const text = String.fromCharCode(...first);
+  const packing = MARKS.find((mark) => text.startsWith(mark.text, mark.offset))?.packing;
+  return packing ?? (isTarHeader(first) ? "tar" : null);
 }
 
 /** Reads on until all members are known (true), or its time is over. */
 async function readMembers(context: UploadContext): Promise<boolean> {
   const end = Date.now() + LIMITS.explodeSlice;
   let current = requireExplosion(context);
+  if (!current.isRead) {
+    await report(context, "reading", current.mark.position);
+  }
   while (!current.isRead) {
     if (Date.now() >= end) {
       return false;
     }
     await readStep(context, current);
+    await yieldToOthers();
     current = requireExplosion(context);
   }
   return true;
@@ -189,73 +180,15 @@ async function readStep(
   });
 }
 
-/** Hashes the members that pass. */
-class MemberSink implements TarSink {
-  readonly members: ReadMember[] = [];
-  #current: { member: TarMember; checksums: RunningChecksums } | null;
-
-  /** `member` and its saved hash state: where the bytes go on. */
-  constructor(member: TarMember | null, checksums: Uint8Array | null) {
-    this.#current =
-      member && checksums ? { member, checksums: RunningChecksums.load(checksums) } : null;
-  }
-
-  /** The saved hash state of the member that goes on, or null. */
-  get checksums(): Uint8Array | null {
-    return this.#current?.checksums.save() ?? null;
-  }
-
-  begin(member: TarMember): void {
-    this.#current = { member, checksums: new RunningChecksums() };
-  }
-
-  bytes(bytes: Uint8Array): void {
-    this.#current?.checksums.update(bytes);
-  }
-
-  end(): void {
-    if (this.#current !== null) {
-      const { member, checksums } = this.#current;
-      this.members.push({ ...member, ...checksums.digests() });
-      this.#current = null;
-    }
-  }
-}
-
 /** Lets a pack go on with the artifact, and ends this upload. */
 async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"]>): Promise<void> {
   const { ledger, desk } = context;
   const { uuid } = requireState(context);
   const { artifactUuid } = requireExplosion(context);
-  const source = {
-    size: offsetOf(requireState(context)),
-    read: async (from: number, length: number) => {
-      const bytes = from < 0 ? new Uint8Array() : await readArchive(context, from, length);
-      if (bytes.length !== length) {
-        throw new ArchiveProblem(null, `the archive has no ${length} bytes at ${from}`);
-      }
-      return bytes;
-    },
-  };
-  try {
-    await explodePack(context, source, intentOf(context), pack);
-  } catch (error) {
-    if (error instanceof ArchiveProblem) {
-      // It may have been handed over by then.
-      await desk.failExplode(pack.uuid, intentOf(context), error.message);
-    }
-    throw error;
-  }
+  await explodePack(context, pack);
   await desk.giveUp(uuid, "");
   ledger.explosion.clear();
   ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
-}
-
-function refuseConflict({ ledger }: UploadContext): void {
-  const conflict = ledger.explosion.findPathConflict();
-  if (conflict !== null) {
-    throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
-  }
 }
 
 /** Tells the catalog, then opens the upload again: it may still become a plain artifact. */
@@ -263,6 +196,10 @@ async function fail(context: UploadContext, message: string): Promise<void> {
   const { ledger, desk } = context;
   const { explosion } = ledger;
   await desk.failExplode(requireState(context).uuid, intentOf(context), message);
+  const { pack } = requireExplosion(context);
+  if (pack !== null) {
+    await dropPack(context, pack.uuid, message);
+  }
   explosion.clear();
   ledger.reopen();
 }
@@ -278,34 +215,4 @@ async function publish(context: UploadContext, archive: SealedArchive): Promise<
   await desk.abandonMembers(archive, messageFor(published.code, published.detail ?? null));
   // The R2 objects are the catalog's now.
   await ledger.clear();
-}
-
-function describeArchive(context: UploadContext): SealedArchive {
-  const extents = extentsOf(context);
-  return {
-    uuid: requireState(context).uuid,
-    intent: intentOf(context),
-    keys: extents.map(({ key }) => key),
-    members: () => context.ledger.explosion.members(extents),
-  };
-}
-
-function extentsOf(context: UploadContext): Extent[] {
-  return requireState(context).extents.map(({ key, length }) => ({ key, start: 0, length }));
-}
-
-function intentOf(context: UploadContext): ArtifactIntent {
-  const state = requireState(context);
-  if (state.phase !== "sealing" || !("explode" in state.intent)) {
-    throw new Error(`Cannot explode an upload in phase ${state.phase}`);
-  }
-  return state.intent;
-}
-
-function requireExplosion(context: UploadContext): Explosion {
-  const explosion = context.ledger.explosion.read();
-  if (explosion === null) {
-    throw new Error("Cannot go on with an explosion that was never begun");
-  }
-  return explosion;
 }

@@ -1,19 +1,31 @@
 import { ArchiveProblem } from "../archive/archive-problem.ts";
-import type { ArchiveSource } from "../archive/zip-end.ts";
+import type { TarMember } from "../archive/tar-reader.ts";
 import { messageFor } from "../protocol/errors.ts";
-import type { ErrorCode } from "../protocol/errors.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { ArtifactIntent } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
-import type { Explosion } from "./explode-rows.ts";
-import { UploadGateway } from "./gateway.ts";
+import type { ExplodeRows, Explosion } from "./explode-rows.ts";
+import {
+  describeArchive,
+  intentOf,
+  refuseConflict,
+  report,
+  requireExplosion,
+  sourceOf,
+  yieldToOthers,
+} from "./exploding.ts";
+import { expireUpload, UploadGateway } from "./gateway.ts";
 import { unpackAsTar } from "./unpack.ts";
+
+type Pack = NonNullable<Explosion["pack"]>;
 
 const ANY = { size: null, sha512: null };
 
 /** Refusals of the pack that are the archive's fault, or its workspace's. */
 const FINAL = new Set<ErrorCode>([
+  "artifact_explode_folders",
   "artifact_explode_unknown",
   "artifact_not_own",
   "fetches_too_many",
@@ -23,31 +35,113 @@ const FINAL = new Set<ErrorCode>([
 ]);
 
 /** Unpacks the archive into its pack and hands the artifact over to that (unpack.ts has the steps). Throws an
- * ArchiveProblem where the archive cannot be unpacked. */
-export async function explodePack(
-  context: UploadContext,
-  source: ArchiveSource,
-  intent: ArtifactIntent,
-  pack: NonNullable<Explosion["pack"]>,
-): Promise<void> {
-  const { uuid, workspaceId } = requireState(context);
+ * ArchiveProblem where the archive cannot be unpacked, or what is in it not be taken. */
+export async function explodePack(context: UploadContext, pack: Pack): Promise<void> {
+  const { workspaceId } = requireState(context);
+  const intent = intentOf(context);
   const gateway = new UploadGateway(context.uploads, workspaceId);
-  const { room } = orThrow(await context.desk.openPack(pack.uuid, workspaceId));
-  const { size } = orThrow(await gateway.open(pack.uuid, room));
-  let held = size;
-  for await (const bytes of inPieces(unpackAsTar(source, pack.packing, held))) {
-    const terms = { offset: held, length: bytes.length, digest: null };
-    held = orThrow(await gateway.append(pack.uuid, new Response(bytes).body, terms)).size;
+  if (!requireExplosion(context).isRead) {
+    await unpackAndHandOver(context, gateway, pack);
   }
-  if (!(await context.desk.handOver(uuid, pack.uuid, intent))) {
-    throw new ArchiveProblem(null, messageFor("artifact_not_found", null));
+  try {
+    orThrow(await gateway.explode(pack.uuid, intent, ANY));
+  } catch (error) {
+    if (error instanceof ArchiveProblem) {
+      await context.desk.failExplode(pack.uuid, intent, error.message);
+    }
+    throw error;
   }
-  orThrow(await gateway.explode(pack.uuid, intent, ANY));
 }
 
-function orThrow<T extends object>(
-  outcome: ({ ok: true } & T) | { ok: false; code: ErrorCode; detail?: string },
-): T {
+/** Removes a pack that is of no use any more. What cannot be removed is an idle upload to the sweep. */
+export async function dropPack(context: UploadContext, pack: Uuid, message: string): Promise<void> {
+  try {
+    const { kind } = await expireUpload(context.uploads, pack, Number.MAX_SAFE_INTEGER);
+    if (kind !== "kept") {
+      await context.desk.giveUp(pack, message);
+    }
+  } catch (error) {
+    console.error("Cannot remove what an archive was unpacked into", error);
+  }
+}
+
+async function unpackAndHandOver(
+  context: UploadContext,
+  gateway: UploadGateway,
+  pack: Pack,
+): Promise<void> {
+  const { desk, ledger } = context;
+  const { uuid, workspaceId } = requireState(context);
+  const { room } = orThrow(await desk.openPack(pack.uuid, workspaceId));
+  const { size } = orThrow(await gateway.open(pack.uuid, room));
+  await fillPack(context, gateway, pack, size);
+  refuseConflict(context);
+  orThrow(await desk.checkMembers(describeArchive(context)));
+  if (!(await desk.handOver(uuid, pack.uuid, intentOf(context)))) {
+    throw new ArchiveProblem(null, messageFor("artifact_not_found", null));
+  }
+  ledger.explosion.handOver();
+}
+
+/** Goes on behind the `held` bytes that the pack has. */
+async function fillPack(
+  context: UploadContext,
+  gateway: UploadGateway,
+  pack: Pack,
+  held: number,
+): Promise<void> {
+  const { explosion } = context.ledger;
+  explosion.forgetNotes();
+  const notes = new MemberNotes(explosion);
+  const { size, read } = sourceOf(context);
+  let position = 0;
+  const source = {
+    size,
+    read: (from: number, length: number) => {
+      position = from + length;
+      return read(from, length);
+    },
+  };
+  let offset = held;
+  const tar = unpackAsTar(source, pack.packing, held, (member) => notes.add(member));
+  let reportAt = 0;
+  for await (const bytes of inPieces(tar)) {
+    const terms = { offset, length: bytes.length, digest: null };
+    offset = orThrow(await gateway.append(pack.uuid, new Response(bytes).body, terms)).size;
+    notes.flush();
+    if (Date.now() >= reportAt) {
+      await report(context, "unpacking", position);
+      reportAt = Date.now() + LIMITS.explodeReport;
+    }
+    await yieldToOthers();
+  }
+  notes.flush();
+  await report(context, "unpacking", size);
+}
+
+/** Notes members a few at a time. */
+class MemberNotes {
+  readonly #explosion: ExplodeRows;
+  #held: Pick<TarMember, "path" | "size">[] = [];
+
+  constructor(explosion: ExplodeRows) {
+    this.#explosion = explosion;
+  }
+
+  add(member: Pick<TarMember, "path" | "size">): void {
+    this.#held.push(member);
+    if (this.#held.length >= LIMITS.memberPage) {
+      this.flush();
+    }
+  }
+
+  flush(): void {
+    this.#explosion.note(this.#held);
+    this.#held = [];
+  }
+}
+
+function orThrow<T extends object>(outcome: Outcome<T>): { ok: true } & T {
   if (outcome.ok) {
     return outcome;
   }

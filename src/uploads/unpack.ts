@@ -1,11 +1,14 @@
 // A compressed archive is unpacked into a further upload, the pack, as a plain tar, which is then exploded in its
 // stead: (1) the pack is noted in the catalog, where the sweep finds it should it be left; (2) it gets the tar by
-// the piece; (3) the artifact names the pack instead of us; (4) the pack is told to explode; (5) we end. What the
+// the piece, while its members are noted here; (3) what can be refused of them is, and the upload stays for another
+// use; (4) the artifact names the pack instead of us; (5) the pack is told to explode; (6) we end. What the
 // pack holds needs no second sending after a crash, but to unpack again: the state of an inflation cannot be kept.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
 import { Gunzip } from "../archive/gunzip.ts";
 import { Inflater } from "../archive/inflate.ts";
+import type { TarMember } from "../archive/tar-reader.ts";
+import { TarWalk } from "../archive/tar-walk.ts";
 import { TAR_END, tarEntryLength, tarHeader, tarPadding } from "../archive/tar.ts";
 import { zipEntries } from "../archive/zip-directory.ts";
 import { findZipDirectory } from "../archive/zip-end.ts";
@@ -15,11 +18,14 @@ import type { ZipEntry } from "../archive/zip-entry.ts";
 import { RunningDigest } from "../blobs/checksums.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
+/** Is told of a member that is met. */
+type Note = (member: Pick<TarMember, "path" | "size">) => void;
+
 /** How an archive that is not a plain tar is packed. */
 export type Packing = "gzip" | "zip";
 
 /**
- * Unpacks an archive.
+ * Unpacks an archive and tells `note` of each member, those before `from` too.
  *
  * @yields Its members as a tar, from byte `from` of that on.
  */
@@ -27,10 +33,12 @@ export async function* unpackAsTar(
   source: ArchiveSource,
   packing: Packing,
   from: number,
+  note: Note,
 ): AsyncGenerator<Uint8Array> {
   const most = LIMITS.unpackedFree + source.size * LIMITS.unpackedRatio;
   let length = 0;
-  for await (const bytes of packing === "gzip" ? gunzip(source) : zipAsTar(source, from)) {
+  const unpacked = packing === "gzip" ? gunzip(source, note) : zipAsTar(source, from, note);
+  for await (const bytes of unpacked) {
     const begin = length;
     length += typeof bytes === "number" ? bytes : bytes.length;
     if (length > Math.min(most, LIMITS.unpackedSize)) {
@@ -42,16 +50,26 @@ export async function* unpackAsTar(
   }
 }
 
-async function* gunzip({ size, read }: ArchiveSource): AsyncGenerator<Uint8Array> {
+async function* gunzip({ size, read }: ArchiveSource, note: Note): AsyncGenerator<Uint8Array> {
   const unpacker = new Gunzip(() => new RunningDigest("crc32"));
+  // What is wrong with the tar is found here, before another upload takes over.
+  const walk = new TarWalk({ begin: note, bytes: () => {}, end: () => {} });
   for (let at = 0; at < size; at += LIMITS.explodePiece) {
-    yield* unpacker.push(await read(at, Math.min(LIMITS.explodePiece, size - at)));
+    for (const bytes of unpacker.push(await read(at, Math.min(LIMITS.explodePiece, size - at)))) {
+      walk.push(bytes);
+      yield bytes;
+    }
   }
   unpacker.finish();
+  walk.finish();
 }
 
 /** @yields Bytes, or how many there are of a member that ends before `from`. */
-async function* zipAsTar(source: ArchiveSource, from: number): AsyncGenerator<Uint8Array | number> {
+async function* zipAsTar(
+  source: ArchiveSource,
+  from: number,
+  note: Note,
+): AsyncGenerator<Uint8Array | number> {
   const directory = await findZipDirectory(source);
   if (directory.count > LIMITS.archiveMembers) {
     throw new ArchiveProblem(null, `the zip has ${directory.count} entries`);
@@ -60,6 +78,7 @@ async function* zipAsTar(source: ArchiveSource, from: number): AsyncGenerator<Ui
   let length = 0;
   for await (const entry of zipEntries(source, directory)) {
     if (entry !== null) {
+      note(entry);
       const whole = tarEntryLength(entry.path, entry.size);
       length += whole;
       if (length <= from) {

@@ -51,10 +51,12 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     this.#router
       .post("/open", (request: IRequest) => this.#inTurn(() => this.#open(request)))
       .post("/fetch", async (request: IRequest) => this.#fetch(request))
-      .post("/append", (request: IRequest) => this.#inTurn(() => this.#append(request)))
-      .post("/truncate/:target", (request: IRequest) => this.#inTurn(() => this.#truncate(request)))
+      .post("/append", (request: IRequest) => this.#orRefuse(request, () => this.#append(request)))
+      .post("/truncate/:target", (request: IRequest) =>
+        this.#orRefuse(request, () => this.#truncate(request)),
+      )
       .get("/view", (request: IRequest) => this.#view(request))
-      .post("/seal", (request: IRequest) => this.#inTurn(() => this.#seal(request)))
+      .post("/seal", (request: IRequest) => this.#orRefuse(request, () => this.#seal(request)))
       .post("/explode", (request: IRequest) => this.#explode(request))
       .post("/expire", (request: IRequest) => this.#expire(request));
   }
@@ -193,8 +195,22 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     }
     const { intent, guard } = await request.json<ExplodeRequest>();
     const run = () => explode(this.#context, intent, guard);
-    // One that is under way is told at once: its turns may be long.
-    return this.#context.ledger.explosion.read() === null ? this.#inTurn(run) : run();
+    return this.#isExploding() ? run() : this.#inTurn(run);
+  }
+
+  /** Is an explosion under way? Its turns may be long, so others are told at once. */
+  #isExploding(): boolean {
+    const { state, explosion } = this.#context.ledger;
+    return state?.phase === "sealing" && "explode" in state.intent && explosion.read() !== null;
+  }
+
+  /** Runs an operation in its turn, unless an explosion is under way. */
+  async #orRefuse<T>(request: IRequest, operation: () => Promise<T>): Promise<T | Outcome<object>> {
+    if (this.#isExploding() && this.#isKnownTo(request)) {
+      await request.body?.cancel();
+      return { ok: false, code: "upload_sealing" };
+    }
+    return this.#inTurn(operation);
   }
 
   async #expire(request: IRequest): Promise<Outcome<{ reply: ExpiryReply }>> {

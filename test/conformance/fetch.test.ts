@@ -149,7 +149,7 @@ describe.concurrent("POST /artifacts", () => {
       ...system,
       headers: { Accept: "application/json" },
     });
-    expect(await refusalOf(browsed)).toEqual([406, "artifact is still being fetched"]);
+    expect(await refusalOf(browsed)).toEqual([406, "artifact is still being made"]);
     await expect.poll(() => held.length).toBe(1);
     held.forEach((release) => release());
     expect(await settled(uuid)).toMatchObject({ state: "created", index: 1 });

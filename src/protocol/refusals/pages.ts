@@ -5,7 +5,7 @@ import type { Refusal } from "./refusal.ts";
 export const PAGE_REFUSALS = {
   artifact_not_ready: {
     status: 406,
-    message: "artifact is still being fetched",
+    message: "artifact is still being made",
     help: "Send the same request again in a second",
   },
   artifact_forbidden: {

@@ -15,7 +15,7 @@ export const UPLOAD_REFUSALS = {
   },
   fetches_too_many: {
     status: 406,
-    message: "namespace has as many fetches under way as it may have",
+    message: "namespace has as many fetches and explosions under way as it may have",
     help: "Send the same request again when one of them has ended",
   },
   upload_not_found: {

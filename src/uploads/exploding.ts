@@ -1,0 +1,106 @@
+// What the steps of an explosion share: what it is for, and how the bytes of its archive are read.
+
+import { ArchiveProblem } from "../archive/archive-problem.ts";
+import type { ArchiveSource } from "../archive/zip-end.ts";
+import { slicesFor } from "../blobs/extents.ts";
+import { readPiece } from "../blobs/objects.ts";
+import type {
+  ArtifactIntent,
+  ExplodeProgress,
+  Extent,
+  SealedArchive,
+} from "../protocol/uploads.ts";
+import { requireState } from "./context.ts";
+import type { UploadContext } from "./context.ts";
+import type { Explosion } from "./explode-rows.ts";
+import { offsetOf } from "./state.ts";
+
+/** Up to `length` bytes of the upload, which is at rest. */
+export async function readArchive(
+  context: UploadContext,
+  from: number,
+  length: number,
+): Promise<Uint8Array> {
+  const slices = slicesFor(extentsOf(context), from, from + length);
+  const pieces = await Promise.all(
+    slices.map((slice) => readPiece(context.bucket, slice.key, slice.offset, slice.length)),
+  );
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined
+    ? only
+    : new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
+
+/** The upload as an archive that is read anywhere; what lies outside of it is the archive's fault. */
+export function sourceOf(context: UploadContext): ArchiveSource {
+  return {
+    size: offsetOf(requireState(context)),
+    async read(from, length) {
+      const bytes = from < 0 ? new Uint8Array() : await readArchive(context, from, length);
+      if (bytes.length !== length) {
+        throw new ArchiveProblem(null, `the archive has no ${length} bytes at ${from}`);
+      }
+      return bytes;
+    },
+  };
+}
+
+export function describeArchive(context: UploadContext): SealedArchive {
+  const extents = extentsOf(context);
+  return {
+    uuid: requireState(context).uuid,
+    intent: intentOf(context),
+    keys: extents.map(({ key }) => key),
+    members: () => context.ledger.explosion.members(extents),
+  };
+}
+
+export function intentOf(context: UploadContext): ArtifactIntent {
+  const state = requireState(context);
+  if (state.phase !== "sealing" || !("explode" in state.intent)) {
+    throw new Error(`Cannot explode an upload in phase ${state.phase}`);
+  }
+  return state.intent;
+}
+
+export function requireExplosion(context: UploadContext): Explosion {
+  const explosion = context.ledger.explosion.read();
+  if (explosion === null) {
+    throw new Error("Cannot go on with an explosion that was never begun");
+  }
+  return explosion;
+}
+
+/** Throws an ArchiveProblem where a member is also the folder of another. */
+export function refuseConflict({ ledger }: UploadContext): void {
+  const conflict = ledger.explosion.findPathConflict();
+  if (conflict !== null) {
+    throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
+  }
+}
+
+/** Tells whoever looks how far it has come: `bytes` of the archive are read. Nothing depends on it. */
+export async function report(
+  context: UploadContext,
+  phase: ExplodeProgress["phase"],
+  bytes: number,
+): Promise<void> {
+  const state = requireState(context);
+  const { members: files } = requireExplosion(context);
+  try {
+    const totalBytes = offsetOf(state);
+    await context.desk.reportExplode(state.uuid, { phase, bytes, totalBytes, files });
+  } catch (error) {
+    console.error("Cannot report how far an explosion has come", error);
+  }
+}
+
+/** Lets others be answered: a local runtime looks at its sockets only when its own parts, which are R2 and D1
+ * there, have nothing to say to each other. */
+export async function yieldToOthers(): Promise<void> {
+  await scheduler.wait(0);
+}
+
+function extentsOf(context: UploadContext): Extent[] {
+  return requireState(context).extents.map(({ key, length }) => ({ key, start: 0, length }));
+}

@@ -1,0 +1,37 @@
+import type { TarMember } from "../archive/tar-reader.ts";
+import type { TarSink } from "../archive/tar-walk.ts";
+import { RunningChecksums } from "../blobs/checksums.ts";
+import type { ReadMember } from "./explode-rows.ts";
+
+/** Hashes the members that pass. */
+export class MemberSink implements TarSink {
+  readonly members: ReadMember[] = [];
+  #current: { member: TarMember; checksums: RunningChecksums } | null;
+
+  /** `member` and its saved hash state: where the bytes go on. */
+  constructor(member: TarMember | null, checksums: Uint8Array | null) {
+    this.#current =
+      member && checksums ? { member, checksums: RunningChecksums.load(checksums) } : null;
+  }
+
+  /** The saved hash state of the member that goes on, or null. */
+  get checksums(): Uint8Array | null {
+    return this.#current?.checksums.save() ?? null;
+  }
+
+  begin(member: TarMember): void {
+    this.#current = { member, checksums: new RunningChecksums() };
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#current?.checksums.update(bytes);
+  }
+
+  end(): void {
+    if (this.#current !== null) {
+      const { member, checksums } = this.#current;
+      this.members.push({ ...member, ...checksums.digests() });
+      this.#current = null;
+    }
+  }
+}
