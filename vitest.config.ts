@@ -11,11 +11,13 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
+  "test/unit/faults/*.test.ts",
   "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
 
 const workerd = () =>
   cloudflareTest({
+    main: "./test/unit/support/watched-worker.ts",
     wrangler: { configPath: "./wrangler.toml" },
     miniflare: { bindings: TEST_SECRETS },
   });
