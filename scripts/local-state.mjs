@@ -9,6 +9,8 @@ import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
 
 const SECRETS = ["SYSTEM_KEY", "TOKEN_SECRET"];
 const SECRETS_FILE = join(ROOT, ".dev.vars");
+/** In the state folder: who serves it. */
+const CLAIM = "server.json";
 
 /**
  * What a step of the start answers: done, or why not, and the output that tells more.
@@ -46,17 +48,39 @@ export function provideSecrets() {
  * @returns {Promise<Step>}
  */
 export async function claimState(state, host, port) {
-  const file = join(state, "server.json");
-  const holder = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : null;
-  if (holder !== null && isAlive(holder.pid) && (await isListening(host, holder.port))) {
+  const running = await findServer(state, host);
+  if (running !== null) {
     return {
       ok: false,
-      reason: `${state} is being served at http://${host}:${holder.port}/: stop that server, or set STOWAGE_STATE to another folder`,
+      reason: `${state} is being served at ${running}/: stop that server, or set STOWAGE_STATE to another folder`,
     };
   }
   mkdirSync(state, { recursive: true });
-  writeFileSync(file, JSON.stringify({ pid: process.pid, port }));
+  writeFileSync(join(state, CLAIM), JSON.stringify({ pid: process.pid, port }));
   return { ok: true };
+}
+
+/**
+ * The address of the server that serves a state folder now, or null.
+ * @param {string} state
+ * @param {string} host
+ * @returns {Promise<string | null>}
+ */
+export async function findServer(state, host) {
+  const file = join(state, CLAIM);
+  const holder = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : null;
+  const isServing =
+    holder !== null && isAlive(holder.pid) && (await isListening(host, holder.port));
+  return isServing ? `http://${host}:${holder.port}` : null;
+}
+
+/**
+ * A secret of the local server, or an empty text.
+ * @param {string} name
+ */
+export function readSecret(name) {
+  const text = existsSync(SECRETS_FILE) ? readFileSync(SECRETS_FILE, "utf8") : "";
+  return new RegExp(`^${name}=(.+)$`, "m").exec(text)?.[1] ?? "";
 }
 
 /**

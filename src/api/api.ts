@@ -10,6 +10,7 @@ import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
 import { fetches } from "./fetch.ts";
+import { fsck } from "./fsck.ts";
 import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
 import { openapi } from "./openapi.ts";
@@ -27,6 +28,7 @@ export const api = new Hono<AppEnv>()
   .route("/auth/tokens", tokens)
   .route("/auth", auth)
   .route("/openapi.json", openapi)
+  .route("/fsck", fsck)
   .route("/upload", uploads)
   // Before the verbs below: artifacts named 'share' or 'versions' must upload.
   .route("/artifacts/upload", convert)

@@ -10,6 +10,7 @@ import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
 import { browsing } from "./browsing.ts";
 import { bundles, oldAddresses } from "./bundles.ts";
+import { checking } from "./fsck.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { labels } from "./labels.ts";
 import type { Area, Operation, Parameter, Parameters, Reply } from "./operation.ts";
@@ -33,6 +34,7 @@ const AREAS: readonly Area[] = [
   sessions,
   administration,
   people,
+  checking,
   absent,
   oldAddresses,
 ];

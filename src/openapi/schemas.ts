@@ -1,6 +1,7 @@
 // What replies hold, each thing once. docs/conformance.md says where the shapes come from; every reply in
 // the service tests is held to them.
 
+import { DIFFERENCES } from "../protocol/differences.ts";
 import {
   BOOLEAN,
   count,
@@ -124,6 +125,24 @@ export const SCHEMAS = {
     service: { const: "Stowage" },
     description: text("In a sentence"),
     capabilities: listOf(text("A word that clients look for")),
+  }),
+  Check: record("What a piece of the check compared and found", {
+    cursor: nullable(text("Where to go on; null at the end")),
+    rows: count("Rows of the catalog"),
+    objects: count("Objects in R2"),
+    uploads: count("Uploads"),
+    bytes: count("Bytes hashed again"),
+    young: count("Objects that nothing names yet, too young to tell"),
+    differences: listOf(
+      record("One thing that does not agree with another", {
+        kind: oneOf(...Object.keys(DIFFERENCES)),
+        subject: text("The key, uuid or name that it is about"),
+        detail: text("The values"),
+        means: text("What it means"),
+        todo: text("What to do"),
+        repaired: BOOLEAN,
+      }),
+    ),
   }),
   Bearer: record("A token for the header Authorization", {
     access_token: text("A JWT"),

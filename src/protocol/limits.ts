@@ -185,6 +185,18 @@ export const LIMITS = {
   /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
   sweepBatch: 200,
   sweepRounds: 20,
+  /** Rows, keys of R2 and uploads that one call of `npm run fsck` compares: each key and upload may take a call. */
+  fsckRows: 500,
+  fsckKeys: 200,
+  fsckUploads: 50,
+  /** Entries of versions that it numbers again: one version may have as many as `bundleFiles` and `bundleFolders`. */
+  fsckEntries: 20_000,
+  /** Workspaces whose bytes it sums: three rows a version. */
+  fsckWorkspaces: 10,
+  /** Bytes that it hashes: about 0.1 seconds of the processor, and a second of reading. */
+  fsckBytes: 16 * MiB,
+  /** Milliseconds after which what should have happened at once, or by the next sweeps, is a difference. */
+  fsckSlack: 3_600_000,
   /** Milliseconds for which a deleted artifact is shown by its uuid, with its events; not less than
    * `conversionMemory`: what an upload became is told by this row. */
   tombstoneMemory: 30 * 24 * 3_600_000,

@@ -117,3 +117,10 @@ export const CreateTokenRequest = v.object({
 
 /** PATCH /auth/tokens/<id>. */
 export const ChangeTokenRequest = v.object({ enabled: v.boolean() });
+
+/** POST /fsck. */
+export const FsckRequest = v.object({
+  cursor: v.nullish(v.pipe(v.string(), v.maxLength(2_000)), null),
+  repair: v.nullish(v.boolean(), false),
+  deep: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 0),
+});

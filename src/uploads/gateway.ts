@@ -1,5 +1,6 @@
 // The only caller of the binding UPLOADS. An upload's object is named by the upload's uuid.
 
+import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
@@ -17,6 +18,7 @@ import type {
   ExpireRequest,
   ExplodeRequest,
   FetchRequest,
+  Inspection,
   OpenRequest,
   SealRequest,
 } from "./internal.ts";
@@ -123,6 +125,18 @@ export async function expireUpload(
     throw new Error(`Cannot expire upload ${uuid}: ${outcome.code}`);
   }
   return outcome.reply;
+}
+
+/** What the upload's object holds, or null when it has none of it. Throws when it does not answer. */
+export async function inspectUpload(
+  uploads: Env["UPLOADS"],
+  uuid: Uuid,
+): Promise<Inspection | null> {
+  const outcome = await call<{ found: Inspection | null }>({ uploads, uuid }, "/inspect", {});
+  if (!outcome.ok) {
+    throw new AppError(outcome.code, `upload ${uuid}`);
+  }
+  return outcome.found;
 }
 
 interface Target {

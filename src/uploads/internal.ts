@@ -8,6 +8,7 @@ import type {
   SealGuard,
   SealIntent,
 } from "../protocol/uploads.ts";
+import type { UploadState } from "./state.ts";
 
 /** Names the caller's workspace: the owner of an upload that it opens, checked from then on. */
 export const WORKSPACE_HEADER = "x-workspace-id";
@@ -36,6 +37,20 @@ export interface ExplodeRequest {
 
 export interface ExpireRequest {
   idleBefore: number;
+}
+
+/** What an upload object holds, for who compares it with the catalog and R2. `objects` are those that are complete; the
+ * open one takes parts, and nobody can look at it. */
+export interface Inspection {
+  phase: UploadState["phase"];
+  workspaceId: number;
+  size: number;
+  createdAt: number;
+  lastAppendAt: number;
+  objects: { key: string; length: number }[];
+  openKey: string | null;
+  /** Keys that the object still has to delete, 1,000 at most. */
+  leftovers: string[];
 }
 
 type WireTerms = Omit<AppendTerms, "digest"> & {

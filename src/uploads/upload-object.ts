@@ -21,12 +21,13 @@ import type {
   ExpireRequest,
   ExplodeRequest,
   FetchRequest,
+  Inspection,
   OpenRequest,
   SealRequest,
 } from "./internal.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
-import { newFetch, offsetOf } from "./state.ts";
+import { newFetch, offsetOf, openExtent } from "./state.ts";
 import { cutFirst, truncate, truncateFrom } from "./truncate.ts";
 
 /** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
@@ -58,7 +59,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .get("/view", (request: IRequest) => this.#view(request))
       .post("/seal", (request: IRequest) => this.#orRefuse(request, () => this.#seal(request)))
       .post("/explode", (request: IRequest) => this.#explode(request))
-      .post("/expire", (request: IRequest) => this.#expire(request));
+      .post("/expire", (request: IRequest) => this.#expire(request))
+      .get("/inspect", () => ({ ok: true, found: inspect(this.#context.ledger) }));
   }
 
   override fetch(request: Request): Promise<Response> {
@@ -258,6 +260,25 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       console.error("Cannot tidy up after an operation", error);
     }
   }
+}
+
+/** Not in a turn: the rows agree with each other at any moment. */
+function inspect(ledger: Ledger): Inspection | null {
+  const { state } = ledger;
+  if (state === null) {
+    return null;
+  }
+  const { phase, workspaceId, createdAt, lastAppendAt, extents } = state;
+  return {
+    phase,
+    workspaceId,
+    createdAt,
+    lastAppendAt,
+    size: offsetOf(state),
+    objects: extents.filter(({ multipart }) => multipart === null),
+    openKey: openExtent(state)?.key ?? null,
+    leftovers: ledger.leftovers().map(({ key }) => key),
+  };
 }
 
 function workspaceOf(request: IRequest): number {

@@ -377,6 +377,7 @@ const ROUTES: Route[] = [
     outcomes: absent(SYSTEM, 404),
     path: always("/auth/users/none"),
   },
+  { route: "POST /fsck", outcomes: SYSTEM, path: always("/fsck"), body: () => ({}) },
   { route: "GET /auth/tokens", outcomes: USER, path: always("/auth/tokens") },
   {
     route: "POST /auth/tokens",
@@ -409,6 +410,7 @@ function describedRoutes(): string[] {
     "Blobs",
     "Workspaces",
     "People",
+    "Operation",
     "Not here",
   ]);
   return Object.entries(buildDocument().paths).flatMap(([path, operations]) =>
