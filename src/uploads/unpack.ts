@@ -37,12 +37,18 @@ export async function* unpackAsTar(
 ): AsyncGenerator<Uint8Array> {
   const most = LIMITS.unpackedFree + source.size * LIMITS.unpackedRatio;
   let length = 0;
-  const unpacked = packing === "gzip" ? gunzip(source, note) : zipAsTar(source, from, note);
+  let last: string | null = null;
+  const noteLast: Note = (member) => {
+    last = member.path;
+    note(member);
+  };
+  const unpacked = packing === "gzip" ? gunzip(source, noteLast) : zipAsTar(source, from, noteLast);
   for await (const bytes of unpacked) {
     const begin = length;
     length += typeof bytes === "number" ? bytes : bytes.length;
     if (length > Math.min(most, LIMITS.unpackedSize)) {
-      throw new ArchiveProblem(null, `the archive unpacks to more than ${begin} bytes`);
+      const what = `the archive unpacks to more than ${begin} bytes`;
+      throw new ArchiveProblem(last, last === null ? what : `is where ${what}`);
     }
     if (typeof bytes !== "number" && length > from) {
       yield bytes.subarray(Math.max(0, from - begin));

@@ -157,7 +157,11 @@ describe("an upload that is exploded", () => {
   it.each([
     ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "damaged near byte"],
     ["a gzip of something else", () => gzipSync("text".repeat(500)), "no valid header"],
-    ["a bomb", () => gzipSync(Buffer.alloc(11 << 20)), "unpacks to more than"],
+    [
+      "a bomb",
+      () => gzipSync(joinBytes(member({ name: "zeros" }, Buffer.alloc(11 << 20)), END)),
+      "'zeros' is where the archive unpacks to more than",
+    ],
     ["a zip that is cut off", () => Buffer.from("PK\x03\x04" + "x".repeat(2_000)), "no directory"],
   ])("is in state error for %s", async (what, make, reason) => {
     const before = await leftovers();
@@ -166,6 +170,19 @@ describe("an upload that is exploded", () => {
     expect(artifact).toMatchObject({ state: "error" });
     expect(artifact.error_message).toContain(reason);
     expect(await leftovers()).toEqual(before);
+  });
+
+  it("becomes the members of a tar of Unix V7, which has no magic word", async () => {
+    await using folder = await makeFolder();
+    await pack(folder.path);
+    const name = join(folder.path, "v7.tar");
+    await runTool("tar", "--format=v7", "-cf", name, "-C", join(folder.path, "in"), "src", "empty");
+    const tar = readFileSync(name);
+    expect(tar.includes("ustar")).toBe(false);
+    const artifact = await exploded("v7", tar);
+    expect(artifact).toMatchObject({ state: "created", error_message: null });
+    const body = await (await service.fetch(`/a/${artifact.id}/src/a.txt`)).arrayBuffer();
+    expect(Buffer.from(body).equals(files.get("src/a.txt") ?? Buffer.of())).toBe(true);
   });
 
   it("gives a repeat the same artifact, while it is exploded and after", async () => {
@@ -207,7 +224,10 @@ describe("an upload that is exploded", () => {
       [member({ name: "x" }, "1"), member({ name: "ln", type: "2" }), END],
       "'ln' is a symbolic link",
     ],
+    ["a hard link", [member({ name: "hard", type: "1" }), END], "'hard' is a hard link"],
+    ["a device", [member({ name: "x" }, "1"), member({ name: "sda", type: "4" }), END], "'sda' is"],
     ["a path that leads out", [member({ name: "../x" }, "1"), END], "'../x' has a path that holds"],
+    ["an absolute path", [member({ name: "/etc/x" }, "1"), END], "'/etc/x' has a path that"],
     [
       "a duplicate",
       [member({ name: "d" }, "1"), member({ name: "./d" }, "2"), END],
@@ -227,13 +247,54 @@ describe("an upload that is exploded", () => {
     expect(await leftovers()).toEqual(before);
   });
 
-  it("is an upload again after a fault: it can still become a plain artifact", async () => {
-    const uuid = await upload(joinBytes(member({ name: "ln", type: "2" }), END));
-    const failed = (await (await explode(uuid, "fault")).json()) as ExplodedBody;
-    expect((await settled(failed.uuid)).state).toBe("error");
-    expect((await service.fetch(`/a/${failed.id}/`)).status).toBe(404);
-    const plain = await service.convert(uuid, "fault", token);
-    expect(plain).toMatchObject({ uuid: failed.uuid, state: "created", error_message: null });
+  it.each([
+    ["tar", (tar: Uint8Array) => tar],
+    ["tar.gz", (tar: Uint8Array) => gzipSync(tar)],
+  ])(
+    "is an upload again after a fault of the %s: it can become a plain artifact",
+    async (as, to) => {
+      const faulty = to(
+        joinBytes(member({ name: "x" }, as), member({ name: "ln", type: "2" }), END),
+      );
+      const uuid = await upload(faulty);
+      const { objects } = await service.env.BUCKET.list();
+      const failed = (await (await explode(uuid, `fault ${as}`)).json()) as ExplodedBody;
+      expect(await settled(failed.uuid)).toMatchObject({ state: "error", progress: null });
+      expect((await service.fetch(`/a/${failed.id}/`)).status).toBe(404);
+      await expect
+        .poll(() => service.fetch(`/upload/${uuid}`, { bearer: token }))
+        .toHaveProperty("status", 200);
+      const plain = await service.convert(uuid, `fault ${as}`, token);
+      expect(plain).toMatchObject({ uuid: failed.uuid, state: "created", error_message: null });
+      expect(
+        await service.env.DB.prepare("SELECT uuid FROM uploads WHERE uuid = ?1").bind(uuid).first(),
+      ).toBeNull();
+      expect((await service.env.BUCKET.list()).objects).toHaveLength(objects.length + 1);
+      expect((await service.fetch(`/a/${plain.id}/`)).status).toBe(200);
+    },
+  );
+
+  it("shows how far it has come where the artifact is shown", async () => {
+    const bad = await exploded("shown", joinBytes(member({ name: "ln", type: "2" }), END));
+    const uuid = await service.openUpload(token);
+    const { DB } = service.env;
+    await DB.batch([
+      DB.prepare("INSERT INTO explosions VALUES (?1, 'reading', 2048, 4096, 3)").bind(uuid),
+      DB.prepare("UPDATE artifacts SET state = 'initial', fetching = ?1 WHERE uuid = ?2").bind(
+        uuid,
+        bad.uuid,
+      ),
+    ]);
+    const progress = { phase: "reading", bytes: 2048, total_bytes: 4096, files: 3 };
+    expect(await service.json("GET", `/artifacts/${bad.uuid}`, undefined, token)).toMatchObject({
+      state: "initial",
+      progress,
+    });
+    const page = await service.fetch(`/a/${bad.id}/`, { headers: { Accept: "text/html" } });
+    expect(page.status).toBe(406);
+    expect(await page.text()).toContain(
+      "reading an archive, 2 KiB of 4 KiB read, 3 files found so far",
+    );
   });
 
   it("is refused at once when it is no archive, empty, a blob or somebody else's", async () => {

@@ -1,12 +1,18 @@
 // An archive that is exploded while calls fail and objects are evicted. What comes out is tested over HTTP in
 // test/conformance/explode.test.ts.
 
-import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { gzipSync } from "fflate";
+import { gzipSync, zipSync } from "fflate";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
+import { findArtifactByUuid } from "../../../src/catalog/artifacts.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
@@ -14,14 +20,19 @@ import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { append } from "../../../src/uploads/append.ts";
+import { completeExtent, confirmOpenExtent } from "../../../src/uploads/context.ts";
 import type { UploadContext } from "../../../src/uploads/context.ts";
 import { removeLeftovers } from "../../../src/uploads/expire.ts";
 import { continueExplode, explode } from "../../../src/uploads/explode.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
-import { END, join, member } from "../archive/make-tar.ts";
+import { END, join, member, walkBytes } from "../archive/make-tar.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { Faults, faultyBatches, faultyContext } from "../support/faults.ts";
+
+// Small, as no fault depends on it: fewer bytes are moved.
+const PIECE = 2 * 1024 * 1024;
+Object.assign(LIMITS, { explodePiece: PIECE, partSize: 5 * 1024 * 1024 });
 
 const DAY = 24 * 3_600_000;
 const TERMS = { offset: null, length: null, digest: null };
@@ -48,6 +59,23 @@ function archiveFor(salt: number): Uint8Array {
     member({ name: "dir/b" }, bytes(2_000, salt + 1)),
     END,
   );
+}
+
+/** The same, packed. */
+function packedFor(packing: "gzip" | "zip", salt: number): Uint8Array {
+  return packing === "gzip"
+    ? gzipSync(archiveFor(salt))
+    : zipSync(Object.fromEntries(walkBytes(archiveFor(salt))));
+}
+
+/** Opens an upload object and gives it the bytes. */
+async function openUpload(content: Uint8Array) {
+  const uuid = newUuid();
+  const gateway = new UploadGateway(env.UPLOADS, workspace.id);
+  await insertUpload(env.DB, uuid, workspace.id, Date.now());
+  await gateway.open(uuid);
+  valueOf(await gateway.append(uuid, new Blob([content]).stream(), TERMS));
+  return { uuid, gateway, stub: env.UPLOADS.getByName(uuid) };
 }
 
 async function appendTo(context: UploadContext, uuid: Uuid, content: Uint8Array): Promise<void> {
@@ -129,16 +157,21 @@ describe.each(["before", "after"] as const)(
   },
 );
 
-describe("the explosion of a compressed archive", () => {
-  it("ends as one version, whichever call fails after its effect", async () => {
+describe.each([
+  ["gzip", "before"],
+  ["gzip", "after"],
+  ["zip", "after"],
+] as const)("the explosion of a %s with a call that fails %s its effect", (packing, mode) => {
+  it("ends as one version, whichever call it is", async () => {
     let fired = true;
     let calls = 0;
     for (let from = 1; fired; from += 1) {
-      const faults = new Faults(from, "after");
-      const name = `packed ${from}`;
+      const faults = new Faults(from, mode);
+      const name = `${packing} ${mode} ${from}`;
+      const salt = 100_000 * (["gzip", "zip"].indexOf(packing) * 2 + (mode === "after" ? 1 : 2));
       await runInDurableObject(env.UPLOADS.getByName(newUuid()), async (_object, { storage }) => {
         const sound = faultyContext(storage, new Faults(Infinity, "after"));
-        await appendTo(sound, newUuid(), gzipSync(archiveFor(100_000 + from * 10)));
+        await appendTo(sound, newUuid(), packedFor(packing, salt + from * 10));
         const broken = faultyContext(storage, faults, faultyBatches(faults));
         await explode(broken, intentFor(name), ANY).catch(() => null);
         await continueExplode(broken).catch(() => null);
@@ -159,12 +192,121 @@ describe("the explosion of a compressed archive", () => {
       ({ fired } = faults);
       calls += fired ? 1 : 0;
     }
-    expect(calls).toBeGreaterThanOrEqual(6);
+    // The put, two reads, and the catalog: begin, the pack, the check, the hand-over, the end.
+    expect(calls).toBeGreaterThanOrEqual(8);
     expect(await count("uploads")).toBe(0);
   }, 30_000);
 });
 
 describe("an explosion", () => {
+  it.each([
+    ["tar", (tar: Uint8Array) => tar],
+    ["gzip", (tar: Uint8Array) => gzipSync(tar, { level: 0 })],
+  ])("reads a %s that lies in several R2 objects", async (name, packed) => {
+    const long = bytes(LIMITS.partSize, name.length);
+    const tar = join(member({ name: "a" }, "a"), member({ name: "long" }, long), END);
+    await runInDurableObject(env.UPLOADS.getByName(newUuid()), async (_object, { storage }) => {
+      const context = faultyContext(storage, new Faults(Infinity, "before"));
+      await appendTo(context, newUuid(), packed(tar));
+      const open = await confirmOpenExtent(context);
+      expect(open?.length).toBe(LIMITS.partSize);
+      await (open && completeExtent(context, open));
+      valueOf(await explode(context, intentFor(`extents ${name}`), ANY));
+      expect(context.ledger.state).toMatchObject({ extents: { length: 2 } });
+      await continueExplode(context);
+    });
+    const rows = await vi.waitUntil(async () => {
+      const found = await filesOf(`extents ${name}`);
+      return found.length > 0 ? found : null;
+    });
+    const runs = rows.filter(({ path }) => path === "long");
+    if (name === "tar") {
+      expect(runs).toHaveLength(2);
+    }
+    const parts = runs.map(async ({ key, start, length }) => {
+      const object = await env.BUCKET.get(key, { range: { offset: start, length } });
+      return new Uint8Array((await object?.arrayBuffer()) ?? []);
+    });
+    expect(await hexDigest("SHA-512", join(...(await Promise.all(parts))))).toBe(
+      await hexDigest("SHA-512", long),
+    );
+  });
+
+  it("goes on unpacking where its pack ends after an eviction", async () => {
+    const content = join(member({ name: "long" }, bytes(PIECE + 5_000, 8_000)), END);
+    const { uuid, gateway, stub } = await openUpload(gzipSync(content, { level: 1 }));
+    await runInDurableObject(stub, async (_object, { storage }) => {
+      const context = faultyContext(storage, new Faults(Infinity, "before"));
+      vi.spyOn(context.ledger, "setAlarm").mockImplementation(() => {});
+      valueOf(await explode(context, intentFor("unpacked"), ANY));
+      let appends = 0;
+      // The second append to the pack does not come through, and the object is gone.
+      const getByName = (name: string) => ({
+        fetch: (url: string, init: RequestInit) => {
+          appends += url.endsWith("/append") ? 1 : 0;
+          return appends > 1
+            ? Promise.reject(new Error("gone"))
+            : env.UPLOADS.getByName(name).fetch(url, init);
+        },
+      });
+      context.uploads = { getByName } as unknown as typeof context.uploads;
+      await expect(continueExplode(context)).rejects.toThrow("answer of the upload was lost");
+    });
+    const pack = await env.DB.prepare("SELECT uuid FROM uploads WHERE uuid <> ?1")
+      .bind(uuid)
+      .first<Uuid>("uuid");
+    expect(await gateway.view(pack ?? uuid)).toMatchObject({ size: PIECE });
+    await evictDurableObject(stub);
+    await runInDurableObject(stub, (_object, { storage }) => storage.setAlarm(Date.now() + DAY));
+    await runDurableObjectAlarm(stub);
+    const files = await vi.waitUntil(async () => {
+      const found = await filesOf("unpacked");
+      return found.length > 0 ? found : null;
+    });
+    expect(files.map(({ path, length }) => [path, length])).toEqual([["long", PIECE + 5_000]]);
+    await expectReadable(files);
+    expect(await count("uploads")).toBe(0);
+  });
+
+  it("reports how far it is, and keeps nobody waiting", async () => {
+    const { uuid, gateway, stub } = await openUpload(archiveFor(60_000));
+    // Its turn lasts until this is over.
+    const wait = scheduler.wait.bind(scheduler);
+    const turns = { areHeld: true };
+    const yields = vi.spyOn(scheduler, "wait").mockImplementation(async () => {
+      while (turns.areHeld) {
+        await wait(2);
+      }
+    });
+    const intent = intentFor("reported");
+    const { artifactUuid } = valueOf(await gateway.explode(uuid, intent, ANY));
+    const turn = runDurableObjectAlarm(stub);
+    await vi.waitUntil(() => yields.mock.calls.length > 0);
+
+    expect(await gateway.explode(uuid, intent, ANY)).toEqual({ ok: true, artifactUuid });
+    expect(await gateway.explode(uuid, intentFor("other"), ANY)).toMatchObject({
+      code: "upload_converted",
+    });
+    const { explode: _, ...plain } = intent;
+    const refused = [
+      await gateway.seal(uuid, plain, ANY),
+      await gateway.append(uuid, new Blob(["more"]).stream(), TERMS),
+      await gateway.truncate(uuid, 0),
+    ];
+    expect(refused).toEqual(refused.map(() => ({ ok: false, code: "upload_sealing" })));
+    const reader = { all: true, workspaceId: null, userId: null };
+    const found = await findArtifactByUuid(env.DB, reader, artifactUuid);
+    const totalBytes = archiveFor(60_000).length;
+    expect(found?.progress).toEqual({ phase: "reading", bytes: 0, totalBytes, files: 0 });
+
+    turns.areHeld = false;
+    await turn;
+    await vi.waitUntil(async () => (await filesOf("reported")).length > 0);
+    yields.mockRestore();
+    expect((await findArtifactByUuid(env.DB, reader, artifactUuid))?.progress).toBeNull();
+    expect(await count("explosions")).toBe(0);
+  });
+
   it("goes on after an eviction, in the middle of a member too", async () => {
     const content = join(
       member({ name: "before" }, "b"),
@@ -172,11 +314,7 @@ describe("an explosion", () => {
       member({ name: "z" }, "z"),
       END,
     );
-    const uuid = newUuid();
-    const gateway = new UploadGateway(env.UPLOADS, workspace.id);
-    await insertUpload(env.DB, uuid, workspace.id, Date.now());
-    await gateway.open(uuid);
-    valueOf(await gateway.append(uuid, new Blob([content]).stream(), TERMS));
+    const { uuid, gateway } = await openUpload(content);
     const now = vi.spyOn(Date, "now");
     // Time flies: each turn of the alarm reads one piece.
     let time = Date.now();
