@@ -129,7 +129,9 @@ function isForPeople(c: Context<AppEnv>, code: ErrorCode): boolean {
 
 /** Notes a request once its answer has headers; a body that follows is not watched, so that it is piped outside JavaScript. */
 function logRequest(c: Context<AppEnv>, began: number): void {
-  if (c.get("settings")?.requestLog === false) {
+  // A request that failed early has not all of them.
+  const { settings }: Partial<AppEnv["Variables"]> = c.var;
+  if (settings !== undefined && !settings.requestLog) {
     return;
   }
   const now = Date.now();

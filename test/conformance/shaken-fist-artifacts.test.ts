@@ -58,6 +58,7 @@ describe("POST /artifacts/upload/:name", () => {
       id: expect.any(Number),
       state: "created",
       error_message: null,
+      progress: null,
       metadata: {},
       version: 6,
       artifact_type: "image",
