@@ -40,9 +40,9 @@ export async function revealMembers(
   version: StagedVersion,
   now: number,
 ): Promise<void> {
-  const { workspaceId, type, sourceUrl, actor } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin } = intent;
   const { id, artifactId } = version;
-  const author = { actor, now };
+  const author = { actor, origin, now };
   const shown = { from: "artifacts a JOIN versions v ON v.id = ?2 WHERE a.id = ?1" };
   await db.batch([
     db

@@ -20,6 +20,7 @@ import { SCHEMAS } from "./schemas.ts";
 import { sessions } from "./sessions.ts";
 import { start } from "./start.ts";
 import { uploads } from "./uploads.ts";
+import { watching } from "./watching.ts";
 
 /** In the order of the page. */
 const AREAS: readonly Area[] = [
@@ -33,6 +34,7 @@ const AREAS: readonly Area[] = [
   sessions,
   administration,
   people,
+  watching,
   absent,
   oldAddresses,
 ];
