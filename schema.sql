@@ -119,6 +119,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
 
 CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
 CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
+CREATE INDEX IF NOT EXISTS uploads_of_clients ON uploads (workspace_id) WHERE version_id IS NULL;
 
 -- How far an upload that is exploded has come, as it last reported.
 CREATE TABLE IF NOT EXISTS explosions (
@@ -182,6 +183,8 @@ CREATE TABLE IF NOT EXISTS events (
   message TEXT NOT NULL,
   actor TEXT NOT NULL,                  -- '<workspace>/<key>', 'user <name>' or 'stowage'
   extra TEXT NOT NULL,                  -- JSON object
+  request_id TEXT,                      -- for the audit; NULL: no request did it, but time
+  network TEXT,                         -- likewise
   PRIMARY KEY (artifact_id, number)
 ) WITHOUT ROWID;
 
@@ -348,3 +351,64 @@ CREATE TABLE IF NOT EXISTS garbage (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS garbage_by_age ON garbage (since);
+
+-- What the sweeps did, in one row; the sums are over all that ended.
+CREATE TABLE IF NOT EXISTS sweeps (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  began_at INTEGER NOT NULL,            -- when one last began
+  ended_at INTEGER,                     -- when one last ended; NULL before the first did
+  runs INTEGER NOT NULL DEFAULT 0,
+  uploads_expired INTEGER NOT NULL DEFAULT 0,
+  files_removed INTEGER NOT NULL DEFAULT 0,
+  objects_deleted INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
+  last_failures INTEGER NOT NULL DEFAULT 0
+);
+
+-- Who did what, from where: rows are added, never changed, and go by their age alone (AUDIT_DAYS, at least 30).
+CREATE TABLE IF NOT EXISTS audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  request_id TEXT,                      -- NULL: no request did it, but time
+  network TEXT,                         -- the client's, NULL likewise
+  actor TEXT NOT NULL,                  -- as in events
+  action TEXT NOT NULL,                 -- such as 'artifact deleted'
+  workspace_id INTEGER,                 -- NULL: it concerns none. No reference: rows outlive what they tell of
+  workspace TEXT,                       -- its name then
+  subject TEXT,                         -- what it was done to: an artifact's uuid, a name of a key, user or workspace
+  detail TEXT NOT NULL                  -- JSON object
+);
+
+CREATE INDEX IF NOT EXISTS audit_by_age ON audit (at);
+CREATE INDEX IF NOT EXISTS audit_by_workspace ON audit (workspace, at);
+
+CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN
+  SELECT RAISE(ABORT, 'rows of audit are not changed');
+END;
+
+CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit WHEN OLD.at > (unixepoch() - 30 * 86400) * 1000
+BEGIN
+  SELECT RAISE(ABORT, 'rows of audit are kept for 30 days');
+END;
+
+-- What happens to an artifact is in the audit because it is an event: in the same transaction, wherever it is done.
+CREATE TRIGGER IF NOT EXISTS events_are_audited AFTER INSERT ON events
+WHEN NEW.type <> 'status' OR NEW.message = 'artifact expired'
+BEGIN
+  INSERT INTO audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)
+  SELECT NEW.at, NEW.request_id, NEW.network, NEW.actor, NEW.message, a.workspace_id, w.name, a.uuid,
+    json_set(NEW.extra, '$.type', a.type, '$.name', a.name)
+  FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id WHERE a.id = NEW.artifact_id;
+END;
+
+-- The last file of a declared version seals it. The row names who declared it: any of those who bring files may end it.
+CREATE TRIGGER IF NOT EXISTS seals_are_audited AFTER UPDATE OF sealed_at ON versions
+WHEN OLD.sealed_at IS NULL AND NEW.sealed_at IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+  INSERT INTO audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)
+  SELECT NEW.sealed_at, e.request_id, e.network, e.actor, 'version sealed', a.workspace_id, w.name, a.uuid,
+    json_object('index', NEW.version_index, 'type', a.type, 'name', a.name)
+  FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id JOIN events e ON e.artifact_id = a.id
+  WHERE a.id = NEW.artifact_id AND e.type = 'audit' ORDER BY e.number DESC LIMIT 1;
+END;

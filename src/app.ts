@@ -9,10 +9,12 @@ import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
 import { renderProblem } from "./api/debusine/problem.ts";
 import type { AppEnv } from "./app-env.ts";
+import { authorOf, requestNetwork } from "./auth/author.ts";
 import { identify } from "./auth/identify.ts";
+import { mayNoteRefusal, requireTurn } from "./auth/rates.ts";
 import { findSession } from "./auth/sessions.ts";
+import { addAudit } from "./catalog/audit.ts";
 import { preferredForm } from "./http/accepts.ts";
-import { networkOf } from "./http/client-network.ts";
 import { requestLine } from "./http/request-line.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
@@ -26,6 +28,7 @@ import { AppError, ERRORS, helpFor, isAppError, messageFor } from "./protocol/er
 import type { ErrorCode } from "./protocol/errors.ts";
 import { actorOf } from "./protocol/identity.ts";
 import { parseCount } from "./protocol/ids.ts";
+import { LIMITS } from "./protocol/limits.ts";
 import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
@@ -40,6 +43,7 @@ app.use(async (c, next) => {
   c.set("requestId", crypto.randomUUID());
   await next();
   logRequest(c, began);
+  noteRefusal(c);
   secure(c.res.headers, c.var.requestId);
   if (c.get("session") && /^(?:text\/html|application\/json)\b/u.test(typeOf(c.res))) {
     c.res.headers.set("Cache-Control", "private, no-store"); // nothing of it is left after a logout
@@ -78,6 +82,7 @@ app.use(async (c, next) => {
     "identity",
     session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
   );
+  await requireTurn(c);
   await next();
 });
 
@@ -100,6 +105,12 @@ app.onError((error, c) => {
   return answerError(c, new AppError("internal"));
 });
 
+/** Seconds after which a request that was refused so may succeed. */
+const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
+  storage_unavailable: "2",
+  too_many_requests: String(LIMITS.rateHold / 1000),
+};
+
 function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   const { code, detail } = refusal;
   const { status } = ERRORS[code];
@@ -107,8 +118,9 @@ function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
   }
-  if (code === "storage_unavailable") {
-    c.header("Retry-After", "2");
+  const wait = RETRY_AFTER[code];
+  if (wait !== undefined) {
+    c.header("Retry-After", wait);
   }
   c.header("Cache-Control", "no-store");
   if (c.req.path.startsWith("/api/")) {
@@ -130,26 +142,55 @@ function isForPeople(c: Context<AppEnv>, code: ErrorCode): boolean {
 /** Notes a request once its answer has headers; a body that follows is not watched, so that it is piped outside JavaScript. */
 function logRequest(c: Context<AppEnv>, began: number): void {
   // A request that failed early has not all of them.
-  const { settings }: Partial<AppEnv["Variables"]> = c.var;
+  const { settings, identity, refusal }: Partial<AppEnv["Variables"]> = c.var;
   if (settings !== undefined && !settings.requestLog) {
     return;
   }
   const now = Date.now();
-  const identity = c.get("identity");
-  const route = routePath(c);
   const facts = {
     status: c.res.status,
     method: c.req.method,
-    route: route === "*" || route === "/*" ? null : route,
+    route: routeOf(c),
     who: identity === undefined ? null : actorOf(identity),
     ms: now - began,
     in: lengthOf(c.req.raw.headers),
     out: lengthOf(c.res.headers),
-    error: c.get("refusal") ?? null,
-    from: networkOf(c.req.header("CF-Connecting-IP") ?? ""),
+    error: refusal ?? null,
+    from: requestNetwork(c),
     id: c.var.requestId,
   };
   console.log(requestLine(now, facts));
+}
+
+/** Notes after the answer that somebody was refused, so many times a minute; a stranger has the log alone, as who likes
+ * to could fill the audit. */
+function noteRefusal(c: Context<AppEnv>): void {
+  const { identity, refusal }: Partial<AppEnv["Variables"]> = c.var;
+  if (identity === undefined || identity.kind === "nobody" || refusal === undefined) {
+    return;
+  }
+  const { status } = ERRORS[refusal];
+  if (status !== 401 && status !== 403 && status !== 429) {
+    return;
+  }
+  const author = authorOf(c);
+  const note = {
+    action: "refused",
+    workspaceId: identity.kind === "workspace" ? identity.workspaceId : null,
+    detail: { error: refusal, method: c.req.method, route: routeOf(c) },
+  };
+  const add = async () => {
+    if (await mayNoteRefusal(c.env, author.actor)) {
+      await addAudit(c.env.DB, note, author);
+    }
+  };
+  c.executionCtx.waitUntil(add());
+}
+
+/** The pattern of the route that answered; null when none did. */
+function routeOf(c: Context<AppEnv>): string | null {
+  const route = routePath(c);
+  return route === "*" || route === "/*" ? null : route;
 }
 
 function lengthOf(headers: Headers): number | null {

@@ -1,4 +1,5 @@
 import { AppError } from "./protocol/errors.ts";
+import { LIMITS } from "./protocol/limits.ts";
 
 /** What a deployment may set, read and checked once. */
 export interface Settings {
@@ -12,6 +13,8 @@ export interface Settings {
   fetchMaxMs: number;
   /** May URLs lead to private addresses? */
   fetchAllowPrivate: boolean;
+  /** Milliseconds for which rows of the audit are kept. */
+  auditMs: number;
   /** Is a line printed for each request? */
   requestLog: boolean;
 }
@@ -20,6 +23,8 @@ const SECRET_LENGTH = 32;
 const DEFAULT_IDLE_HOURS = 24;
 const DEFAULT_FETCH_BYTES = 64 * 1024 ** 3;
 const DEFAULT_FETCH_SECONDS = 6 * 3_600;
+const DEFAULT_AUDIT_DAYS = LIMITS.auditKept / 86_400_000;
+const LEAST_AUDIT_DAYS = 30;
 
 /** Reads the settings; refuses to serve with a missing or short secret. */
 export function readSettings(env: Env): Settings {
@@ -39,13 +44,14 @@ export function readSettings(env: Env): Settings {
     fetchMaxBytes: readPositive(env, "FETCH_MAX_BYTES", DEFAULT_FETCH_BYTES),
     fetchMaxMs: readPositive(env, "FETCH_MAX_SECONDS", DEFAULT_FETCH_SECONDS) * 1_000,
     fetchAllowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE", "off"),
+    auditMs: readAuditDays(env) * 86_400_000,
     requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
 }
 
 function readPositive(
   env: Env,
-  name: "UPLOAD_IDLE_HOURS" | "FETCH_MAX_BYTES" | "FETCH_MAX_SECONDS",
+  name: "UPLOAD_IDLE_HOURS" | "FETCH_MAX_BYTES" | "FETCH_MAX_SECONDS" | "AUDIT_DAYS",
   byDefault: number,
 ): number {
   const value = Number(env[name] ?? byDefault);
@@ -53,6 +59,15 @@ function readPositive(
     throw new AppError("configuration_incomplete", `${name} is not a positive number`);
   }
   return value;
+}
+
+/** The catalog lets no younger row go (schema.sql). */
+function readAuditDays(env: Env): number {
+  const days = readPositive(env, "AUDIT_DAYS", DEFAULT_AUDIT_DAYS);
+  if (days < LEAST_AUDIT_DAYS) {
+    throw new AppError("configuration_incomplete", `AUDIT_DAYS is less than ${LEAST_AUDIT_DAYS}`);
+  }
+  return days;
 }
 
 function readSwitch(

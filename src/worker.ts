@@ -14,7 +14,8 @@ export class UploadObject extends UploadObjectBase {
 export default {
   fetch: app.fetch,
   async scheduled(_controller, env) {
-    const report = await sweep(env, readSettings(env).uploadIdleMs, Date.now());
+    const { uploadIdleMs, auditMs } = readSettings(env);
+    const report = await sweep(env, uploadIdleMs, Date.now(), auditMs);
     console.log(JSON.stringify({ event: "sweep", ...report }));
   },
 } satisfies ExportedHandler<Env>;

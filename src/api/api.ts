@@ -6,13 +6,16 @@ import { artifactEvents } from "./artifact-events.ts";
 import { artifactMetadata } from "./artifact-metadata.ts";
 import { artifactVersions } from "./artifact-versions.ts";
 import { artifacts } from "./artifacts.ts";
+import { audit } from "./audit.ts";
 import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
 import { fetches } from "./fetch.ts";
 import { fsck } from "./fsck.ts";
+import { health } from "./health.ts";
 import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
+import { metrics } from "./metrics.ts";
 import { openapi } from "./openapi.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
@@ -29,6 +32,9 @@ export const api = new Hono<AppEnv>()
   .route("/auth", auth)
   .route("/openapi.json", openapi)
   .route("/fsck", fsck)
+  .route("/audit", audit)
+  .route("/healthz", health)
+  .route("/metrics", metrics)
   .route("/upload", uploads)
   // Before the verbs below: artifacts named 'share' or 'versions' must upload.
   .route("/artifacts/upload", convert)

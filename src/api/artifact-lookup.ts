@@ -4,13 +4,11 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { mayWrite, readerFor, requireSomebody } from "../auth/access.ts";
-import type { Author } from "../catalog/artifact-changes.ts";
 import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts.ts";
 import type { DescribedArtifact } from "../catalog/artifacts.ts";
 import { findSeenBlob, listVersionBlobs } from "../catalog/blobs.ts";
 import type { SeenBlob } from "../catalog/blobs.ts";
 import { AppError } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
@@ -98,11 +96,6 @@ export async function requireBlob(
     throw new AppError("blob_not_found");
   }
   return blob;
-}
-
-/** The identity as the author of a change now. */
-export function authorOf(identity: Identity): Author {
-  return { actor: actorOf(identity), now: Date.now() };
 }
 
 /** The blobs of an artifact's versions as the caller sees them. */

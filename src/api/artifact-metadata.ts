@@ -1,11 +1,12 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { authorOf } from "../auth/author.ts";
+import type { Author } from "../catalog/artifact-changes.ts";
 import { deleteMetadata, putMetadata } from "../catalog/artifact-metadata.ts";
 import type { DescribedArtifact } from "../catalog/artifacts.ts";
 import { AppError } from "../protocol/errors.ts";
-import type { Identity } from "../protocol/identity.ts";
-import { authorOf, requireArtifact, requireChangeable } from "./artifact-lookup.ts";
+import { requireArtifact, requireChangeable } from "./artifact-lookup.ts";
 import { readMetadata, requireMetadataKey } from "./metadata.ts";
 import { pathName } from "./path-name.ts";
 
@@ -17,19 +18,19 @@ export const artifactMetadata = new Hono<AppEnv>()
   })
   .post("/:ref/metadata", async (c) => {
     const artifact = await requireChangeable(c);
-    await setEntry(c.env.DB, c.var.identity, artifact, await readMetadata(c.req.raw, null));
+    await setEntry(c.env.DB, artifact, await readMetadata(c.req.raw, null), authorOf(c));
     return c.json(null);
   })
   .put("/:ref/metadata/:key", async (c) => {
     const artifact = await requireChangeable(c);
     const entry = await readMetadata(c.req.raw, metadataKeyOf(c.req.url));
-    await setEntry(c.env.DB, c.var.identity, artifact, entry);
+    await setEntry(c.env.DB, artifact, entry, authorOf(c));
     return c.json(null);
   })
   .delete("/:ref/metadata/:key", async (c) => {
     const { id } = await requireChangeable(c);
     const key = requireMetadataKey(metadataKeyOf(c.req.url));
-    await deleteMetadata(c.env.DB, id, key, authorOf(c.var.identity));
+    await deleteMetadata(c.env.DB, id, key, authorOf(c));
     return c.json(null);
   });
 
@@ -41,11 +42,11 @@ export function metadataKeyOf(url: string): string {
 /** Sets an entry of an artifact that the caller may change. */
 export async function setEntry(
   db: Env["DB"],
-  identity: Identity,
   { id }: DescribedArtifact,
   entry: { key: string; value: unknown },
+  author: Author,
 ): Promise<void> {
-  if (!(await putMetadata(db, id, entry, authorOf(identity)))) {
+  if (!(await putMetadata(db, id, entry, author))) {
     throw new AppError("metadata_full");
   }
 }

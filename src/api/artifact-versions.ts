@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { authorOf } from "../auth/author.ts";
 import { deleteVersion, setMaxVersions } from "../catalog/artifact-changes.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
@@ -8,7 +9,6 @@ import { LIMITS } from "../protocol/limits.ts";
 import { MaxVersionsRequest } from "../protocol/requests.ts";
 import { toBlobReply } from "../protocol/views.ts";
 import {
-  authorOf,
   requireArtifact,
   requireChangeable,
   requireDone,
@@ -25,18 +25,17 @@ export const artifactVersions = new Hono<AppEnv>()
     return c.json(versions.map((blob) => ({ ...toBlobReply(blob), index: blob.index })));
   })
   .post("/:ref/versions", async (c) => {
-    const { identity } = c.var;
     const { id } = await requireChangeable(c);
     const request = await readJson(c.req.raw, MaxVersionsRequest);
     const count = readMaxVersions(request.max_versions) ?? LIMITS.maxVersions;
-    requireDone(await setMaxVersions(c.env.DB, id, count, authorOf(identity)));
+    requireDone(await setMaxVersions(c.env.DB, id, count, authorOf(c)));
     return c.json(null);
   })
   .delete("/:ref/versions/:index", async (c) => {
     const { identity } = c.var;
     const { id, uuid } = await requireChangeable(c);
     const index = readIndex(c.req.param("index"));
-    if (!(await deleteVersion(c.env.DB, id, index, authorOf(identity)))) {
+    if (!(await deleteVersion(c.env.DB, id, index, authorOf(c)))) {
       throw new AppError("artifact_index_not_found", `${index}`);
     }
     return c.json(await showArtifact(c.env.DB, identity, uuid));

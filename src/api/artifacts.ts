@@ -2,6 +2,7 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { deleteArtifact, deleteArtifactsOf, setShared } from "../catalog/artifact-changes.ts";
 import type { Author } from "../catalog/artifact-changes.ts";
 import { walkArtifacts } from "../catalog/artifact-list.ts";
@@ -14,7 +15,6 @@ import { DeleteArtifactsRequest } from "../protocol/requests.ts";
 import { toArtifactReply } from "../protocol/views.ts";
 import type { ArtifactReply } from "../protocol/views.ts";
 import {
-  authorOf,
   describe,
   requireArtifact,
   requireChangeable,
@@ -36,7 +36,7 @@ export const artifacts = new Hono<AppEnv>()
     const key = requireWorkspaceKey(c.var.identity);
     const request = await readJson(c.req.raw, DeleteArtifactsRequest);
     const { id } = await requireWorkspace(c.env.DB, readDoomed(key, request));
-    return respondWithArray(deleteAll(c.env.DB, id, authorOf(key)));
+    return respondWithArray(deleteAll(c.env.DB, id, authorOf(c)));
   })
   .get("/:ref", async (c) => {
     const artifact = await requireArtifact(c);
@@ -45,7 +45,7 @@ export const artifacts = new Hono<AppEnv>()
   .delete("/:ref", async (c) => {
     const { identity } = c.var;
     const { id, uuid } = await requireOwnArtifact(c);
-    const isDeleted = await deleteArtifact(c.env.DB, id, authorOf(identity));
+    const isDeleted = await deleteArtifact(c.env.DB, id, authorOf(c));
     return c.json(isDeleted ? await showArtifact(c.env.DB, identity, uuid) : null);
   })
   .post("/:ref/share", async (c) => {
@@ -54,7 +54,7 @@ export const artifacts = new Hono<AppEnv>()
     if (artifact.workspace !== SYSTEM) {
       throw new AppError("artifact_share_outside_system");
     }
-    requireDone(await setShared(c.env.DB, artifact.id, true, authorOf(identity)));
+    requireDone(await setShared(c.env.DB, artifact.id, true, authorOf(c)));
     return c.json(await showArtifact(c.env.DB, identity, artifact.uuid));
   })
   .post("/:ref/unshare", async (c) => {
@@ -63,7 +63,7 @@ export const artifacts = new Hono<AppEnv>()
     if (!artifact.shared) {
       throw new AppError("artifact_not_shared");
     }
-    requireDone(await setShared(c.env.DB, artifact.id, false, authorOf(identity)));
+    requireDone(await setShared(c.env.DB, artifact.id, false, authorOf(c)));
     return c.json(await showArtifact(c.env.DB, identity, artifact.uuid));
   });
 

@@ -3,8 +3,11 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { signAccessToken } from "../auth/access-tokens.ts";
 import type { TokenSubject } from "../auth/access-tokens.ts";
+import { requestNetwork } from "../auth/author.ts";
 import { SYSTEM_KEY_NAME, systemNonce } from "../auth/identify.ts";
 import { isSameSecret, isSecret } from "../auth/passwords.ts";
+import { mayNoteRefusal } from "../auth/rates.ts";
+import { addAudit } from "../catalog/audit.ts";
 import { listKeys } from "../catalog/keys.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
@@ -26,8 +29,20 @@ export const auth = new Hono<AppEnv>().post("/", async (c) => {
     throw new AppError("key_not_a_string");
   }
   const { settings } = c.var;
+  const { requestId } = c.var;
+  const now = Date.now();
+  const origin = { requestId, network: requestNetwork(c) };
   const subject = await subjectFor(c.env.DB, settings, namespace, key);
-  const token = await signAccessToken(subject, settings.tokenSecret, Date.now());
+  if (subject === null) {
+    const note = { action: "token refused", workspace: namespace };
+    if (await mayNoteRefusal(c.env, origin.network)) {
+      await addAudit(c.env.DB, note, { actor: "nobody", origin, now });
+    }
+    throw new AppError("key_unauthorized");
+  }
+  const author = { actor: `${namespace}/${subject.keyName}`, origin, now };
+  await addAudit(c.env.DB, { action: "token given", workspace: namespace }, author);
+  const token = await signAccessToken(subject, settings.tokenSecret, now);
   c.header("Cache-Control", "no-store");
   return c.json({
     access_token: token,
@@ -36,17 +51,18 @@ export const auth = new Hono<AppEnv>().post("/", async (c) => {
   });
 });
 
+/** The key that the secret is of; null for none. */
 async function subjectFor(
   db: Env["DB"],
   settings: Settings,
   workspace: string,
   secret: string,
-): Promise<TokenSubject> {
+): Promise<TokenSubject | null> {
   if (workspace === SYSTEM) {
     if (await isSameSecret(secret, settings.systemKey)) {
       return { workspace, keyName: SYSTEM_KEY_NAME, nonce: await systemNonce(settings) };
     }
-    throw new AppError("key_unauthorized");
+    return null;
   }
   const { id } = await requireWorkspace(db, workspace);
   for (const key of await listKeys(db, id)) {
@@ -54,5 +70,5 @@ async function subjectFor(
       return { workspace, keyName: key.name, nonce: key.nonce };
     }
   }
-  throw new AppError("key_unauthorized");
+  return null;
 }

@@ -1,13 +1,14 @@
 // POST /artifacts/upload/<name>: an upload or a blob becomes a version of an artifact.
 
 import { Hono } from "hono";
+import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
+import { requesterOf } from "../auth/author.ts";
 import { SYSTEM } from "../catalog/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
@@ -27,7 +28,7 @@ export const convert = new Hono<AppEnv>().post("/:name", async (c) => {
   const name = pathName(c.req.url, 2);
   const request = await readJson(c.req.raw, ConvertRequest);
   const source = readSource(request.upload_uuid, request.blob_uuid);
-  const intent = await planArtifact(c.env.DB, key, name, request);
+  const intent = await planArtifact(c, key, name, request);
   const { size, sha512 } = request;
   if (source.kind === "upload") {
     const gateway = new UploadGateway(c.env.UPLOADS, key.workspaceId);
@@ -72,7 +73,7 @@ function readSource(
 
 /** What the request asks to make, once nothing is left to refuse: no artifact is begun that cannot be. */
 async function planArtifact(
-  db: Env["DB"],
+  c: Context<AppEnv>,
   key: Identity & { kind: "workspace" },
   name: string,
   request: {
@@ -85,7 +86,7 @@ async function planArtifact(
   if (!TYPES.has(request.artifact_type)) {
     throw new AppError("artifact_type_invalid", `'${request.artifact_type}'`);
   }
-  const target = await requireTarget(db, key, request.namespace);
+  const target = await requireTarget(c.env.DB, key, request.namespace);
   if (request.shared && !(key.isSystem && target.name === SYSTEM)) {
     throw new AppError("artifact_shared_outside_system");
   }
@@ -95,7 +96,7 @@ async function planArtifact(
     name,
     sourceUrl: request.source_url ?? `sf://upload/${key.name}/${name}`,
     shared: request.shared,
-    actor: actorOf(key),
+    ...requesterOf(c),
     gift: target.isGift,
   };
 }

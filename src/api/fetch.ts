@@ -4,11 +4,11 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
+import { requesterOf } from "../auth/author.ts";
 import { beginFetch } from "../catalog/fetches.ts";
 import { roomOf, SYSTEM, usageOf } from "../catalog/workspaces.ts";
 import { checkRemoteUrl, remoteName } from "../http/remote-url.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { FetchRequest } from "../protocol/requests.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
@@ -34,7 +34,7 @@ export const fetches = new Hono<AppEnv>().post("/", async (c) => {
   }
   const [now, workspaceId] = [Date.now(), target.id];
   const name = isName(remoteName(url)) ? remoteName(url) : url.hostname;
-  const made = { workspaceId, type: "image", name, sourceUrl, shared, actor: actorOf(key) };
+  const made = { workspaceId, type: "image", name, sourceUrl, shared, ...requesterOf(c) };
   const intent = { ...made, gift: target.isGift };
   const begun = valueOf(await beginFetch(c.env.DB, newUuid(), intent, now));
   const reply = await showArtifact(c.env.DB, key, begun.artifactUuid);

@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { authorOf } from "../auth/author.ts";
 import { deleteMetadata } from "../catalog/artifact-metadata.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
-import { authorOf, findArtifact, requireLiving, requireOwned } from "./artifact-lookup.ts";
+import { findArtifact, requireLiving, requireOwned } from "./artifact-lookup.ts";
 import { metadataKeyOf, setEntry } from "./artifact-metadata.ts";
 import { requireNotes } from "./blobs.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
@@ -20,7 +21,8 @@ export const instanceMetadata = new Hono<AppEnv>()
       const notes = await requireNotes(c.env.DB, identity, pathName(c.req.url, 1));
       requireNoted(await putBlobMetadata(c.env.DB, notes, entry.key, entry.value));
     } else {
-      await setEntry(c.env.DB, identity, requireLiving(requireOwned(identity, artifact)), entry);
+      const owned = requireLiving(requireOwned(identity, artifact));
+      await setEntry(c.env.DB, owned, entry, authorOf(c));
     }
     return c.json(null);
   })
@@ -33,7 +35,7 @@ export const instanceMetadata = new Hono<AppEnv>()
       requireNoted(await deleteBlobMetadata(c.env.DB, notes, key));
     } else {
       const { id } = requireLiving(requireOwned(identity, artifact));
-      await deleteMetadata(c.env.DB, id, key, authorOf(identity));
+      await deleteMetadata(c.env.DB, id, key, authorOf(c));
     }
     return c.json(null);
   });

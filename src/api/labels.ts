@@ -6,14 +6,14 @@ import type { Context } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
 import { requireSomebody, requireWorkspaceKey, readerFor } from "../auth/access.ts";
+import { authorOf, requesterOf } from "../auth/author.ts";
 import { deleteArtifact } from "../catalog/artifact-changes.ts";
 import { findArtifactBySource } from "../catalog/artifacts.ts";
 import type { DescribedArtifact } from "../catalog/artifacts.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { LabelRequest } from "../protocol/requests.ts";
-import { authorOf, describe, requireBlob, requireOwned, showArtifact } from "./artifact-lookup.ts";
+import { describe, requireBlob, requireOwned, showArtifact } from "./artifact-lookup.ts";
 import { readMaxVersions } from "./artifact-versions.ts";
 import { readJson } from "./json-body.ts";
 import { pathName } from "./path-name.ts";
@@ -36,7 +36,7 @@ export const labels = new Hono<AppEnv>()
       name,
       sourceUrl: labelUrl(target.name, name),
       shared: false,
-      actor: actorOf(key),
+      ...requesterOf(c),
       gift: target.isGift,
     };
     const { uuid } = valueOf(await publishClaim(c.env, intent, { content, maxVersions }));
@@ -48,7 +48,7 @@ export const labels = new Hono<AppEnv>()
   .on("DELETE", ["/:name", "/:namespace/:name"], async (c) => {
     const { identity } = c.var;
     const { id, uuid } = requireOwned(identity, await requireLabel(c));
-    await deleteArtifact(c.env.DB, id, authorOf(identity));
+    await deleteArtifact(c.env.DB, id, authorOf(c));
     return c.json(await showArtifact(c.env.DB, identity, uuid));
   });
 

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { newSecret, sha256 } from "../auth/passwords.ts";
 import {
   createToken,
@@ -24,12 +25,12 @@ export const tokens = new Hono<AppEnv>()
   .post("/", async (c) => {
     requireUserOrSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateTokenRequest);
-    const userId = await ownerOf(c.env.DB, c.var.identity, request.kind, request.user);
+    const owner = await ownerOf(c.env.DB, c.var.identity, request.kind, request.user);
     const token = newSecret();
     const { kind, label, expires_at: expiresAt } = request;
     const tokenHash = (await sha256(token)).toHex();
-    const created = { kind, userId, tokenHash, label, expiresAt };
-    const id = await createToken(c.env.DB, created, Date.now());
+    const created = { kind, ...owner, tokenHash, label, expiresAt };
+    const id = await createToken(c.env.DB, created, authorOf(c));
     c.header("Cache-Control", "no-store");
     const stored = await requireToken(c.env.DB, c.var.identity, String(id));
     return c.json({ ...toReply(stored), token });
@@ -42,12 +43,12 @@ export const tokens = new Hono<AppEnv>()
   .patch("/:id", async (c) => {
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
     const { enabled } = await readJson(c.req.raw, ChangeTokenRequest);
-    await setTokenEnabled(c.env.DB, token.id, enabled);
+    await setTokenEnabled(c.env.DB, token, enabled, authorOf(c));
     return c.json(toReply({ ...token, enabled }));
   })
   .delete("/:id", async (c) => {
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
-    await deleteToken(c.env.DB, token.id);
+    await deleteToken(c.env.DB, token, authorOf(c));
     return c.json(null);
   });
 
@@ -75,25 +76,25 @@ function seesOnly(identity: Identity): number | null {
   return identity.kind === "user" ? identity.userId : null;
 }
 
-/** The id of the user that a new token is for, or null for a worker's. */
+/** The user that a new token is for; nulls for a worker's. */
 async function ownerOf(
   db: Env["DB"],
   identity: Identity,
   kind: AccessToken["kind"],
   name: string | null,
-): Promise<number | null> {
+): Promise<{ userId: number | null; user: string | null }> {
   if (identity.kind === "user" && kind === "user" && (name ?? identity.name) === identity.name) {
-    return identity.userId;
+    return { userId: identity.userId, user: identity.name };
   }
   requireSystem(identity);
   if (kind === "worker") {
-    return null;
+    return { userId: null, user: null };
   }
   const user = await findUser(db, name ?? "");
   if (user === null) {
     throw new AppError("user_not_found", `'${name ?? ""}'`);
   }
-  return user.id;
+  return { userId: user.id, user: user.name };
 }
 
 /** A token that the caller may change; to a user, those of others do not exist. */

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { hashSecret } from "../auth/passwords.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
@@ -19,7 +20,7 @@ export const users = new Hono<AppEnv>()
     const request = await readJson(c.req.raw, CreateUserRequest);
     const name = readUserName(request.name);
     const password = readPassword(request.password);
-    const user = await createUser(c.env.DB, name, await hashSecret(password), Date.now());
+    const user = await createUser(c.env.DB, name, await hashSecret(password), authorOf(c));
     if (user === null) {
       throw new AppError("user_exists", `'${name}'`);
     }
@@ -34,7 +35,7 @@ export const users = new Hono<AppEnv>()
     requireSystem(c.var.identity);
     const { password } = await readJson(c.req.raw, ChangeUserRequest);
     const passwordHash = await hashSecret(readPassword(password));
-    const user = await setPassword(c.env.DB, c.req.param("name"), passwordHash);
+    const user = await setPassword(c.env.DB, c.req.param("name"), passwordHash, authorOf(c));
     if (user === null) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
@@ -42,7 +43,7 @@ export const users = new Hono<AppEnv>()
   })
   .delete("/:name", async (c) => {
     requireSystem(c.var.identity);
-    if (!(await deleteUser(c.env.DB, c.req.param("name")))) {
+    if (!(await deleteUser(c.env.DB, c.req.param("name"), authorOf(c)))) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
     return c.json(null);

@@ -1,7 +1,9 @@
 import { Hono } from "hono";
+import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { hashRandomSecret, hashSecret, newSecret } from "../auth/passwords.ts";
 import { deleteKey, listKeys, putKey } from "../catalog/keys.ts";
 import { addTrust, removeTrust } from "../catalog/trusts.ts";
@@ -36,12 +38,12 @@ export const workspaces = new Hono<AppEnv>()
     const name = readName(request.namespace);
     const keyName = request.key_name === null ? null : readKeyName(request.key_name);
     const secret = keyName === null ? null : readSecret(request.key);
-    const workspace = await createWorkspace(c.env.DB, name, request.public, Date.now());
+    const workspace = await createWorkspace(c.env.DB, name, request.public, authorOf(c));
     if (workspace === null) {
       throw new AppError("namespace_exists", `'${name}'`);
     }
     if (keyName !== null && secret !== null) {
-      await setKey(c.env.DB, workspace, keyName, secret);
+      await setKey(c, workspace, keyName, secret);
     }
     return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
@@ -60,21 +62,22 @@ export const workspaces = new Hono<AppEnv>()
     requireSystem(c.var.identity);
     const changes = await readJson(c.req.raw, ChangeNamespaceRequest);
     const { id, name } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    await updateWorkspace(c.env.DB, id, {
+    const changed = {
       public: changes.public,
       quotaBytes: changes.quota_bytes,
       defaultExpirationDays: changes.default_expiration_days,
-    });
+    };
+    await updateWorkspace(c.env.DB, id, changed, authorOf(c));
     return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
   .delete("/:namespace", async (c) => {
     requireSystem(c.var.identity);
-    const { id, name } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    if (name === SYSTEM) {
+    const workspace = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    if (workspace.name === SYSTEM) {
       throw new AppError("namespace_is_system");
     }
-    if (!(await deleteWorkspace(c.env.DB, id))) {
-      throw new AppError("namespace_not_empty", `'${name}'`);
+    if (!(await deleteWorkspace(c.env.DB, workspace, authorOf(c)))) {
+      throw new AppError("namespace_not_empty", `'${workspace.name}'`);
     }
     return c.json(null);
   })
@@ -90,7 +93,7 @@ export const workspaces = new Hono<AppEnv>()
     const request = await readJson(c.req.raw, KeyRequest);
     const workspace = await requireWorkspace(c.env.DB, namespace);
     const name = readKeyName(request.key_name);
-    return c.json(await setKeyAsAsked(c.env.DB, workspace, name, request.key));
+    return c.json(await setKeyAsAsked(c, workspace, name, request.key));
   })
   .put("/:namespace/keys/:key", async (c) => {
     const { namespace, key } = c.req.param();
@@ -100,13 +103,13 @@ export const workspaces = new Hono<AppEnv>()
     if (!(await listKeys(c.env.DB, workspace.id)).some(({ name }) => name === key)) {
       throw new AppError("key_not_found", `'${key}'`);
     }
-    return c.json(await setKeyAsAsked(c.env.DB, workspace, key, request.key));
+    return c.json(await setKeyAsAsked(c, workspace, key, request.key));
   })
   .delete("/:namespace/keys/:key", async (c) => {
     const { namespace, key } = c.req.param();
     requireOwn(c.var.identity, namespace);
     const { id } = await requireWorkspace(c.env.DB, namespace);
-    if (!(await deleteKey(c.env.DB, id, key))) {
+    if (!(await deleteKey(c.env.DB, id, key, authorOf(c)))) {
       throw new AppError("key_not_found", `'${key}'`);
     }
     return c.json(null);
@@ -117,30 +120,30 @@ export const workspaces = new Hono<AppEnv>()
     const { external_namespace: external } = await readJson(c.req.raw, TrustRequest);
     const workspace = await requireWorkspace(c.env.DB, namespace);
     const trusted = await requireWorkspace(c.env.DB, readName(external));
-    await addTrust(c.env.DB, workspace.id, trusted.id);
+    await addTrust(c.env.DB, workspace.id, trusted, authorOf(c));
     return c.json(toReply(await describeWorkspace(c.env.DB, namespace)));
   })
   .delete("/:namespace/trust/:trusted", async (c) => {
     const { namespace, trusted } = c.req.param();
     requireOwn(c.var.identity, namespace);
     const workspace = await requireWorkspace(c.env.DB, namespace);
-    const { id } = await requireWorkspace(c.env.DB, trusted);
-    await removeTrust(c.env.DB, workspace.id, id);
+    const external = await requireWorkspace(c.env.DB, trusted);
+    await removeTrust(c.env.DB, workspace.id, external, authorOf(c));
     return c.json(toReply(await describeWorkspace(c.env.DB, namespace)));
   })
   .put("/:namespace/members/:user", async (c) => {
     requireSystem(c.var.identity);
     const { namespace, user } = c.req.param();
     const role = readRole((await readJson(c.req.raw, MemberRequest)).role);
-    const { workspaceId, userId } = await requireBoth(c.env.DB, namespace, user);
-    await putMember(c.env.DB, workspaceId, userId, role);
+    const membership = await requireBoth(c.env.DB, namespace, user);
+    await putMember(c.env.DB, membership, role, authorOf(c));
     return c.json({ namespace, user, role });
   })
   .delete("/:namespace/members/:user", async (c) => {
     requireSystem(c.var.identity);
     const { namespace, user } = c.req.param();
-    const { workspaceId, userId } = await requireBoth(c.env.DB, namespace, user);
-    if (!(await deleteMember(c.env.DB, workspaceId, userId))) {
+    const membership = await requireBoth(c.env.DB, namespace, user);
+    if (!(await deleteMember(c.env.DB, membership, authorOf(c)))) {
       throw new AppError("member_not_found", `'${user}'`);
     }
     return c.json(null);
@@ -198,26 +201,26 @@ function readSecret(key: unknown): string {
 
 /** Sets a key to the secret that the client chose, or to one drawn for it, which is shown this once. */
 async function setKeyAsAsked(
-  db: Env["DB"],
+  c: Context<AppEnv>,
   workspace: Workspace,
   name: string,
   key: unknown,
 ): Promise<string | { key_name: string; key: string }> {
   if (key !== undefined) {
-    await setKey(db, workspace, name, readSecret(key));
+    await setKey(c, workspace, name, readSecret(key));
     return name;
   }
   const drawn = newSecret();
-  await storeKey(db, workspace, name, await hashRandomSecret(drawn));
+  await storeKey(c, workspace, name, await hashRandomSecret(drawn));
   return { key_name: name, key: drawn };
 }
 
-async function setKey(db: Env["DB"], workspace: Workspace, name: string, secret: string) {
-  await storeKey(db, workspace, name, await hashSecret(secret));
+async function setKey(c: Context<AppEnv>, workspace: Workspace, name: string, secret: string) {
+  await storeKey(c, workspace, name, await hashSecret(secret));
 }
 
 async function storeKey(
-  db: Env["DB"],
+  c: Context<AppEnv>,
   { id, name: workspace }: Workspace,
   name: string,
   hash: string,
@@ -226,7 +229,7 @@ async function storeKey(
     throw new AppError("namespace_is_system", "its key is the secret SYSTEM_KEY");
   }
   const key = { workspaceId: id, name, secretHash: hash, nonce: newSecret().slice(0, 32) };
-  if (!(await putKey(db, key, Date.now(), LIMITS.keysOfWorkspace))) {
+  if (!(await putKey(c.env.DB, key, authorOf(c), LIMITS.keysOfWorkspace))) {
     throw new AppError("keys_too_many", `${LIMITS.keysOfWorkspace}`);
   }
 }
@@ -250,5 +253,5 @@ async function requireBoth(db: Env["DB"], namespace: string, user: string) {
   if (found === null) {
     throw new AppError("user_not_found", `'${user}'`);
   }
-  return { workspaceId, userId: found.id };
+  return { workspaceId, userId: found.id, user: found.name };
 }

@@ -6,6 +6,7 @@ import type { NewArtifact, StagedFile } from "../catalog/staging.ts";
 import { revealVersion, stageArtifact, stageEntries } from "../catalog/staging.ts";
 import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
+import type { Origin } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { numberEntries } from "./numbering.ts";
 
@@ -15,8 +16,9 @@ export interface Declaration extends Pick<
   "workspaceId" | "category" | "data" | "expiresAt"
 > {
   category: string;
-  /** Who asked for it. */
+  /** Who asked for it, and from where. */
   actor: string;
+  origin?: Origin;
   /** In the order of `comparePaths()`, and free of conflicts. */
   files: readonly Omit<StagedFile, "sha512">[];
 }
@@ -25,7 +27,7 @@ export interface Declaration extends Pick<
  * at once. Until the last statement nothing shows it: a crash leaves rows that the sweep removes. */
 export async function declareArtifact(
   db: Env["DB"],
-  { workspaceId, category, data, expiresAt, actor, files }: Declaration,
+  { workspaceId, category, data, expiresAt, actor, origin, files }: Declaration,
   now: number,
 ): Promise<number> {
   await requireRoom(db, workspaceId, files);
@@ -43,7 +45,7 @@ export async function declareArtifact(
   const version = await stageArtifact(db, artifact, now);
   await stageEntries(db, version, numberEntries(withoutSha512(files)), now);
   try {
-    await revealVersion(db, version, { actor, now });
+    await revealVersion(db, version, { actor, origin, now });
   } catch (error) {
     throw isOverQuota(error) ? new AppError("quota_exceeded") : error;
   }

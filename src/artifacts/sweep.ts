@@ -2,6 +2,7 @@
 // sweep; one that fails does not stop the others. What is left over is for the next run.
 
 import { removeObjects } from "../blobs/objects.ts";
+import { forgetAudit } from "../catalog/audit.ts";
 import {
   deleteAbandonedVersions,
   deleteExpiredArtifacts,
@@ -13,21 +14,20 @@ import {
 } from "../catalog/garbage.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
 import { forgetSessions } from "../catalog/sessions.ts";
+import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
+import type { SweepReport } from "../catalog/sweeps.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";
 
-/** What a sweep did, for the log. */
-export interface SweepReport {
-  uploadsExpired: number;
-  filesRemoved: number;
-  objectsDeleted: number;
-  failures: number;
-}
-
 /** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
-export async function sweep(env: Env, idleMs: number, now: number): Promise<SweepReport> {
+export async function sweep(
+  env: Env,
+  idleMs: number,
+  now: number,
+  auditMs: number = LIMITS.auditKept,
+): Promise<SweepReport> {
   const { DB: db } = env;
   const before = now - LIMITS.garbageGrace;
   const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
@@ -61,10 +61,13 @@ export async function sweep(env: Env, idleMs: number, now: number): Promise<Swee
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetAudit(db, now - auditMs, LIMITS.sweepBatch)),
   ];
+  await attempt(report, () => noteSweepBegun(db, now));
   for (const step of steps) {
     await attempt(report, step);
   }
+  await attempt(report, () => noteSweepEnded(db, report, Date.now()));
   return report;
 }
 

@@ -1,5 +1,7 @@
 // Logging in and out, and whose session a request's cookie is.
 
+import type { Author } from "../catalog/artifact-changes.ts";
+import { addAudit } from "../catalog/audit.ts";
 import { beginAttempt, takeAttemptBack } from "../catalog/login-failures.ts";
 import type { LoginGate } from "../catalog/login-failures.ts";
 import {
@@ -42,6 +44,7 @@ export interface LoginAttempt {
   address: string;
   /** The id in the cookie that came along: its session ends with this login. */
   replaces: string | null;
+  requestId: string;
 }
 
 export type LoginOutcome =
@@ -64,7 +67,14 @@ export async function logIn(
   }
   const user = await findPassword(db, attempt.name);
   const isRight = await isSecret(attempt.password, user?.passwordHash ?? NO_SECRET);
+  const origin = { requestId: attempt.requestId, network: networkOf(attempt.address) };
   if (user === null || !isRight) {
+    // People type passwords where names belong: only a name that exists is kept.
+    const note = {
+      action: "login refused",
+      subject: user === null ? null : `user ${attempt.name}`,
+    };
+    await addAudit(db, note, { actor: "nobody", origin, now });
     return { ok: false, code: "login_failed" };
   }
   const sessionId = newSecret();
@@ -73,7 +83,8 @@ export async function logIn(
     idHash: await hashId(sessionId),
     replaces: attempt.replaces === null ? null : await hashId(attempt.replaces),
   };
-  if (!(await createSession(db, created, now))) {
+  const author = { actor: `user ${attempt.name}`, origin, now };
+  if (!(await createSession(db, created, author))) {
     return { ok: false, code: "login_failed" };
   }
   // After a crash before this line one failure too many is remembered, for an hour.
@@ -82,10 +93,10 @@ export async function logIn(
 }
 
 /** Ends the session of a request's cookie, if there is one. */
-export async function logOut(request: Request, db: Env["DB"]): Promise<void> {
+export async function logOut(request: Request, db: Env["DB"], author: Author): Promise<void> {
   const id = readSessionId(request);
   if (id !== null) {
-    await deleteSession(db, await hashId(id));
+    await deleteSession(db, await hashId(id), author);
   }
 }
 

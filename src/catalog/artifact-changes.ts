@@ -1,6 +1,7 @@
 // Changes to artifacts that exist. Each is one batch, so one transaction, with the event that tells of it, and
 // changes living artifacts only. Deletion marks: the sweep removes the rows (garbage.ts).
 
+import type { Origin } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import type { EventSource } from "./events.ts";
@@ -10,6 +11,8 @@ import { livingAt } from "./reader.ts";
 export interface Author {
   actor: string;
   now: number;
+  /** Of the request that asked for it, if one did. */
+  origin?: Origin | undefined;
 }
 
 const LIVING = "artifacts a WHERE a.id = ?1 AND a.deleted_at IS NULL";

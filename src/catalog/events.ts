@@ -1,6 +1,7 @@
 // What happened to artifacts. An event is written in the batch of the change that it tells of, so that neither
 // is there without the other, and goes with its artifact's row.
 
+import type { Origin } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** Shaken Fist's kinds of events. Here `audit` is what somebody asked for; `prune` and `status` follow from it,
@@ -40,6 +41,7 @@ export interface NewEvent {
   extra?: string;
   actor: string;
   now: number;
+  origin?: Origin | undefined;
 }
 
 /** The statement that notes an event for each artifact of the source; before the change, where the source would
@@ -47,13 +49,13 @@ export interface NewEvent {
 export function noteEvent(
   db: D1Database,
   { from, values }: EventSource,
-  { type, message, extra = "'{}'", actor, now }: NewEvent,
+  { type, message, extra = "'{}'", actor, now, origin }: NewEvent,
 ): D1PreparedStatement {
-  const own = [now, type, message, actor];
+  const own = [now, type, message, actor, origin?.requestId ?? null, origin?.network ?? null];
   const places = own.map((_, at) => `?${values.length + at + 1}`).join(", ");
   return db
     .prepare(
-      `INSERT INTO events (artifact_id, number, at, type, message, actor, extra)
+      `INSERT INTO events (artifact_id, number, at, type, message, actor, request_id, network, extra)
        SELECT a.id, coalesce((SELECT max(number) FROM events WHERE artifact_id = a.id), 0) + 1,
          ${places}, ${extra}
        FROM ${from}`,

@@ -41,9 +41,9 @@ export async function revealMembers(
   version: StagedVersion,
   now: number,
 ): Promise<void> {
-  const { workspaceId, type, sourceUrl, actor } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin } = intent;
   const { id, artifactId } = version;
-  const author = { actor, now };
+  const author = { actor, origin, now };
   await db.batch([
     db
       .prepare(

@@ -25,11 +25,11 @@ export async function beginFetch(
   intent: ArtifactIntent,
   now: number,
 ): Promise<Outcome<BegunFetch>> {
-  const { workspaceId, type, sourceUrl, actor, gift } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin, gift } = intent;
   const begun = intent.explode === true ? "explode begun" : "fetch begun";
   const identity = [workspaceId, type, sourceUrl] as const;
   const made = newUuid();
-  const author = { actor, now };
+  const author = { actor, origin, now };
   const underWay = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
   const source = { from: underWay, values: [workspaceId, uploadUuid] };
   const results = await db.batch<{ uuid: Uuid; fetching: Uuid | null }>([

@@ -1,3 +1,7 @@
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit, timeOf } from "./audit.ts";
+import type { Doing } from "./audit.ts";
+
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */
 export interface WorkspaceKey {
   workspaceId: number;
@@ -46,10 +50,11 @@ export async function findKey(
 export async function putKey(
   db: D1Database,
   key: WorkspaceKey,
-  now: number,
+  by: Doing,
   limit: number,
 ): Promise<boolean> {
-  const { meta } = await db
+  const { workspaceId, name: subject } = key;
+  const put = db
     .prepare(
       `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at)
        SELECT ?1, ?2, ?3, ?4, ?5
@@ -57,9 +62,12 @@ export async function putKey(
        ON CONFLICT (workspace_id, name)
        DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5`,
     )
-    .bind(key.workspaceId, key.name, key.secretHash, key.nonce, now, limit)
-    .run();
-  return meta.changes > 0;
+    .bind(workspaceId, subject, key.secretHash, key.nonce, timeOf(by), limit);
+  const [done] = await db.batch([
+    put,
+    ...noteAudit(db, { action: "key set", workspaceId, subject }, by),
+  ]);
+  return (done?.meta.changes ?? 0) > 0;
 }
 
 /** Deletes a key; false when there is none. */
@@ -67,10 +75,13 @@ export async function deleteKey(
   db: D1Database,
   workspaceId: number,
   name: string,
+  author: Author,
 ): Promise<boolean> {
-  const { meta } = await db
-    .prepare("DELETE FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2")
-    .bind(workspaceId, name)
-    .run();
-  return meta.changes > 0;
+  const [done] = await db.batch([
+    db
+      .prepare("DELETE FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2")
+      .bind(workspaceId, name),
+    ...noteAudit(db, { action: "key deleted", workspaceId, subject: name }, author),
+  ]);
+  return (done?.meta.changes ?? 0) > 0;
 }

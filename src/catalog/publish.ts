@@ -146,7 +146,7 @@ function insertArtifact(
   made: Uuid,
   now: number,
 ): D1PreparedStatement[] {
-  const { workspaceId, type, sourceUrl, name, shared, actor } = intent;
+  const { workspaceId, type, sourceUrl, name, shared, actor, origin } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
   return [
     db
@@ -158,7 +158,7 @@ function insertArtifact(
          ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
       )
       .bind(...identity, made, name, shared ? 1 : 0, maxVersions ?? LIMITS.maxVersions, now),
-    noteCreation(db, [...identity, made], { actor, now }),
+    noteCreation(db, [...identity, made], { actor, origin, now }),
   ];
 }
 
@@ -181,9 +181,9 @@ function insertVersion(
   now: number,
 ): D1PreparedStatement[] {
   const { intent, maxVersions } = next;
-  const { workspaceId, type, sourceUrl, actor, gift } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin, gift } = intent;
   const identity: Identity = [workspaceId, type, sourceUrl];
-  const author = { actor, now };
+  const author = { actor, origin, now };
   return [
     db
       .prepare(
@@ -278,7 +278,7 @@ function insertNextVersion(
 }
 
 function noteVersion(db: D1Database, intent: ArtifactIntent, now: number): D1PreparedStatement {
-  const { workspaceId, type, sourceUrl, actor } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin } = intent;
   return noteEvent(
     db,
     { from: NEXT, values: [workspaceId, type, sourceUrl] },
@@ -289,6 +289,7 @@ function noteVersion(db: D1Database, intent: ArtifactIntent, now: number): D1Pre
         SELECT b.uuid FROM files f JOIN blobs b ON b.id = f.blob_id
         WHERE f.version_id = v.id AND f.ordinal = 1))`,
       actor,
+      origin,
       now,
     },
   );

@@ -3,6 +3,8 @@
 
 import type { Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit } from "./audit.ts";
 
 type SessionRow = { user_id: number; name: string; last_used_at: number };
 
@@ -45,7 +47,7 @@ export interface NewSession {
 export async function createSession(
   db: D1Database,
   { idHash, userId, passwordHash, replaces }: NewSession,
-  now: number,
+  author: Author,
 ): Promise<boolean> {
   const [created] = await db.batch([
     db
@@ -53,7 +55,8 @@ export async function createSession(
         `INSERT INTO sessions (id_hash, user_id, created_at, last_used_at)
          SELECT ?1, id, ?4, ?4 FROM users WHERE id = ?2 AND password_hash = ?3`,
       )
-      .bind(idHash, userId, passwordHash, now),
+      .bind(idHash, userId, passwordHash, author.now),
+    ...noteAudit(db, { action: "login" }, author),
     db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(replaces),
     db
       .prepare(
@@ -67,8 +70,11 @@ export async function createSession(
 }
 
 /** Ends a session, if there is one. */
-export async function deleteSession(db: D1Database, idHash: string): Promise<void> {
-  await db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(idHash).run();
+export async function deleteSession(db: D1Database, idHash: string, author: Author): Promise<void> {
+  await db.batch([
+    db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(idHash),
+    ...noteAudit(db, { action: "logout" }, author),
+  ]);
 }
 
 /** Removes sessions not used since `before`, and says how many. One past its age is not used any more. */

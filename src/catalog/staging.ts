@@ -118,7 +118,7 @@ export async function stageEntries(
 export async function revealVersion(
   db: D1Database,
   version: StagedVersion,
-  { actor, now }: Author,
+  author: Author,
 ): Promise<void> {
   const made = { from: "artifacts a WHERE a.id = ?1", values: [version.artifactId] };
   await db.batch([
@@ -128,9 +128,9 @@ export async function revealVersion(
            EXISTS (SELECT 1 FROM files WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
          WHERE id = ?1`,
       )
-      .bind(version.id, now),
+      .bind(version.id, author.now),
     db.prepare("UPDATE artifacts SET deleted_at = NULL WHERE id = ?1").bind(version.artifactId),
-    noteEvent(db, made, { type: "audit", message: "artifact created", actor, now }),
+    noteEvent(db, made, { type: "audit", message: "artifact created", ...author }),
     db
       .prepare("UPDATE workspaces SET used_bytes = NULL WHERE id = ?1 AND used_bytes > quota_bytes")
       .bind(version.workspaceId),

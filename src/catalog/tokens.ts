@@ -1,3 +1,7 @@
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit } from "./audit.ts";
+import type { AuditNote } from "./audit.ts";
+
 /** A long-lived token of a user or a worker. The token itself is not kept, only its SHA-256. */
 export interface AccessToken {
   id: number;
@@ -79,30 +83,61 @@ export async function listTokens(
 export interface NewToken {
   kind: "user" | "worker";
   userId: number | null;
+  /** Its user's name. */
+  user: string | null;
   tokenHash: string;
   label: string;
   expiresAt: number | null;
 }
 
 /** Adds a token and gives its id. */
-export async function createToken(db: D1Database, token: NewToken, now: number): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `INSERT INTO tokens (kind, user_id, token_hash, label, created_at, expires_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
-    )
-    .bind(token.kind, token.userId, token.tokenHash, token.label, now, token.expiresAt)
-    .run();
-  return meta.last_row_id;
+export async function createToken(
+  db: D1Database,
+  token: NewToken,
+  author: Author,
+): Promise<number> {
+  const { kind, userId, user, label } = token;
+  const subject = user === null ? kind : `${kind} ${user}`;
+  const note = { action: "token made", subject, detail: { label } };
+  const [made] = await db.batch<{ id: number }>([
+    db
+      .prepare(
+        `INSERT INTO tokens (kind, user_id, token_hash, label, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id`,
+      )
+      .bind(kind, userId, token.tokenHash, label, author.now, token.expiresAt),
+    ...noteAudit(db, note, author),
+  ]);
+  const id = made?.results[0]?.id;
+  if (id === undefined) {
+    throw new Error("Cannot find a token after making it");
+  }
+  return id;
 }
 
-export async function setTokenEnabled(db: D1Database, id: number, enabled: boolean): Promise<void> {
-  await db
-    .prepare("UPDATE tokens SET enabled = ?2 WHERE id = ?1")
-    .bind(id, enabled ? 1 : 0)
-    .run();
+export async function setTokenEnabled(
+  db: D1Database,
+  token: AccessToken,
+  enabled: boolean,
+  author: Author,
+): Promise<void> {
+  await db.batch([
+    db.prepare("UPDATE tokens SET enabled = ?2 WHERE id = ?1").bind(token.id, enabled ? 1 : 0),
+    ...noteAudit(db, noteOf(token, enabled ? "token enabled" : "token disabled"), author),
+  ]);
 }
 
-export async function deleteToken(db: D1Database, id: number): Promise<void> {
-  await db.prepare("DELETE FROM tokens WHERE id = ?1").bind(id).run();
+export async function deleteToken(
+  db: D1Database,
+  token: AccessToken,
+  author: Author,
+): Promise<void> {
+  await db.batch([
+    db.prepare("DELETE FROM tokens WHERE id = ?1").bind(token.id),
+    ...noteAudit(db, noteOf(token, "token deleted"), author),
+  ]);
+}
+
+function noteOf({ id, kind, user, label }: AccessToken, action: string): AuditNote {
+  return { action, subject: `${kind} ${user ?? id}`, detail: { id, label } };
 }

@@ -1,11 +1,12 @@
 import type { Outcome } from "../protocol/errors.ts";
 import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { noteEvent } from "./events.ts";
-import { findWorkspaceById, usageOf } from "./workspaces.ts";
+import { findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
- * many bytes its workspace has room for, null being no limit; refuses when it has none, or is gone. May be repeated. */
+ * many bytes its workspace has room for, null being no limit; refuses when it has none, has too many uploads open, or is gone. May be repeated. */
 export async function insertUpload(
   db: D1Database,
   uuid: Uuid,
@@ -16,19 +17,25 @@ export async function insertUpload(
     .prepare(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
        SELECT ?1, id, ?3, ?3 FROM workspaces
-       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes)
+       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes) AND (
+         SELECT count(*) FROM (
+           SELECT 1 FROM uploads WHERE workspace_id = ?2 AND version_id IS NULL AND uuid <> ?1
+           LIMIT ?4)) < ?4
        ON CONFLICT (uuid) DO UPDATE SET last_append_at = excluded.last_append_at
        RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ?2) AS room`,
     )
-    .bind(uuid, workspaceId, now)
+    .bind(uuid, workspaceId, now, LIMITS.uploadsOfWorkspace)
     .first<{ room: number | null }>();
   if (row !== null) {
     return { ok: true, room: row.room };
   }
   const workspace = await findWorkspaceById(db, workspaceId);
-  return workspace === null
-    ? { ok: false, code: "namespace_not_found" }
-    : { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  if (workspace === null) {
+    return { ok: false, code: "namespace_not_found" };
+  }
+  return roomOf(workspace) === 0
+    ? { ok: false, code: "quota_exceeded", detail: usageOf(workspace) }
+    : { ok: false, code: "uploads_too_many", detail: `${LIMITS.uploadsOfWorkspace}` };
 }
 
 /** Notes when an upload last got a byte. */

@@ -1,3 +1,6 @@
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit } from "./audit.ts";
+
 export type Role = "owner" | "contributor" | "viewer";
 
 export interface User {
@@ -17,16 +20,19 @@ export async function createUser(
   db: D1Database,
   name: string,
   passwordHash: string,
-  now: number,
+  author: Author,
 ): Promise<User | null> {
-  const row = await db
-    .prepare(
-      `INSERT INTO users (name, password_hash, created_at) VALUES (?1, ?2, ?3)
-       ON CONFLICT (name) DO NOTHING RETURNING id, name, created_at`,
-    )
-    .bind(name, passwordHash, now)
-    .first<UserRow>();
-  return row && toUser(row);
+  const [made] = await db.batch<UserRow>([
+    db
+      .prepare(
+        `INSERT INTO users (name, password_hash, created_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO NOTHING RETURNING id, name, created_at`,
+      )
+      .bind(name, passwordHash, author.now),
+    ...noteAudit(db, { action: "user made", subject: name }, author),
+  ]);
+  const [row] = made?.results ?? [];
+  return row === undefined ? null : toUser(row);
 }
 
 export async function findUser(db: D1Database, name: string): Promise<User | null> {
@@ -62,11 +68,13 @@ export async function setPassword(
   db: D1Database,
   name: string,
   passwordHash: string,
+  author: Author,
 ): Promise<User | null> {
   const [changed] = await db.batch<UserRow>([
     db
       .prepare("UPDATE users SET password_hash = ?2 WHERE name = ?1 RETURNING id, name, created_at")
       .bind(name, passwordHash),
+    ...noteAudit(db, { action: "password set", subject: name }, author),
     db
       .prepare("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?1)")
       .bind(name),
@@ -76,36 +84,54 @@ export async function setPassword(
 }
 
 /** Deletes a user with their tokens, sessions and memberships; false when there is none. */
-export async function deleteUser(db: D1Database, name: string): Promise<boolean> {
-  const { meta } = await db.prepare("DELETE FROM users WHERE name = ?1").bind(name).run();
-  return meta.changes > 0;
+export async function deleteUser(db: D1Database, name: string, author: Author): Promise<boolean> {
+  const [deleted] = await db.batch([
+    db.prepare("DELETE FROM users WHERE name = ?1").bind(name),
+    ...noteAudit(db, { action: "user deleted", subject: name }, author),
+  ]);
+  return (deleted?.meta.changes ?? 0) > 0;
+}
+
+/** A user in a workspace. */
+export interface Membership {
+  workspaceId: number;
+  userId: number;
+  user: string;
 }
 
 /** Gives a user a role in a workspace, or another one. */
 export async function putMember(
   db: D1Database,
-  workspaceId: number,
-  userId: number,
+  { workspaceId, userId, user }: Membership,
   role: Role,
+  author: Author,
 ): Promise<void> {
-  await db
-    .prepare(
-      `INSERT INTO members (workspace_id, user_id, role) VALUES (?1, ?2, ?3)
-       ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = ?3`,
-    )
-    .bind(workspaceId, userId, role)
-    .run();
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO members (workspace_id, user_id, role) VALUES (?1, ?2, ?3)
+         ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = ?3`,
+      )
+      .bind(workspaceId, userId, role),
+    ...noteAudit(
+      db,
+      { action: "member set", workspaceId, subject: user, detail: { role } },
+      author,
+    ),
+  ]);
 }
 
 /** Ends a membership; false when there is none. */
 export async function deleteMember(
   db: D1Database,
-  workspaceId: number,
-  userId: number,
+  { workspaceId, userId, user }: Membership,
+  author: Author,
 ): Promise<boolean> {
-  const { meta } = await db
-    .prepare("DELETE FROM members WHERE workspace_id = ?1 AND user_id = ?2")
-    .bind(workspaceId, userId)
-    .run();
-  return meta.changes > 0;
+  const [deleted] = await db.batch([
+    db
+      .prepare("DELETE FROM members WHERE workspace_id = ?1 AND user_id = ?2")
+      .bind(workspaceId, userId),
+    ...noteAudit(db, { action: "member deleted", workspaceId, subject: user }, author),
+  ]);
+  return (deleted?.meta.changes ?? 0) > 0;
 }

@@ -1,5 +1,8 @@
 import { AppError } from "../protocol/errors.ts";
 import type { Metadata } from "../protocol/metadata.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit, timeOf } from "./audit.ts";
+import type { Doing } from "./audit.ts";
 
 export interface Workspace {
   id: number;
@@ -135,16 +138,18 @@ export async function createWorkspace(
   db: D1Database,
   name: string,
   isPublic: boolean,
-  now: number,
+  by: Doing,
 ): Promise<Workspace | null> {
-  const row = await db
+  const insert = db
     .prepare(
       `INSERT INTO workspaces (name, public, created_at) VALUES (?1, ?2, ?3)
        ON CONFLICT (name) DO NOTHING RETURNING *`,
     )
-    .bind(name, isPublic ? 1 : 0, now)
-    .first<WorkspaceRow>();
-  return row && toWorkspace(row);
+    .bind(name, isPublic ? 1 : 0, timeOf(by));
+  const note = { action: "workspace made", workspace: name, detail: { public: isPublic } };
+  const [made] = await db.batch<WorkspaceRow>([insert, ...noteAudit(db, note, by)]);
+  const [row] = made?.results ?? [];
+  return row === undefined ? null : toWorkspace(row);
 }
 
 /** What may be changed of a workspace; an absent property stays as it is. */
@@ -158,9 +163,10 @@ export async function updateWorkspace(
   db: D1Database,
   id: number,
   changes: WorkspaceChanges,
+  author?: Author,
 ): Promise<void> {
   const { public: isPublic, quotaBytes, defaultExpirationDays: days } = changes;
-  await db
+  const update = db
     .prepare(
       `UPDATE workspaces SET
          public = coalesce(?2, public),
@@ -175,13 +181,19 @@ export async function updateWorkspace(
       quotaBytes ?? null,
       Number(days !== undefined),
       days ?? null,
-    )
-    .run();
+    );
+  const note = { action: "workspace changed", workspaceId: id, detail: { ...changes } };
+  await db.batch([update, ...noteAudit(db, note, author)]);
 }
 
 /** Deletes a workspace with its keys, trusts and members; false when uploads or artifacts are left in it,
  * deleted ones included until the sweep has removed their versions. */
-export async function deleteWorkspace(db: D1Database, id: number): Promise<boolean> {
+export async function deleteWorkspace(
+  db: D1Database,
+  { id, name }: Pick<Workspace, "id" | "name">,
+  author: Author,
+): Promise<boolean> {
+  const note = { action: "workspace deleted", workspaceId: id, workspace: name };
   const [, deleted] = await db.batch([
     db
       .prepare(
@@ -196,6 +208,7 @@ export async function deleteWorkspace(db: D1Database, id: number): Promise<boole
            AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ?1)`,
       )
       .bind(id),
+    ...noteAudit(db, note, author),
   ]);
   return (deleted?.meta.changes ?? 0) > 0;
 }

@@ -14,6 +14,11 @@ export function networkOf(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
+/** Is a network this very machine? */
+export function isLoopback(network: string): boolean {
+  return network.startsWith("127.") || network === networkOf("::1");
+}
+
 function groupsOf(text: string): string[] {
   return text === "" ? [] : text.split(":").map((group) => group.replace(/^0+(?=.)/u, ""));
 }

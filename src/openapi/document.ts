@@ -21,6 +21,7 @@ import { SCHEMAS } from "./schemas.ts";
 import { sessions } from "./sessions.ts";
 import { start } from "./start.ts";
 import { uploads } from "./uploads.ts";
+import { watching } from "./watching.ts";
 
 /** In the order of the page. */
 const AREAS: readonly Area[] = [
@@ -35,6 +36,7 @@ const AREAS: readonly Area[] = [
   administration,
   people,
   checking,
+  watching,
   absent,
   oldAddresses,
 ];

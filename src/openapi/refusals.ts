@@ -64,6 +64,7 @@ export const WHO = {
 
 /** What can go wrong wherever one asks. */
 const ALWAYS = [
+  "too_many_requests",
   "internal",
   "configuration_incomplete",
   "storage_unavailable",

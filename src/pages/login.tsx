@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { authorOf } from "../auth/author.ts";
 import { cookieKind, readSessionId, sessionCookie } from "../auth/session-cookie.ts";
 import { logIn, logOut } from "../auth/sessions.ts";
 import type { LoginOutcome } from "../auth/sessions.ts";
@@ -40,7 +41,8 @@ export const login = new Hono<AppEnv>()
       throw new AppError("request_malformed", "the form has no name or no password");
     }
     const address = c.req.header("CF-Connecting-IP") ?? "";
-    const attempt = { name, password, address, replaces: readSessionId(c.req.raw) };
+    const { requestId } = c.var;
+    const attempt = { name, password, address, replaces: readSessionId(c.req.raw), requestId };
     const outcome = await logIn(c.env.DB, c.var.settings, attempt, Date.now());
     const next = nextPath(c, form.get("next"));
     if (!outcome.ok) {
@@ -56,7 +58,7 @@ export const login = new Hono<AppEnv>()
   })
   .post("/logout", async (c) => {
     c.header("Cache-Control", "no-store");
-    await logOut(c.req.raw, c.env.DB);
+    await logOut(c.req.raw, c.env.DB, authorOf(c));
     const kind = cookieKind(c.req.url);
     if (kind !== null) {
       c.header("Set-Cookie", sessionCookie(kind, null));

@@ -17,6 +17,13 @@ export interface Session {
   user: string;
 }
 
+/** Where a change comes from, for the audit. */
+export interface Origin {
+  requestId: string;
+  /** The client's network (http/client-network.ts). */
+  network: string;
+}
+
 /** Who did what the service does by itself. */
 export const SERVICE_ACTOR = "stowage";
 

@@ -182,6 +182,26 @@ export const LIMITS = {
   /** Events that an artifact keeps, and those that one request gets (Shaken Fist's default). */
   eventsKept: 1_000,
   eventsListed: 100,
+  /** Requests of one caller that are reported to the rate limit as one, how many of them one counts for that makes
+   * something, and milliseconds for which a caller over the limit has to wait. With `RATE_CALLERS` of wrangler.toml that
+   * is 4,000 requests a second, or 1,000 that make something. */
+  rateStep: 64,
+  rateOfCreation: 4,
+  rateHold: 10_000,
+  /** Uploads of one workspace that are open at once: an abandoned one may hold a part for a day. */
+  uploadsOfWorkspace: 1_000,
+  /** Milliseconds for which rows of the audit are kept unless a setting says otherwise. */
+  auditKept: 400 * 86_400_000,
+  /** Rows of the audit on a page, and rows looked at for one: those that do not fit cost as much. */
+  auditListed: 100,
+  auditScanned: 5_000,
+  /** Milliseconds in which catalog and R2 must answer for the service to be healthy. */
+  healthProbe: 5_000,
+  /** Rows of one kind that GET /metrics counts, and workspaces that it names: its cost does not grow. */
+  counted: 10_000,
+  workspacesMeasured: 100,
+  /** Milliseconds after its end at which an idle upload should be gone, whatever a sweep had to do. */
+  uploadOverdue: 3_600_000,
   /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
   sweepBatch: 200,
   sweepRounds: 20,

@@ -1,5 +1,6 @@
 // What the Worker, an upload object and the catalog say to each other about an upload.
 
+import type { Origin } from "./identity.ts";
 import type { Uuid } from "./ids.ts";
 
 /** A run of a blob's bytes in one R2 object, from `start` in it. */
@@ -35,6 +36,8 @@ export interface ArtifactIntent {
   shared: boolean;
   /** Who asked for it, for the events. */
   actor: string;
+  /** And from where. */
+  origin?: Origin | undefined;
   /** The workspace is not the caller's own but trusts it: the artifact may be made, never added to. */
   gift: boolean;
   /** The upload is an archive: its members are to be the files. */

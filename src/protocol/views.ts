@@ -211,6 +211,22 @@ interface EventShown {
 }
 
 /** `showActor` is for those who may write: key and user names are no reader's business. */
+/** A row of the audit on the wire. */
+export function toAuditReply(row: {
+  at: number;
+  requestId: string | null;
+  network: string | null;
+  actor: string;
+  action: string;
+  workspace: string | null;
+  subject: string | null;
+  detail: Record<string, unknown>;
+}) {
+  const { at, requestId, network, actor, action, workspace, subject, detail } = row;
+  const from = { network, request_id: requestId };
+  return { at: new Date(at).toISOString(), actor, action, workspace, subject, detail, ...from };
+}
+
 export function toEventReply(event: EventShown, showActor: boolean): EventReply {
   return {
     timestamp: seconds(event.at),

@@ -96,6 +96,7 @@ const SYSTEM: Record<Who, Outcome> = {
 /** Users have tokens of their own. */
 const USER: Record<Who, Outcome> = { ...SYSTEM, viewer: 200, contributor: 200 };
 const SOMEBODY: Record<Who, Outcome> = { ...READ, stranger: 200 };
+const ANYONE: Record<Who, Outcome> = { ...SOMEBODY, nobody: 200, expired: 200, revoked: 200 };
 
 /** Who is let through to what is not there. */
 function absent(outcomes: Record<Who, Outcome>, status: number): Record<Who, Outcome> {
@@ -396,6 +397,9 @@ const ROUTES: Route[] = [
     outcomes: absent(USER, 404),
     path: always("/auth/tokens/999999"),
   },
+  { route: "GET /healthz", outcomes: ANYONE, path: always("/healthz") },
+  { route: "GET /audit", outcomes: KEY, path: always("/audit") },
+  { route: "GET /metrics", outcomes: SYSTEM, path: always("/metrics") },
   ...["GET /instances", "DELETE /instances", "GET /networks", "DELETE /networks", "GET /nodes"].map(
     (route) => ({ route, outcomes: SOMEBODY, path: always(route.replace(/^\S+ /u, "")) }),
   ),
@@ -411,6 +415,7 @@ function describedRoutes(): string[] {
     "Workspaces",
     "People",
     "Operation",
+    "Watching",
     "Not here",
   ]);
   return Object.entries(buildDocument().paths).flatMap(([path, operations]) =>

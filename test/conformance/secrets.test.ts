@@ -1,4 +1,4 @@
-// Secrets: what of them is kept (SECURITY.md), and that the service does not start
+// Secrets: what of them is kept and printed (SECURITY.md), and that the service does not start
 // with bad ones.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -70,7 +70,44 @@ describe("the catalog", () => {
       const holders = Object.keys(tables).filter((name) => tables[name]?.includes(secret));
       expect([secret, holders]).toEqual([secret, []]);
     }
+    await usePlaces([...secrets, ...parts]);
+    const log = service.log();
+    expect(log.filter((line) => line.startsWith('{"event":"request"')).length).toBeGreaterThan(20);
+    for (const secret of [...secrets, ...parts]) {
+      expect([secret, log.filter((line) => line.includes(secret))]).toEqual([secret, []]);
+    }
   });
+
+  /** Sends secrets wherever a request may hold them, rightly or by mistake; one request fails with an error. */
+  async function usePlaces(secrets: readonly string[]): Promise<void> {
+    const last = await Promise.all(
+      secrets.map(async (secret) => {
+        const text = encodeURIComponent(secret);
+        await Promise.all([
+          service.fetch(`/no/such/${text}?token=${text}`),
+          service.fetch(`/a/1/?token=${text}`, { headers: { Cookie: `__Host-stowage=${text}` } }),
+          service.fetch("/artifacts", { headers: { Token: secret } }),
+          service.fetch("/artifacts", { bearer: secret }),
+          service.send("POST", "/auth", { namespace: secret, key: secret }),
+          service.send("POST", "/auth/users", { name: secret, password: secret }, system),
+        ]);
+        return service.fetch("/login", {
+          method: "POST",
+          headers: {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "same-origin",
+          },
+          body: `name=${text}&password=${text}`,
+        });
+      }),
+    );
+    await service.env.DB.exec("ALTER TABLE tokens RENAME TO away");
+    last.push(await service.fetch("/artifacts", { headers: { Token: secrets[0] ?? "" } }));
+    await service.env.DB.exec("ALTER TABLE away RENAME TO tokens");
+    const ids = last.map(({ headers }) => headers.get("X-Request-Id") ?? "none");
+    const isPrinted = (id: string) => service.log().some((line) => line.includes(id));
+    await expect.poll(() => ids.every(isPrinted)).toBe(true);
+  }
 
   it("holds equal passwords and keys as unequal hashes", async () => {
     for (const name of ["one", "two"]) {

@@ -548,7 +548,8 @@ describe("GET /artifacts/:ref/events", () => {
   it("gives at most 100, of the newest thousand", async () => {
     const { uuid, id } = await makeVersions("eventful", 1);
     await service.env.DB.prepare(
-      `INSERT INTO events SELECT ?1, value, 5, 'mutate', 'filler', 'x', '{}' FROM json_each(?2)`,
+      `INSERT INTO events (artifact_id, number, at, type, message, actor, extra)
+       SELECT ?1, value, 5, 'mutate', 'filler', 'x', '{}' FROM json_each(?2)`,
     )
       .bind(id, JSON.stringify(Array.from({ length: 1_200 }, (_, at) => at + 3)))
       .run();

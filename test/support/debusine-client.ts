@@ -59,7 +59,16 @@ export async function problemOf(reply: Promise<Response> | Response): Promise<Pr
   if (strange.length > 0 || typeof body.title !== "string") {
     throw new Error(`Problem of another form: ${text}`);
   }
-  return { status: response.status, ...body };
+  return { status: response.status, ...body, ...withoutRequest(response, body) };
+}
+
+/** The detail, if there is any but the request's id, which must be there. */
+function withoutRequest(response: Response, { detail = "" }: Omit<Problem, "status">): object {
+  const sentences = detail.split(". ");
+  if (sentences.pop() !== `Request ${response.headers.get("X-Request-Id")}`) {
+    throw new Error(`Problem does not name its request: ${detail}`);
+  }
+  return { detail: sentences.join(". ") };
 }
 
 /** Calls with one set of credentials. */

@@ -29,9 +29,11 @@ export type RunningService = Awaited<ReturnType<typeof startService>>;
 
 type Started = Awaited<ReturnType<typeof startHarness>>;
 
-async function startHarness(vars: Record<string, string>) {
+const CONFIG = "./wrangler.toml";
+
+async function startHarness(vars: Record<string, string>, configPath: string) {
   const harness = createTestHarness({
-    workers: [{ configPath: "./wrangler.toml", secrets: TEST_SECRETS, vars }],
+    workers: [{ configPath, secrets: TEST_SECRETS, vars }],
   });
   const { url } = await harness.listen();
   const worker = harness.getWorker<TestEnv>();
@@ -62,6 +64,7 @@ async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
   ).all<{ name: string }>();
   await DB.batch([
+    DB.prepare("DROP TRIGGER IF EXISTS audit_is_kept"), // until the schema below
     DB.prepare("PRAGMA defer_foreign_keys = on"),
     ...results
       .filter(({ name }) => name !== "workspaces")
@@ -71,10 +74,11 @@ async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
   ]);
 }
 
-/** A service with an empty catalog; with `vars` one of its own, else one that a file before may have used. */
-export async function startService(vars: Record<string, string> = {}) {
-  const isPlain = Object.keys(vars).length === 0;
-  const started = (isPlain ? takeLeft() : null) ?? (await startHarness(vars));
+/** A service with an empty catalog; with `vars` or another configuration one of its own, else one that a file before may
+ * have used. */
+export async function startService(vars: Record<string, string> = {}, configPath = CONFIG) {
+  const isPlain = Object.keys(vars).length === 0 && configPath === CONFIG;
+  const started = (isPlain ? takeLeft() : null) ?? (await startHarness(vars, configPath));
   const { harness, worker, env, origin } = started;
   await empty(env);
   harness.clearLogs();

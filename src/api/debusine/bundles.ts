@@ -4,11 +4,11 @@ import type { Context } from "hono";
 import type { AppEnv } from "../../app-env.ts";
 import { declareArtifact } from "../../artifacts/declare.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { requesterOf } from "../../auth/author.ts";
 import { findBundle, findHome } from "../../catalog/bundles.ts";
 import type { Bundle, Home } from "../../catalog/bundles.ts";
 import { SYSTEM } from "../../catalog/workspaces.ts";
 import { AppError } from "../../protocol/errors.ts";
-import { actorOf } from "../../protocol/identity.ts";
 import { parseCount } from "../../protocol/ids.ts";
 import { describeBundle } from "./describe-bundle.ts";
 import { readBundleRequest } from "./read-bundle.ts";
@@ -29,8 +29,7 @@ async function create(c: Context<AppEnv>): Promise<Response> {
   const request = await readBundleRequest(c.req.raw, now);
   const home = await requireHome(c, request.workspace);
   const expiresAt = expiryOf(request, home, now);
-  const actor = actorOf(c.var.identity);
-  const declaration = { ...request, workspaceId: home.id, expiresAt, actor };
+  const declaration = { ...request, workspaceId: home.id, expiresAt, ...requesterOf(c) };
   const id = await declareArtifact(c.env.DB, declaration, now);
   return describe(c, await requireBundle(c, id), 201);
 }

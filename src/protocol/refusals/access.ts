@@ -95,6 +95,11 @@ export const ACCESS_REFUSALS = {
     message: "logging in needs https",
     help: "Open this address with https, so that nobody on the way can read the password",
   },
+  too_many_requests: {
+    status: 429,
+    message: "too many requests",
+    help: "Wait for as many seconds as Retry-After says, then go on",
+  },
   cross_site_request: {
     status: 403,
     message: "request does not come from a page of this site",

@@ -73,6 +73,11 @@ export const ARTIFACT_REFUSALS = {
     message: "system user must specify parameter namespace",
   },
   deletion_namespace_foreign: { status: 401, message: "you cannot delete other namespaces" },
+  audit_query_malformed: {
+    status: 400,
+    message: "this cannot be asked of the audit",
+    help: "from and to are dates or times such as 2026-11-22T12:00:00Z; after is `next` of the page before",
+  },
   event_type_unknown: { status: 400, message: "unknown event type" },
   event_limit_not_integer: { status: 400, message: "limit is not an integer" },
   metadata_key_invalid: {

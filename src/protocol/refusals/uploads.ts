@@ -18,6 +18,11 @@ export const UPLOAD_REFUSALS = {
     message: "namespace has as many fetches and explosions under way as it may have",
     help: "Send the same request again when one of them has ended",
   },
+  uploads_too_many: {
+    status: 507,
+    message: "namespace has as many open uploads as it may have",
+    help: "Convert some of them; those that get no byte for a while end by themselves",
+  },
   upload_not_found: {
     status: 404,
     message: "upload not found",

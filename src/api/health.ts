@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import { probeBucket } from "../blobs/probe.ts";
+import { probeCatalog } from "../catalog/metrics.ts";
+import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+/** GET /healthz: 200 while the catalog and R2 answer; which of them does not is for the log. */
+export const health = new Hono<AppEnv>().get("/", async (c) => {
+  try {
+    await Promise.all([inTime(probeCatalog(c.env.DB)), inTime(probeBucket(c.env.BUCKET))]);
+  } catch (error) {
+    console.error(`Request ${c.var.requestId} found the service unhealthy`, error);
+    throw new AppError("storage_unavailable");
+  }
+  c.header("Cache-Control", "no-store");
+  return c.json({ status: "ok" });
+});
+
+async function inTime(probe: Promise<void>): Promise<void> {
+  await Promise.race([probe, failLate()]);
+}
+
+async function failLate(): Promise<never> {
+  await scheduler.wait(LIMITS.healthProbe);
+  throw new Error("Cannot get an answer in time");
+}

@@ -1,0 +1,23 @@
+import type { Context } from "hono";
+
+import type { AppEnv } from "../app-env.ts";
+import type { Author } from "../catalog/artifact-changes.ts";
+import { networkOf } from "../http/client-network.ts";
+import { actorOf } from "../protocol/identity.ts";
+import type { Origin } from "../protocol/identity.ts";
+
+/** The network that a request comes from; empty where nothing in front says. */
+export function requestNetwork(c: Context<AppEnv>): string {
+  return networkOf(c.req.header("CF-Connecting-IP") ?? "");
+}
+
+/** Who asks, and from where. */
+export function requesterOf(c: Context<AppEnv>): { actor: string; origin: Origin } {
+  const origin = { requestId: c.var.requestId, network: requestNetwork(c) };
+  return { actor: actorOf(c.var.identity), origin };
+}
+
+/** Who asks, as the author of a change now. */
+export function authorOf(c: Context<AppEnv>): Author {
+  return { ...requesterOf(c), now: Date.now() };
+}

@@ -1,0 +1,122 @@
+// Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
+// other. What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
+
+import type { Author } from "./artifact-changes.ts";
+
+/** What is done: to what, in which workspace. */
+export interface AuditNote {
+  action: string;
+  workspaceId?: number | null;
+  /** Its name; one of the two is enough while the workspace exists. */
+  workspace?: string | null;
+  subject?: string | null;
+  detail?: Record<string, unknown>;
+}
+
+/** When something is done; with who does it, where the audit is to tell. */
+export type Doing = number | Author;
+
+/** The time of it in milliseconds. */
+export function timeOf(by: Doing): number {
+  return typeof by === "number" ? by : by.now;
+}
+
+const COLUMNS =
+  "audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)";
+const VALUES =
+  "?1, ?2, ?3, ?4, ?5, coalesce(?6, (SELECT id FROM workspaces WHERE name = ?7)), coalesce(?7, (SELECT name FROM workspaces WHERE id = ?6)), ?8, ?9";
+
+function valuesOf(note: AuditNote, { actor, now, origin }: Author): (string | number | null)[] {
+  const { action, workspaceId = null, workspace = null, subject = null, detail = {} } = note;
+  const from = [origin?.requestId ?? null, origin?.network ?? null];
+  return [now, ...from, actor, action, workspaceId, workspace, subject, JSON.stringify(detail)];
+}
+
+/** The statement that notes what the statement before it did, if that changed anything: in a batch, right behind it.
+ * None where nobody is said to do it. */
+export function noteAudit(
+  db: D1Database,
+  note: AuditNote,
+  by: Doing | undefined,
+): D1PreparedStatement[] {
+  if (by === undefined || typeof by === "number") {
+    return [];
+  }
+  const insert = `INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0`;
+  return [db.prepare(insert).bind(...valuesOf(note, by))];
+}
+
+/** Notes what changes nothing else: a login by a key, a refusal. */
+export async function addAudit(db: D1Database, note: AuditNote, author: Author): Promise<void> {
+  await db
+    .prepare(`INSERT INTO ${COLUMNS} VALUES (${VALUES})`)
+    .bind(...valuesOf(note, author))
+    .run();
+}
+
+/** A row of the audit. */
+export interface AuditRow {
+  id: number;
+  at: number;
+  requestId: string | null;
+  network: string | null;
+  actor: string;
+  action: string;
+  workspace: string | null;
+  subject: string | null;
+  detail: Record<string, unknown>;
+}
+
+/** Which rows to read. */
+export interface AuditQuery {
+  /** Null: all of them. */
+  workspace: string | null;
+  /** The one of that name that exists now: its namesakes of the past are others'. Null: whichever had the name. */
+  workspaceId: number | null;
+  action: string | null;
+  /** From when to when, both included. */
+  from: number;
+  to: number;
+  /** Goes on behind this row, the last one that was looked at. */
+  after: { at: number; id: number } | null;
+}
+
+/** The newest rows of a query, newest first, and where to go on; `next` null is the end. At most `scan` rows are
+ * looked at, so a page may hold few rows, or none, and go on all the same. */
+export async function listAudit(
+  db: D1Database,
+  { workspace, workspaceId, action, from, to, after }: AuditQuery,
+  { limit, scan }: { limit: number; scan: number },
+): Promise<{ rows: AuditRow[]; next: { at: number; id: number } | null }> {
+  const place = workspace === null ? "?1 IS NULL" : "workspace = ?1";
+  const { results } = await db
+    .prepare(
+      `SELECT id, at, request_id AS requestId, network, actor, action, workspace, subject, detail,
+         (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR workspace_id = ?6) AS fits
+       FROM audit WHERE ${place} AND at >= ?2 AND (at, id) < (?3, ?4)
+       ORDER BY at DESC, id DESC LIMIT ?7`,
+    )
+    .bind(workspace, from, after?.at ?? to + 1, after?.id ?? 0, action, workspaceId, scan)
+    .all<Omit<AuditRow, "detail"> & { detail: string; fits: number }>();
+  const rows = results.filter(({ fits }) => fits === 1).slice(0, limit);
+  const isCut = results.length === scan || results.filter(({ fits }) => fits === 1).length > limit;
+  const last = rows.length === limit ? rows.at(-1) : results.at(-1);
+  return {
+    rows: rows.map((row) => ({
+      ...row,
+      detail: JSON.parse(row.detail) as Record<string, unknown>,
+    })),
+    next: isCut && last !== undefined ? { at: last.at, id: last.id } : null,
+  };
+}
+
+/** Forgets rows older than `before`, and says how many. */
+export async function forgetAudit(db: D1Database, before: number, limit: number): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )
+    .bind(before, limit)
+    .run();
+  return meta.changes;
+}
