@@ -41,6 +41,12 @@ module.exports = {
       to: { path: "^(test|bench|scripts)/" },
     },
     {
+      name: "bare-stands-alone",
+      severity: "error",
+      from: { path: "^bench/bare/" },
+      to: { path: "^(src|test|scripts|node_modules)/|^bench/(?!bare/)" },
+    },
+    {
       name: "node-only-for-scrypt",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/auth/passwords.ts" },

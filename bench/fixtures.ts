@@ -1,0 +1,157 @@
+// What the jobs that read find there: objects put by the bare Worker, and rows put by SQL, on both sides the same.
+
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+
+import type { D1Database } from "@cloudflare/workers-types";
+
+import { numberEntries } from "../src/artifacts/numbering.ts";
+import type { Bench } from "./bench.ts";
+import { expectStatus, sendPieces } from "./client.ts";
+import { crc32Of, sha256Of } from "./content.ts";
+import type { Content } from "./content.ts";
+import { WORKSPACE } from "./stowage.ts";
+
+/** A file whose bytes are one R2 object. */
+interface StoredFile {
+  path: string;
+  key: string;
+  size: number;
+  sha256: string;
+  crc32: string;
+}
+
+/** A folder that both sides hold. */
+export interface Stored {
+  /** Of the artifact, from the origin; ends in a slash. */
+  url: string;
+  /** Of the bare Worker's paths; ends in a slash. */
+  prefix: string;
+  files: readonly StoredFile[];
+  bytes: number;
+  /** SHA-256 of all files, one behind the other in order of path. */
+  sha256: string;
+}
+
+/** Bytes of objects that one request brings. */
+const BATCH = 16 * 1024 * 1024;
+
+/** Rows that one statement inserts. */
+const ROWS = 5_000;
+
+/** Stores one file in one put, however large. */
+export async function storeWhole(bench: Bench, name: string, content: Content): Promise<Stored> {
+  const { ours, bare } = bench.sides;
+  const key = `bench/${name}`;
+  for (const { fillOrigin } of [ours, bare]) {
+    await sendPieces(`${fillOrigin}/object/${key}`, content);
+  }
+  const { sha256, crc32 } = content.checksums();
+  return storeRows(bench, name, [{ path: name, key, size: content.size, sha256, crc32 }], sha256);
+}
+
+/** Stores many files of one size, a thousand in each folder. */
+export async function storeMany(
+  bench: Bench,
+  name: string,
+  count: number,
+  size: number,
+): Promise<Stored> {
+  const all = createHash("sha256");
+  const files: StoredFile[] = [];
+  const perBatch = Math.max(1, Math.floor(BATCH / size));
+  for (let first = 0; first < count; first += perBatch) {
+    const body = randomBytes(Math.min(perBatch, count - first) * size);
+    all.update(body);
+    for (const { fillOrigin } of [bench.sides.ours, bench.sides.bare]) {
+      const url = `${fillOrigin}/objects/bench/${name}/?size=${size}&first=${first}`;
+      await expectStatus(201, url, { method: "PUT", body });
+    }
+    for (let at = 0; at < body.length; at += size) {
+      const number = first + at / size;
+      const bytes = body.subarray(at, at + size);
+      const checksums = { sha256: sha256Of(bytes), crc32: crc32Of(bytes) };
+      files.push({ path: pathOf(number), key: `bench/${name}/${number}`, size, ...checksums });
+    }
+  }
+  return storeRows(bench, name, files, all.digest("hex"));
+}
+
+function pathOf(number: number): string {
+  const text = String(number).padStart(6, "0");
+  return `d${text.slice(0, 3)}/${text.slice(3)}.bin`;
+}
+
+async function storeRows(
+  { sides }: Bench,
+  name: string,
+  files: readonly StoredFile[],
+  sha256: string,
+): Promise<Stored> {
+  const id = await insertArtifact(await sides.ours.db(), name, files);
+  const bare = await sides.bare.db();
+  for (let first = 0; first < files.length; first += ROWS) {
+    await bare
+      .prepare(
+        `INSERT INTO files (path, key, size)
+         SELECT ?1 || (e.value ->> 'path'), e.value ->> 'key', e.value ->> 'size' FROM json_each(?2) e`,
+      )
+      .bind(`${name}/`, JSON.stringify(files.slice(first, first + ROWS)))
+      .run();
+  }
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  return { url: `/a/${id}/`, prefix: `${name}/`, files, bytes, sha256 };
+}
+
+/** Inserts an artifact with one version, as docs/storage.md says that its rows are. The sha512 are made up. */
+async function insertArtifact(
+  db: D1Database,
+  name: string,
+  files: readonly StoredFile[],
+): Promise<number> {
+  const uuid = randomUUID();
+  const { meta: artifact } = await db
+    .prepare(
+      `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, highest_index, created_at)
+       SELECT ?1, id, 'other', 'bench://' || ?1, ?2, 0, 1, ?3 FROM workspaces WHERE name = ?4`,
+    )
+    .bind(uuid, name, Date.now(), WORKSPACE)
+    .run();
+  const { meta: version } = await db
+    .prepare(
+      "INSERT INTO versions (artifact_id, version_index, created_at, sealed_at) VALUES (?1, 1, ?2, ?2)",
+    )
+    .bind(artifact.last_row_id, Date.now())
+    .run();
+  const stored = files.map((file) => ({
+    ...file,
+    sha512: randomBytes(64).toString("hex"),
+    blob: randomUUID(),
+  }));
+  const entries = [...numberEntries(stored)];
+  for (let first = 0; first < entries.length; first += ROWS / 5) {
+    const batch = JSON.stringify(entries.slice(first, first + ROWS / 5));
+    await db.batch(ENTRY_STATEMENTS.map((sql) => db.prepare(sql).bind(version.last_row_id, batch)));
+  }
+  return artifact.last_row_id;
+}
+
+const ENTRY_STATEMENTS = [
+  `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
+   SELECT e.value ->> '$.file.blob', e.value ->> '$.file.size', e.value ->> '$.file.sha512',
+     e.value ->> '$.file.sha256', e.value ->> '$.file.crc32', ?1
+   FROM json_each(?2) e WHERE e.value ->> 'kind' = 'file'`,
+  `INSERT INTO extents (blob_id, position, key, start, length)
+   SELECT b.id, 0, e.value ->> '$.file.key', 0, b.size
+   FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob' WHERE ?1 IS NOT NULL`,
+  `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
+     file_number, tar_end, zip_end, directory_end)
+   SELECT ?1, e.value ->> 'ordinal',
+     (SELECT workspace_id FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE v.id = ?1),
+     e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
+     e.value ->> 'fileNumber', e.value ->> 'tarEnd', e.value ->> 'zipEnd', e.value ->> 'directoryEnd'
+   FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob'`,
+  `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
+   SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',
+     e.value ->> 'fileCount', e.value ->> 'totalBytes'
+   FROM json_each(?2) e WHERE e.value ->> 'kind' = 'folder'`,
+];

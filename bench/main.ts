@@ -1,0 +1,106 @@
+// `npm run bench`: Stowage beside a bare Worker that makes only the calls which a job cannot do without, in one
+// run on one machine (docs/performance.md). `npm run bench -- NAME...` runs the jobs whose names contain one of
+// the words; BENCH_SCALE=0.1 shrinks them. A wrong byte ends it with an error.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { OFFLINE } from "../scripts/project.mjs";
+import { TEST_SECRETS } from "../test/support/secrets.ts";
+import type { Bench, Job } from "./bench.ts";
+import { buildBundle } from "./bundle.ts";
+import { closeConnections } from "./client.ts";
+import { archiveJobs } from "./jobs/archives.ts";
+import { downloadJobs } from "./jobs/downloads.ts";
+import { uploadJobs } from "./jobs/uploads.ts";
+import type { Row } from "./measure.ts";
+import { headline, toLine, writeResults } from "./report.ts";
+import { Stowage } from "./stowage.ts";
+import { Subject } from "./subject.ts";
+
+const JOBS: readonly Job[] = [...uploadJobs, ...downloadJobs, ...archiveJobs];
+
+// Wrangler takes these from the environment.
+Object.assign(process.env, OFFLINE, TEST_SECRETS);
+
+const words = process.argv.slice(2);
+const scale = Number(process.env["BENCH_SCALE"] ?? 1);
+const jobs = selectJobs();
+const folder = mkdtempSync(join(tmpdir(), "stowage-bench-"));
+try {
+  await runJobs();
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+function selectJobs(): readonly Job[] {
+  const found = JOBS.filter(
+    ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
+  );
+  if (found.length === 0 || !(scale > 0)) {
+    const names = JOBS.map(({ name }) => name).join(", ");
+    console.error(`Nothing to run: jobs are ${names}; BENCH_SCALE is a number above 0`);
+    process.exit(1);
+  }
+  return found;
+}
+
+async function runJobs(): Promise<void> {
+  const [own, bare] = await Promise.all([
+    buildBundle("wrangler.toml", join(folder, "stowage")),
+    buildBundle("bench/bare/wrangler.toml", join(folder, "bare")),
+  ]);
+  const ours = await Subject.start({
+    name: "stowage",
+    config: "wrangler.toml",
+    schema: "schema.sql",
+    bundle: own,
+    filler: bare,
+    state: join(folder, "state-stowage"),
+  });
+  const other = await Subject.start({
+    name: "bare",
+    config: "bench/bare/wrangler.toml",
+    schema: "bench/bare/schema.sql",
+    bundle: bare,
+    filler: bare,
+    state: join(folder, "state-bare"),
+  });
+  try {
+    await measure({ ours, bare: other });
+  } finally {
+    closeConnections();
+    await Promise.all([ours.stop(), other.stop()]);
+  }
+}
+
+async function measure(sides: Bench["sides"]): Promise<void> {
+  const stowage = new Stowage(sides.ours);
+  await stowage.prepare();
+  const bench: Bench = {
+    sides,
+    stowage,
+    uploaded: new Map(),
+    restart: async () => {
+      // One after the other: each finds its own process among the new ones.
+      await sides.ours.restart();
+      await sides.bare.restart();
+    },
+    scaled: (full, least) => Math.max(least, Math.round(full * scale)),
+    rounds: (full) => (scale < 1 ? Math.min(full, 2) : full),
+  };
+  const rows: Row[] = [];
+  console.log(headline());
+  for (const job of jobs) {
+    await bench.restart();
+    const found = await job.run(bench);
+    rows.push(...found);
+    console.log(found.map(toLine).join("\n"));
+  }
+  if (words.length === 0 && scale === 1) {
+    writeResults(rows);
+  }
+  const missed = rows.filter(({ met }) => met === false).length;
+  console.log(`${rows.length} rows, ${missed} miss their target`);
+}

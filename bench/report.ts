@@ -1,0 +1,67 @@
+// The table on the terminal, and the same for machines.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
+
+import type { Row } from "./measure.ts";
+
+const RESULTS = new URL("results.json", import.meta.url);
+
+const COLUMNS: { title: string; of: (row: Row) => string; right: boolean }[] = [
+  { title: "job", of: ({ job }) => job, right: false },
+  { title: "unit", of: ({ unit }) => unit, right: false },
+  { title: "ours", of: ({ ours }) => String(ours), right: true },
+  { title: "bare", of: ({ bare }) => text(bare), right: true },
+  { title: "ratio", of: ({ ratio }) => text(ratio), right: true },
+  { title: "spread", of: ({ spread }) => spread?.join("-") ?? "", right: true },
+  { title: "target", of: ({ target }) => target ?? "", right: false },
+  { title: "met", of: ({ met }) => (met === null ? "" : met ? "yes" : "NO"), right: false },
+];
+
+const WIDTHS = [46, 7, 8, 8, 6, 12, 14, 3];
+
+function text(value: number | null): string {
+  return value === null ? "" : String(value);
+}
+
+export function headline(): string {
+  return COLUMNS.map(({ title, right }, at) => pad(title, at, right)).join("  ");
+}
+
+export function toLine(row: Row): string {
+  return COLUMNS.map(({ of, right }, at) => pad(of(row), at, right))
+    .join("  ")
+    .trimEnd();
+}
+
+function pad(value: string, column: number, right: boolean): string {
+  const width = WIDTHS[column] ?? 0;
+  return right ? value.padStart(width) : value.padEnd(width);
+}
+
+/** Writes bench/results.json. */
+export function writeResults(rows: readonly Row[]): void {
+  const results = { machine: machine(), date: new Date().toISOString(), commit: commit(), rows };
+  writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function machine(): string {
+  const model = cpus()[0]?.model ?? "unknown processor";
+  const memory = Math.round(totalmem() / 1024 ** 3);
+  const { dependencies } = JSON.parse(
+    readFileSync(new URL("../node_modules/miniflare/package.json", import.meta.url), "utf8"),
+  ) as { dependencies: { workerd: string } };
+  return `${availableParallelism()} cores of ${model}, ${memory} GiB, ${platform()} ${arch()}, workerd ${dependencies.workerd}`;
+}
+
+/** The commit that is measured; a plus says that the files differ from it. */
+function commit(): string {
+  try {
+    const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim();
+    const changed = git("status", "--porcelain", "--", "src", "schema.sql", "wrangler.toml");
+    return git("rev-parse", "--short=12", "HEAD") + (changed === "" ? "" : "+");
+  } catch {
+    return "unknown";
+  }
+}
