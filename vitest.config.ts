@@ -33,7 +33,8 @@ export default defineConfig({
         test: {
           name: "storage",
           include: STORAGE_TESTS,
-          testTimeout: 20_000,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           globalSetup: "./test/support/remote-server.ts",
         },
       },
@@ -44,6 +45,7 @@ export default defineConfig({
           isolate: false, // no storage to keep apart: one workerd serves them all
           include: ["test/unit/**/*.test.{ts,tsx}"],
           exclude: STORAGE_TESTS,
+          testTimeout: 30_000,
         },
       },
       {
