@@ -1,6 +1,7 @@
 import { completeMultipart, objectSize } from "../blobs/objects.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type {
   ArtifactIntent,
   ExplodeProgress,
@@ -87,11 +88,13 @@ export async function confirmOpenExtent(context: UploadContext): Promise<UploadE
   return null;
 }
 
-/** Completes the open extent, which then takes no more parts but can be read. */
+/** Completes the open extent, which then takes no more parts but can be read. It takes none either when the answer is
+ * lost: a completion that takes effect late would leave out those that were added since. */
 export async function completeExtent(context: UploadContext, extent: UploadExtent): Promise<void> {
   const { ledger, bucket } = context;
   const { key, multipart, length } = extent;
   if (multipart !== null) {
+    ledger.takePartNumbers(extent.n, LIMITS.partNumbers);
     await completeMultipart(bucket, { key, id: multipart.id }, ledger.parts(extent.n), length);
     ledger.closeExtent(extent.n);
   }

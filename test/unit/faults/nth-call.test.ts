@@ -2,7 +2,7 @@
 // to its end without a fault; then the client goes on as its API's documents say. Whatever happened, the invariants hold, and
 // a sweep that comes late enough leaves nothing behind.
 
-import { runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -363,6 +363,64 @@ describe.each(Object.entries(JOBS))("%s", (_name, { prepare, kinds, modes = MODE
       expect(await failEach(prepare, plan)).toBeGreaterThan(0);
     },
     60_000,
+  );
+});
+
+describe("a completion of R2 that takes effect when nobody expects it any more", () => {
+  it("costs no byte that was appended meanwhile", async () => {
+    const [name, content] = ["late", bytes(2 * PART + 3_000, 9_000_001)];
+    const uuid = await client.upload(content.subarray(0, PART + 100));
+    calls.arm({ from: 1, mode: "late", lasting: true, only: ["r2A"] });
+    expect((await client.truncate(uuid, 2_000)).status).toBe(503);
+    expect(calls.heal()).toBe(LIMITS.storageAttempts);
+
+    await insist(() => client.append(uuid, content.subarray(PART + 100)));
+    await calls.deliverLate();
+    await abortAllDurableObjects();
+    await insist(() => client.convert(uuid, name));
+    await expectPublished(name, content);
+    await expectInvariants();
+  });
+});
+
+/** What a client gets: all bytes of a body that ends cleanly, or null for an error or a cut. */
+async function download(path: string): Promise<Uint8Array | null> {
+  const response = await client.send("GET", path);
+  if (response.status !== 200) {
+    expect(response.status).toBeGreaterThanOrEqual(500);
+    return null;
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+describe("a download", () => {
+  const small = bytes(10_000, 9_000_002);
+  const large = bytes(100_000, 9_000_003);
+  let id = 0;
+
+  beforeAll(async () => {
+    const files = { "d/large": large, "d/small": small };
+    ({ id } = await (await client.declare(files)).json<{ id: number }>());
+    for (const [path, content] of Object.entries(files)) {
+      await insist(() => client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, content));
+    }
+  });
+
+  it.each(["d/large", "?archive=tar", "?archive=zip", "?archive=tar.gz"])(
+    "of %s never ends cleanly without all its bytes, whichever call fails",
+    async (path) => {
+      const whole = await download(`/a/${id}/${path}`);
+      for (const mode of ["before", "after"] as const) {
+        let fired = 1;
+        for (let from = 1; fired > 0; from += 1) {
+          calls.arm({ from, mode, lasting: false });
+          const got = await download(`/a/${id}/${path}`).catch(() => null);
+          fired = calls.heal();
+          expect([null, whole]).toContainEqual(got);
+          expect(fired === 0 && got === null).toBe(false);
+        }
+      }
+    },
   );
 });
 

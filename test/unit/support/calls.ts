@@ -7,9 +7,10 @@ export type CallKind = "r2A" | "r2B" | "r2Free" | "r2Body" | "d1" | "object";
 
 /**
  * What becomes of a call. `before`: it fails and did nothing. `after`: it did its work and its answer is lost; the bytes
- * of a read end early. `crash`: an object dies once the call has done its work; elsewhere as `after`.
+ * of a read end early. `crash`: an object dies once the call has done its work; elsewhere as `after`. `late`: it fails,
+ * and does its work when nobody expects it any more.
  */
-export type FaultMode = "before" | "after" | "crash";
+export type FaultMode = "before" | "after" | "crash" | "late";
 
 /** Which calls fail: the `from`-th, and with `lasting` all later ones until `heal()`; `only` those of these kinds
  * count. */
@@ -64,6 +65,9 @@ class Calls {
   #count = 0;
   #fired = 0;
   #costs = { ...NOTHING };
+  #shaking = 0;
+  /** Calls that failed and are to take effect later. */
+  #late: (() => Promise<unknown>)[] = [];
   #cursors: { rowsRead: number; rowsWritten: number }[] = [];
   /** Faults injected so far, by mode and kind of call. */
   readonly injected = new Map<string, number>();
@@ -77,10 +81,22 @@ class Calls {
     this.#fired = 0;
   }
 
+  /** From now on calls take their time, each another one before and after its effect, so that what runs at once meets
+   * in other ways for every seed. */
+  shake(seed: number): void {
+    this.#shaking = seed;
+  }
+
   /** Ends the faults; calls do their work again. Gives how many there were since arm(). */
   heal(): number {
     this.#plan = null;
+    this.#shaking = 0;
     return this.#fired;
+  }
+
+  /** Lets the calls that failed as `late` take effect; what they come to is nobody's business any more. */
+  async deliverLate(): Promise<void> {
+    await Promise.allSettled(this.#late.splice(0).map((call) => call()));
   }
 
   /** Runs `work` and gives what it costs. */
@@ -129,8 +145,12 @@ class Calls {
   /** Makes a call, unless it is to fail. */
   async run<T>(kind: CallKind, call: () => Promise<T>, die: () => void): Promise<T> {
     const mode = this.nextFault(kind);
-    if (mode !== "before") {
+    await this.#pause();
+    if (mode === "late") {
+      this.#late.push(call);
+    } else if (mode !== "before") {
       const result = await call();
+      await this.#pause();
       if (mode === null) {
         return result;
       }
@@ -139,6 +159,13 @@ class Calls {
       die();
     }
     throw new Error(`Network connection lost. (${kind}, ${mode})`);
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#shaking > 0) {
+      this.#shaking = (this.#shaking * 48_271) % 2_147_483_647; // a Lehmer generator
+      await scheduler.wait(this.#shaking % 4);
+    }
   }
 }
 
