@@ -59,6 +59,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "crash",
+          include: ["test/crash/**/*.test.ts"],
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "browser",
           isolate: false,
           include: ["test/browser/**/*.test.ts"],

@@ -1,5 +1,6 @@
 // `npm test`: runs vitest; arguments select tests, as in `npm test -- test/unit/http`. The tests in a browser are run by
-// `npm run test:browser`: they need Debian's Chromium, which npm cannot install.
+// `npm run test:browser`: they need Debian's Chromium, which npm cannot install; those that kill a server take their time
+// and are run by `npm run test:crash`.
 import { join } from "node:path";
 
 import { ensureInstalled } from "./ensure-installed.mjs";
@@ -7,7 +8,9 @@ import { exitOf, startChild, stopOnSignals } from "./processes.mjs";
 import { BIN, NODE, toolEnvironment } from "./project.mjs";
 
 const args = process.argv.slice(2);
-const projects = args.some((arg) => arg.startsWith("--project")) ? [] : ["--project=!browser"];
+const projects = args.some((arg) => arg.startsWith("--project"))
+  ? []
+  : ["--project=!browser", "--project=!crash"];
 
 stopOnSignals(130);
 await ensureInstalled();
