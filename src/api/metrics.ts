@@ -88,7 +88,7 @@ function describeUsage({ usedBytes, fullest }: CatalogMetrics): Metric[] {
       `Bytes in the living versions of the first ${LIMITS.counted} workspaces`,
       usedBytes,
     ),
-    each("workspace_used_bytes", `The same ${of}`, (at) => at.usedBytes),
+    each("workspace_used_bytes", `Bytes in the living versions ${of}`, (at) => at.usedBytes),
     each("workspace_quota_bytes", `The quota ${of}, where there is one`, (at) => at.quotaBytes),
   ];
 }
