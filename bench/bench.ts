@@ -9,11 +9,11 @@ export interface Bench {
   /** Files that uploads left, by their size, for the jobs that read them. */
   uploaded: Map<number, { url: string; content: Content }>;
   /** Gives both sides new processes: memory that a preparation took would hide what a job takes. */
-  restart(): Promise<void>;
+  restart: () => Promise<void>;
   /** A size or count for the scale of this run, not below `least`. */
-  scaled(full: number, least: number): number;
+  scaled: (full: number, least: number) => number;
   /** How many pairs of runs: fewer where the scale is small. */
-  rounds(full: number): number;
+  rounds: (full: number) => number;
 }
 
 /** Something measured; its name selects it on the command line. */

@@ -13,9 +13,9 @@ const READ = 1024 * 1024;
 /** An answer. */
 export interface Answer {
   status: number;
+  /** The header of that name; '' where there is none. */
+  location: string;
   body: Buffer;
-  /** Until the headers are there. */
-  firstByteMs: number;
   ms: number;
 }
 
@@ -36,7 +36,6 @@ function send(url: string, { method = "GET", headers = {}, body }: Call = {}) {
     const outgoing = request(url, { method, agent, headers: { ...headers, ...length } });
     outgoing.once("error", reject);
     outgoing.once("response", (response) => {
-      const firstByteMs = performance.now() - began;
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.once("error", reject);
@@ -44,8 +43,8 @@ function send(url: string, { method = "GET", headers = {}, body }: Call = {}) {
         const ms = performance.now() - began;
         resolve({
           status: response.statusCode ?? 0,
+          location: response.headers.location ?? "",
           body: Buffer.concat(chunks),
-          firstByteMs,
           ms,
         });
       });
@@ -85,7 +84,6 @@ export async function sendPieces(url: string, content: Content): Promise<void> {
 /** What came of a download. Its body is valid until the next one. */
 interface Download {
   body: Buffer;
-  firstByteMs: number;
   ms: number;
 }
 
@@ -98,8 +96,15 @@ export async function download(url: string, most: number): Promise<Download> {
   if (arena.length < room) {
     arena = Buffer.alloc(room, 1);
   }
-  const { length, ...times } = await receive(new URL(url), arena);
-  return { body: readAnswer(arena.subarray(0, length), url), ...times };
+  const { length, ms } = await receive(new URL(url), arena);
+  return { body: readAnswer(arena.subarray(0, length), url), ms };
+}
+
+/** Asks for something and leaves with the first byte of its body; gives the milliseconds until then. */
+export async function firstByte(url: string): Promise<number> {
+  const { length, firstByteMs } = await receive(new URL(url), arena, true);
+  readHead(arena.subarray(0, length), url);
+  return firstByteMs;
 }
 
 interface Received {
@@ -108,7 +113,12 @@ interface Received {
   ms: number;
 }
 
-function receive({ hostname, port, pathname, search }: URL, into: Buffer): Promise<Received> {
+/** Reads until the end, or only until the body begins. */
+function receive(
+  { hostname, port, pathname, search }: URL,
+  into: Buffer,
+  leaveEarly = false,
+): Promise<Received> {
   return new Promise((resolve, reject) => {
     let length = 0;
     let firstByteMs = 0;
@@ -120,8 +130,13 @@ function receive({ hostname, port, pathname, search }: URL, into: Buffer): Promi
         // Node asks for the place of the next read.
         buffer: () => into.subarray(length, length + READ),
         callback: (count) => {
-          firstByteMs ||= performance.now() - began;
           length += count;
+          if (firstByteMs === 0 && bodyLength(into.subarray(0, length)) > 0) {
+            firstByteMs = performance.now() - began;
+            if (leaveEarly) {
+              socket.destroy();
+            }
+          }
           return true;
         },
       },
@@ -137,14 +152,25 @@ function receive({ hostname, port, pathname, search }: URL, into: Buffer): Promi
   });
 }
 
-/** The body of an answer, without its headers and the headers of its chunks. */
-function readAnswer(answer: Buffer, url: string): Buffer {
+function bodyLength(answer: Buffer): number {
+  const end = answer.indexOf("\r\n\r\n");
+  return end < 0 ? 0 : answer.length - end - 4;
+}
+
+/** The headers of an answer, which must be that all is well, and what follows them. */
+function readHead(answer: Buffer, url: string): { head: string; body: Buffer } {
   const end = answer.indexOf("\r\n\r\n");
   const head = answer.subarray(0, end).toString("latin1");
   const body = answer.subarray(end + 4);
   if (!head.startsWith("HTTP/1.1 200 ")) {
     throw new Error(`GET ${url}: ${head.split("\r\n")[0] ?? ""} ${body.toString().slice(0, 300)}`);
   }
+  return { head, body };
+}
+
+/** The body of an answer, without the headers of its chunks. */
+function readAnswer(answer: Buffer, url: string): Buffer {
+  const { head, body } = readHead(answer, url);
   if (/^transfer-encoding: chunked/imu.test(head)) {
     return joinChunks(body);
   }
@@ -206,7 +232,7 @@ export function percentile({ latencies }: Load, share: number): number {
   return latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
 }
 
-/** Ends the connections that stay. */
+/** Ends the connections that stayed open. */
 export function closeConnections(): void {
   agent.destroy();
 }

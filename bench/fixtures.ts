@@ -5,6 +5,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { D1Database } from "@cloudflare/workers-types";
 
 import { numberEntries } from "../src/artifacts/numbering.ts";
+import { insertManyFiles, pathOfMany } from "../test/support/many-files.ts";
 import type { Bench } from "./bench.ts";
 import { expectStatus, sendPieces } from "./client.ts";
 import { crc32Of, sha256Of } from "./content.ts";
@@ -76,6 +77,54 @@ export async function storeMany(
   return storeRows(bench, name, files, all.digest("hex"));
 }
 
+/** Files in each folder of a huge artifact; with the folder itself that makes its entries. */
+const FILES_A_FOLDER = 1_000;
+export const ENTRIES_A_FOLDER = FILES_A_FOLDER + 1;
+
+/** More than gzip looks back: so its output begins at once, as with files that differ. */
+const HUGE_CONTENT = 40 * 1024;
+
+/** Stores so many folders of a thousand files that all have the same bytes, once; the bare Worker only lists them, as `huge`. */
+export async function storeHuge(bench: Bench, folders: number): Promise<{ url: string }> {
+  const { ours, bare } = bench.sides;
+  const db = await ours.db();
+  const there = await findArtifact(db, "huge");
+  if (there !== null) {
+    return { url: `/a/${there}/` };
+  }
+  const { files } = await storeMany(bench, "content-of-huge", 1, HUGE_CONTENT);
+  const blob = await db
+    .prepare("SELECT b.id, b.size FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE e.key = ?1")
+    .bind(files[0]?.key)
+    .first<{ id: number; size: number }>();
+  const { artifactId, versionId } = await insertVersion(db, "huge");
+  const shape = { folders, filesEach: FILES_A_FOLDER };
+  await insertManyFiles(db, versionId, shape, blob ?? { id: 0, size: 0 });
+  await (
+    await bare.db()
+  )
+    .prepare(
+      `WITH RECURSIVE many (at) AS (SELECT 0 UNION ALL SELECT at + 1 FROM many WHERE at + 1 < ?1 * ?2)
+       INSERT INTO entries (artifact, ordinal, path, size, sha256)
+       SELECT 'huge', at + 1, iif(at % ?2 = 0, printf('d%03d/', at / ?2), printf('d%03d/%03d', at / ?2, at % ?2 - 1)),
+         ?3, hex(randomblob(32)) FROM many`,
+    )
+    .bind(folders, ENTRIES_A_FOLDER, HUGE_CONTENT)
+    .run();
+  return { url: `/a/${artifactId}/` };
+}
+
+/** The path of an entry of a huge artifact, counted from 0. */
+export function pathOfEntry(at: number): string {
+  const [folder, place] = [Math.floor(at / ENTRIES_A_FOLDER), at % ENTRIES_A_FOLDER];
+  const file = pathOfMany(folder * FILES_A_FOLDER + Math.max(place - 1, 0), FILES_A_FOLDER);
+  return place === 0 ? file.slice(0, file.indexOf("/") + 1) : file;
+}
+
+function findArtifact(db: D1Database, name: string): Promise<number | null> {
+  return db.prepare("SELECT id FROM artifacts WHERE name = ?1").bind(name).first<number>("id");
+}
+
 function pathOf(number: number): string {
   const text = String(number).padStart(6, "0");
   return `d${text.slice(0, 3)}/${text.slice(3)}.bin`;
@@ -102,12 +151,31 @@ async function storeRows(
   return { url: `/a/${id}/`, prefix: `${name}/`, files, bytes, sha256 };
 }
 
-/** Inserts an artifact with one version, as docs/storage.md says that its rows are. The sha512 are made up. */
+/** Inserts an artifact of files, as docs/storage.md says that its rows are. The sha512 are made up. */
 async function insertArtifact(
   db: D1Database,
   name: string,
   files: readonly StoredFile[],
 ): Promise<number> {
+  const { artifactId, versionId } = await insertVersion(db, name);
+  const stored = files.map((file) => ({
+    ...file,
+    sha512: randomBytes(64).toString("hex"),
+    blob: randomUUID(),
+  }));
+  const entries = [...numberEntries(stored)];
+  for (let first = 0; first < entries.length; first += ROWS / 5) {
+    const batch = JSON.stringify(entries.slice(first, first + ROWS / 5));
+    await db.batch(ENTRY_STATEMENTS.map((sql) => db.prepare(sql).bind(versionId, batch)));
+  }
+  return artifactId;
+}
+
+/** Inserts an artifact with a version that has no files yet. */
+async function insertVersion(
+  db: D1Database,
+  name: string,
+): Promise<{ artifactId: number; versionId: number }> {
   const uuid = randomUUID();
   const { meta: artifact } = await db
     .prepare(
@@ -122,17 +190,7 @@ async function insertArtifact(
     )
     .bind(artifact.last_row_id, Date.now())
     .run();
-  const stored = files.map((file) => ({
-    ...file,
-    sha512: randomBytes(64).toString("hex"),
-    blob: randomUUID(),
-  }));
-  const entries = [...numberEntries(stored)];
-  for (let first = 0; first < entries.length; first += ROWS / 5) {
-    const batch = JSON.stringify(entries.slice(first, first + ROWS / 5));
-    await db.batch(ENTRY_STATEMENTS.map((sql) => db.prepare(sql).bind(version.last_row_id, batch)));
-  }
-  return artifact.last_row_id;
+  return { artifactId: artifact.last_row_id, versionId: version.last_row_id };
 }
 
 const ENTRY_STATEMENTS = [

@@ -12,20 +12,33 @@ import type { Bench, Job } from "./bench.ts";
 import { buildBundle } from "./bundle.ts";
 import { closeConnections } from "./client.ts";
 import { archiveJobs } from "./jobs/archives.ts";
+import { catalogJobs } from "./jobs/catalog.ts";
 import { downloadJobs } from "./jobs/downloads.ts";
+import { startJobs } from "./jobs/start.ts";
 import { uploadJobs } from "./jobs/uploads.ts";
 import type { Row } from "./measure.ts";
-import { headline, toLine, writeResults } from "./report.ts";
+import { measurePeers } from "./peers.ts";
+import { headline, toLine, toPeerLine, writeResults } from "./report.ts";
 import { Stowage } from "./stowage.ts";
 import { Subject } from "./subject.ts";
 
-const JOBS: readonly Job[] = [...uploadJobs, ...downloadJobs, ...archiveJobs];
+const JOBS: readonly Job[] = [
+  ...uploadJobs,
+  ...downloadJobs,
+  ...archiveJobs,
+  ...catalogJobs,
+  ...startJobs,
+];
+
+/** Selects what is not Stowage. */
+const PEERS = "peers";
 
 // Wrangler takes these from the environment.
 Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
 const words = process.argv.slice(2);
 const scale = Number(process.env["BENCH_SCALE"] ?? 1);
+const hasPeers = words.length === 0 || words.includes(PEERS);
 const jobs = selectJobs();
 const folder = mkdtempSync(join(tmpdir(), "stowage-bench-"));
 try {
@@ -38,8 +51,8 @@ function selectJobs(): readonly Job[] {
   const found = JOBS.filter(
     ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
   );
-  if (found.length === 0 || !(scale > 0)) {
-    const names = JOBS.map(({ name }) => name).join(", ");
+  if ((found.length === 0 && !hasPeers) || !(scale > 0)) {
+    const names = [...JOBS.map(({ name }) => name), PEERS].join(", ");
     console.error(`Nothing to run: jobs are ${names}; BENCH_SCALE is a number above 0`);
     process.exit(1);
   }
@@ -98,8 +111,10 @@ async function measure(sides: Bench["sides"]): Promise<void> {
     rows.push(...found);
     console.log(found.map(toLine).join("\n"));
   }
+  const peers = hasPeers ? await measurePeers(join(folder, "peers"), bench.scaled) : [];
+  console.log(peers.map((peer) => `\n${toPeerLine(peer)}`).join(""));
   if (words.length === 0 && scale === 1) {
-    writeResults(rows);
+    writeResults(rows, peers);
   }
   const missed = rows.filter(({ met }) => met === false).length;
   console.log(`${rows.length} rows, ${missed} miss their target`);

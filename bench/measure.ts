@@ -107,6 +107,6 @@ function median(values: readonly number[]): number {
 }
 
 /** Three digits are all that a measurement is good for. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }

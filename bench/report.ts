@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
 
 import type { Row } from "./measure.ts";
+import type { PeerRow } from "./peers.ts";
 
 const RESULTS = new URL("results.json", import.meta.url);
 
@@ -19,7 +20,7 @@ const COLUMNS: { title: string; of: (row: Row) => string; right: boolean }[] = [
   { title: "met", of: ({ met }) => (met === null ? "" : met ? "yes" : "NO"), right: false },
 ];
 
-const WIDTHS = [46, 7, 8, 8, 6, 12, 14, 3];
+const WIDTHS = [51, 5, 7, 7, 6, 11, 13, 3];
 
 function text(value: number | null): string {
   return value === null ? "" : String(value);
@@ -40,9 +41,15 @@ function pad(value: string, column: number, right: boolean): string {
   return right ? value.padStart(width) : value.padEnd(width);
 }
 
+export function toPeerLine({ job, peer, unit, value, note }: PeerRow): string {
+  const figure = value === null ? "" : `${value} ${unit}`;
+  return `${job.padEnd(36)}  ${figure.padStart(11)}  ${peer} (${note})`;
+}
+
 /** Writes bench/results.json. */
-export function writeResults(rows: readonly Row[]): void {
-  const results = { machine: machine(), date: new Date().toISOString(), commit: commit(), rows };
+export function writeResults(rows: readonly Row[], peers: readonly PeerRow[]): void {
+  const date = new Date().toISOString();
+  const results = { machine: machine(), date, commit: commit(), rows, peers };
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 }
 

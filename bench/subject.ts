@@ -59,6 +59,11 @@ export class Subject {
     await this.#miniflare.dispose();
   }
 
+  /** Bytes of its modules, each compressed. */
+  get gzipped(): number {
+    return this.#options.bundle.gzipped;
+  }
+
   /** Without a slash at its end. */
   get origin(): string {
     return this.#origin;

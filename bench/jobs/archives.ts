@@ -1,10 +1,7 @@
 // Whole folders out. The bare Worker sends the contents alone; ours come with headers, and are unpacked by the
 // common tools.
 
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
 import { gunzipSync } from "node:zlib";
 
 import type { Bench, Job } from "../bench.ts";
@@ -13,31 +10,11 @@ import { expectSame, sha256Of } from "../content.ts";
 import { storeMany } from "../fixtures.ts";
 import type { Stored } from "../fixtures.ts";
 import { memoryRow, runPairs, toRow } from "../measure.ts";
+import { sha256OfMembers } from "../unpack.ts";
+import type { Format } from "../unpack.ts";
 
 const KiB = 1024;
 const MB = 1_000_000;
-
-/** Prints the contents of all members in the order of the archive; `FILE` is where it is. */
-const UNPACKERS = {
-  tar: ["tar", "-xOf", "FILE"],
-  "tar.gz": ["tar", "-xzOf", "FILE"],
-  zip: ["unzip", "-p", "FILE"],
-} as const;
-
-type Format = keyof typeof UNPACKERS;
-
-/** The SHA-256 of all members' contents. */
-function sha256OfMembers(format: Format, archive: Buffer, bytes: number): string {
-  const folder = mkdtempSync(join(tmpdir(), "stowage-archive-"));
-  const file = join(folder, "archive");
-  try {
-    writeFileSync(file, archive);
-    const [command, ...args] = UNPACKERS[format].map((arg) => (arg === "FILE" ? file : arg));
-    return sha256Of(execFileSync(command ?? "", args, { maxBuffer: bytes + KiB }));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 /** Downloads of one folder in one format. The first is unpacked, the others must be the same. */
 class ArchiveRuns {
