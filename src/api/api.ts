@@ -16,7 +16,6 @@ import { health } from "./health.ts";
 import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
 import { metrics } from "./metrics.ts";
-import { openapi } from "./openapi.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
@@ -30,7 +29,6 @@ export const api = new Hono<AppEnv>()
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)
   .route("/auth", auth)
-  .route("/openapi.json", openapi)
   .route("/fsck", fsck)
   .route("/audit", audit)
   .route("/healthz", health)

@@ -1,4 +1,3 @@
-import { createContext, useContext } from "hono/jsx";
 import type { PropsWithChildren } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
 
@@ -7,7 +6,10 @@ import { revealHidden } from "./format.ts";
 import type { Frame } from "./frame.ts";
 
 const BARE: Frame = { kind: "bare" };
-const FrameContext = createContext<Frame>(BARE);
+
+/** That of the page being rendered, which happens without a pause: Hono's contexts do the same, and would bring its
+ * renderer for browsers into the bundle. */
+let frame: Frame = BARE;
 
 /** The document around every page: head, header, main, footer. */
 export function Layout({ title, children }: PropsWithChildren<{ title: string }>) {
@@ -43,7 +45,6 @@ export function Layout({ title, children }: PropsWithChildren<{ title: string }>
 
 /** Who is logged in, with the way out; or the way in. */
 function Account() {
-  const frame = useContext(FrameContext);
   switch (frame.kind) {
     case "user":
       return (
@@ -63,10 +64,14 @@ function Account() {
 }
 
 /** The whole document of a page as text. */
-export function renderPage(page: JSX.Element, frame: Frame = BARE): string {
-  const framed = <FrameContext.Provider value={frame}>{page}</FrameContext.Provider>;
-  if (page instanceof Promise || framed instanceof Promise) {
+export function renderPage(page: JSX.Element, around: Frame = BARE): string {
+  if (page instanceof Promise) {
     throw new TypeError("Cannot render a page that awaits: pages get their data as props");
   }
-  return `<!doctype html>${framed}`;
+  frame = around;
+  try {
+    return `<!doctype html>${page}`;
+  } finally {
+    frame = BARE;
+  }
 }

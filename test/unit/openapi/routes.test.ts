@@ -1,6 +1,6 @@
-import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 
+import written from "../../../public/openapi.json?raw";
 import { app } from "../../../src/app.ts";
 import { buildDocument } from "../../../src/openapi/document.ts";
 
@@ -25,9 +25,11 @@ function routeOf(operation: string): string | null {
 }
 
 describe("the API document", () => {
-  it("has only operations that come to a route", () => {
+  it("has only operations that come to a route, or to a file", () => {
     expect(OPERATIONS.length).toBeGreaterThan(20);
-    expect(OPERATIONS.filter((operation) => routeOf(operation) === null)).toEqual([]);
+    expect(OPERATIONS.filter((operation) => routeOf(operation) === null)).toEqual([
+      "GET /openapi.json",
+    ]);
   });
 
   it("has an operation for each route", () => {
@@ -37,9 +39,7 @@ describe("the API document", () => {
     expect(routes.filter((route) => !described.has(route))).toEqual([]);
   });
 
-  it("is what /openapi.json answers", async () => {
-    const response = await app.request("/openapi.json", {}, env);
-    expect(response.headers.get("Content-Type")).toBe("application/json");
-    expect(await response.json()).toEqual(JSON.parse(JSON.stringify(buildDocument())));
+  it("is public/openapi.json, as `npm run openapi` writes it", () => {
+    expect(JSON.parse(written)).toEqual(JSON.parse(JSON.stringify(buildDocument())));
   });
 });
