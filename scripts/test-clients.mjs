@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { installDebusine } from "./debusine-clients.mjs";
 import { ensureInstalled } from "./ensure-installed.mjs";
 import { exitOf, startChild, stopOnSignals } from "./processes.mjs";
 import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
@@ -18,9 +19,17 @@ if (!existsSync(CLIENT)) {
   const pip = ["-m", "pip", "install", "--quiet", ...PACKAGES];
   execFileSync(join(VENV, "bin", "python3"), pip, { stdio: "inherit" });
 }
+const { clients, missing } = installDebusine(join(VENV, "debusine"));
+for (const reason of missing) {
+  console.warn(`Not tested: ${reason}`);
+}
+const vitest = ["run", "--config", "vitest.clients.config.ts", ...process.argv.slice(2)];
+if (clients.length === 0) {
+  vitest.push("--exclude", "test/clients/debusine.test.ts");
+}
 process.exitCode = await exitOf(
-  startChild(NODE, [join(BIN, "vitest"), "run", "--config", "vitest.clients.config.ts"], {
-    env: { ...toolEnvironment(), SF_CLIENT: CLIENT },
+  startChild(NODE, [join(BIN, "vitest"), ...vitest], {
+    env: { ...toolEnvironment(), SF_CLIENT: CLIENT, DEBUSINE_CLIENTS: JSON.stringify(clients) },
     output: "inherit",
   }),
 );

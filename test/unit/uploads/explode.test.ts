@@ -307,6 +307,25 @@ describe("an explosion", () => {
     expect(await count("explosions")).toBe(0);
   });
 
+  it("ends when its pack has ended while it was away", async () => {
+    await runInDurableObject(env.UPLOADS.getByName(newUuid()), async (_object, { storage }) => {
+      const context = faultyContext(storage, new Faults(Infinity, "before"));
+      await appendTo(context, newUuid(), packedFor("gzip", 50_000));
+      vi.spyOn(context.ledger, "setAlarm").mockImplementation(() => {});
+      valueOf(await explode(context, intentFor("away"), ANY));
+      const { desk } = context;
+      context.desk = { ...desk, giveUp: () => Promise.reject(new Error("gone")) };
+      await expect(continueExplode(context)).rejects.toThrow("gone");
+      await vi.waitUntil(async () => (await filesOf("away")).length > 0);
+      context.desk = desk;
+      expect(await continueExplode(context)).toBe(false);
+      expect(context.ledger.state?.phase).toBe("sealed");
+    });
+    expect(await filesOf("away")).toHaveLength(3);
+    expect(await count("uploads")).toBe(0);
+    expect(await count("artifacts WHERE state <> 'created' OR fetching IS NOT NULL")).toBe(0);
+  });
+
   it("goes on after an eviction, in the middle of a member too", async () => {
     const content = join(
       member({ name: "before" }, "b"),
