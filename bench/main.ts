@@ -14,6 +14,7 @@ import { closeConnections } from "./client.ts";
 import { archiveJobs } from "./jobs/archives.ts";
 import { catalogJobs } from "./jobs/catalog.ts";
 import { downloadJobs } from "./jobs/downloads.ts";
+import { randomJobs } from "./jobs/random.ts";
 import { startJobs } from "./jobs/start.ts";
 import { uploadJobs } from "./jobs/uploads.ts";
 import type { Row } from "./measure.ts";
@@ -24,6 +25,7 @@ import { Subject } from "./subject.ts";
 
 const JOBS: readonly Job[] = [
   ...uploadJobs,
+  ...randomJobs,
   ...downloadJobs,
   ...archiveJobs,
   ...catalogJobs,
@@ -114,7 +116,7 @@ async function measure(sides: Bench["sides"]): Promise<void> {
   const peers = hasPeers ? await measurePeers(join(folder, "peers"), bench.scaled) : [];
   console.log(peers.map((peer) => `\n${toPeerLine(peer)}`).join(""));
   if (words.length === 0 && scale === 1) {
-    writeResults(rows, peers);
+    await writeResults(rows, peers);
   }
   const missed = rows.filter(({ met }) => met === false).length;
   console.log(`${rows.length} rows, ${missed} miss their target`);

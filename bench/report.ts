@@ -3,11 +3,16 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
+import { run } from "../scripts/processes.mjs";
+import { BIN, NODE, toolEnvironment } from "../scripts/project.mjs";
 import type { Row } from "./measure.ts";
 import type { PeerRow } from "./peers.ts";
 
 const RESULTS = new URL("results.json", import.meta.url);
+const DOCUMENT = new URL("../docs/performance.md", import.meta.url);
 
 const COLUMNS: { title: string; of: (row: Row) => string; right: boolean }[] = [
   { title: "job", of: ({ job }) => job, right: false },
@@ -46,11 +51,38 @@ export function toPeerLine({ job, peer, unit, value, note }: PeerRow): string {
   return `${job.padEnd(36)}  ${figure.padStart(11)}  ${peer} (${note})`;
 }
 
-/** Writes bench/results.json. */
-export function writeResults(rows: readonly Row[], peers: readonly PeerRow[]): void {
+/** Writes bench/results.json, and its tables into docs/performance.md. */
+export async function writeResults(rows: readonly Row[], peers: readonly PeerRow[]): Promise<void> {
   const date = new Date().toISOString();
   const results = { machine: machine(), date, commit: commit(), rows, peers };
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+  const [before = "", after = ""] = readFileSync(DOCUMENT, "utf8").split(
+    /(?<=<!-- bench:begin -->)[^]*(?=<!-- bench:end -->)/u,
+  );
+  const tables = [
+    `${results.date.slice(0, 10)}, commit ${results.commit}: ${results.machine}.`,
+    toTable(
+      COLUMNS.map(({ title }) => title),
+      rows.map((row) => COLUMNS.map(({ of }) => of(row))),
+    ),
+    toTable(
+      ["job", "peer", "figure", "not comparable"],
+      peers.map(({ job, peer, unit, value, note }) => [
+        job,
+        `\`${peer}\``.replaceAll("|", "\\|"),
+        value === null ? "" : `${value} ${unit}`,
+        note,
+      ]),
+    ),
+  ];
+  writeFileSync(DOCUMENT, `${before}\n\n${tables.join("\n\n")}\n\n${after}`);
+  const written = [fileURLToPath(RESULTS), fileURLToPath(DOCUMENT)];
+  await run(NODE, [join(BIN, "oxfmt"), ...written], toolEnvironment());
+}
+
+function toTable(titles: readonly string[], lines: readonly (readonly string[])[]): string {
+  const rule = titles.map(() => "---");
+  return [titles, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 function machine(): string {

@@ -11,9 +11,13 @@ import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wran
 import { TEST_SECRETS } from "../test/support/secrets.ts";
 import type { Bundle } from "./bundle.ts";
 import { childrenOf, residentMiB } from "./processes.ts";
+import { profile } from "./profile.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SAMPLE_MS = 50;
+
+/** The inspector slows what it looks at: figures of such a run count for nothing. */
+const IS_PROFILED = process.env["BENCH_PROFILE"] !== undefined;
 
 /** How a subject is made. */
 export interface SubjectOptions {
@@ -92,7 +96,9 @@ export class Subject {
       peak = Math.max(peak, residentMiB(this.#pid) ?? 0);
     }, SAMPLE_MS);
     try {
-      const result = await run();
+      const result = await (IS_PROFILED
+        ? profile(await this.#miniflare.getInspectorURL(), this.#options.name, run)
+        : run());
       return { result, growth: before === null ? null : peak - before };
     } finally {
       clearInterval(timer);
@@ -134,6 +140,7 @@ function miniflareOptions({ name, config, bundle, filler, state }: SubjectOption
   return convertV4MiniflareOptions({
     host: "127.0.0.1",
     port: 0,
+    ...(IS_PROFILED ? { inspectorPort: 0 } : {}),
     log: new Log(LogLevel.ERROR),
     logRequests: false,
     cf: false,

@@ -67,7 +67,7 @@ describe("POST /fsck", () => {
     const blob = await service.env.DB.prepare("SELECT max(id) AS id FROM blobs").first("id");
     const broken = ["content", blob, 2, "x"];
     const cursors = ["", "nothing", "[]", '["toString"]', '["blobs",{}]', JSON.stringify(broken)];
-    for (const cursor of cursors) {{
+    for (const cursor of cursors) {
       const { status } = await service.send("POST", "/fsck", { cursor, deep: 100 }, system);
       expect([cursor, status]).toEqual([cursor, 400]);
     }
