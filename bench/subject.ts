@@ -143,6 +143,12 @@ function miniflareOptions({ name, config, bundle, filler, state }: SubjectOption
     ...(IS_PROFILED ? { inspectorPort: 0 } : {}),
     log: new Log(LogLevel.ERROR),
     logRequests: false,
+    // A Worker's lines, which it writes as a deployed one does, but for errors.
+    handleStructuredLogs: ({ level, message }) => {
+      if (level === "error") {
+        console.error(message);
+      }
+    },
     cf: false,
     resourcePersistencePath: state,
     workers,
