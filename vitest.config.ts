@@ -11,7 +11,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
-  "test/unit/model/*.test.ts",
+  "test/unit/{faults,model}/*.test.ts",
   "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
 
@@ -21,6 +21,7 @@ const MODEL = { runs: Number(runs), seed: seed === undefined ? null : Number(see
 
 const workerd = () =>
   cloudflareTest({
+    main: "./test/unit/support/watched-worker.ts",
     wrangler: { configPath: "./wrangler.toml" },
     miniflare: { bindings: TEST_SECRETS },
   });

@@ -140,6 +140,7 @@ class RowBatch {
   readonly files: string[] = [];
   readonly folders: string[] = [];
   bringsBytes = false;
+  hasEmpty = false;
   #length = 0;
 
   get isFull(): boolean {
@@ -150,6 +151,7 @@ class RowBatch {
   add(entry: StagedEntry): void {
     const text = JSON.stringify(toRow(entry));
     this.bringsBytes ||= entry.kind === "file" && entry.file.bytes !== undefined;
+    this.hasEmpty ||= entry.kind === "file" && entry.file.size === 0;
     (entry.kind === "file" ? this.files : this.folders).push(text);
     this.#length += text.length;
   }
@@ -157,6 +159,7 @@ class RowBatch {
   clear(): void {
     this.files.length = 0;
     this.folders.length = 0;
+    this.hasEmpty = false;
     this.#length = 0;
   }
 }
@@ -205,20 +208,13 @@ const HELD = `(
 function insertRows(
   db: D1Database,
   version: StagedVersion,
-  { files, folders, bringsBytes }: RowBatch,
+  { files, folders, bringsBytes, hasEmpty }: RowBatch,
   now: number,
 ): D1PreparedStatement[] {
   const rows = `[${files.join(",")}]`;
   return [
     ...(bringsBytes ? insertBlobs(db, rows, now) : []),
-    // In the same transaction as the files: the sweep cannot take it in between.
-    db
-      .prepare(
-        `INSERT INTO blobs (inserted_by, uuid, size, sha512, sha256, crc32, created_at)
-         VALUES (?1, ${uuidOf("?2")}, 0, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO NOTHING`,
-      )
-      .bind(newUuid(), EMPTY.sha512, EMPTY.sha256, EMPTY.crc32, now),
+    ...(hasEmpty ? [insertEmptyBlob(db, now)] : []),
     db
       .prepare(
         `INSERT INTO files (version_id, ordinal, workspace_id, path, content_type, blob_id,
@@ -241,6 +237,17 @@ function insertRows(
       )
       .bind(version.id, `[${folders.join(",")}]`),
   ];
+}
+
+/** The blob of no bytes, in the same transaction as its files: the sweep cannot take it in between. */
+function insertEmptyBlob(db: D1Database, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO blobs (inserted_by, uuid, size, sha512, sha256, crc32, created_at)
+       VALUES (?1, ${uuidOf("?2")}, 0, ?2, ?3, ?4, ?5)
+       ON CONFLICT DO NOTHING`,
+    )
+    .bind(newUuid(), EMPTY.sha512, EMPTY.sha256, EMPTY.crc32, now);
 }
 
 /** Blobs with their extents, in the transaction that points files at them; those whose content is there already

@@ -1,10 +1,26 @@
 import type { Arbitrary, AsyncCommand } from "fast-check";
 
-import { mend } from "./breakage.ts";
+import { calls } from "../support/calls.ts";
+import type { FaultPlan } from "../support/calls.ts";
 import type { Model } from "./model.ts";
 
 /** Commands that ran, by name. */
 export const ran = new Map<string, number>();
+
+/** Does a fault wait for its call? */
+export const ordered = { isFault: false };
+
+/** Orders a fault for the next command. */
+export function orderFault(plan: FaultPlan): void {
+  calls.arm(plan);
+  ordered.isFault = true;
+}
+
+/** Ends all faults. */
+export function endFaults(): void {
+  calls.heal();
+  ordered.isFault = false;
+}
 
 interface Spec<Args> {
   weight: number;
@@ -15,7 +31,7 @@ interface Spec<Args> {
   run: (model: Model, args: Args) => Promise<void>;
 }
 
-export type Commands = Arbitrary<AsyncCommand<Model, object>>;
+type Commands = Arbitrary<AsyncCommand<Model, object>>;
 
 /** A command for fast-check, as often as it weighs. A fault that was ordered before ends with it. */
 export function command<Args>(name: string, spec: Spec<Args>): Commands[] {
@@ -27,7 +43,7 @@ export function command<Args>(name: string, spec: Spec<Args>): Commands[] {
         await spec.run(model, args);
       } finally {
         if (name !== "fault") {
-          mend();
+          endFaults();
         }
       }
     },

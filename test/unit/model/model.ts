@@ -48,7 +48,7 @@ export interface Artifact {
 }
 
 /** An upload that became a version. */
-export interface Converted {
+interface Converted {
   client: Client;
   uuid: string;
   name: string;
@@ -182,7 +182,7 @@ export function applySweep(model: Model): void {
   const before = Date.now() - IDLE;
   model.uploads = model.uploads.filter(({ lastAt }) => lastAt >= before);
   model.converted = model.converted.filter(({ at }) => at >= Date.now() - LIMITS.sealedMemory);
-  for (const artifact of [...model.artifacts]) {
+  for (const artifact of model.artifacts.slice()) {
     const contents = artifact.versions.flatMap(({ files }) => [...files.values()]);
     for (const content of contents) {
       if (content.upload !== null && content.upload.at < before) {

@@ -1,11 +1,10 @@
 // The service as its clients see it, called in this process: requests go through the whole application, to real
 // upload objects, D1 and R2. Time is moved by hand.
 
-import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 
-import { app } from "../../../src/app.ts";
 import { signAccessToken } from "../../../src/auth/access-tokens.ts";
+import { request } from "../support/watched-worker.ts";
 
 const realNow = Date.now;
 // Alarms are set by this clock and fire by the platform's: here only when a command runs them.
@@ -65,15 +64,9 @@ export interface Sent {
 export async function send(client: Client, path: string, sent: Sent = {}): Promise<Answer> {
   const { method = "GET", body } = sent;
   const subject = { workspace: client.name, keyName: "ci", nonce: "nonce" };
-  const token = await signAccessToken(subject, env.TOKEN_SECRET, Date.now());
-  const headers = new Headers({ Authorization: `Bearer ${token}`, ...sent.headers });
-  const bytes = body === undefined || isRaw(body) ? body : encode(JSON.stringify(body));
-  if (bytes instanceof Uint8Array) {
-    headers.set("Content-Length", String(bytes.length));
-  }
-  const init = { method, headers, ...(bytes === undefined ? {} : { body: bytes }) };
-  const request = new Request(`https://stowage.test${path}`, init);
-  const response = await app.fetch(request, env, createExecutionContext());
+  const bearer = await signAccessToken(subject, env.TOKEN_SECRET, Date.now());
+  const raw = body === undefined || isRaw(body) ? (body ?? null) : encode(JSON.stringify(body));
+  const response = await request(path, { method, bearer, headers: sent.headers ?? {}, body: raw });
   try {
     const read = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, headers: response.headers, body: read };
@@ -90,9 +83,9 @@ function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** An answer's JSON. */
-export function jsonOf<T>({ body }: Answer): T {
-  return JSON.parse(new TextDecoder().decode(body)) as T;
+/** An answer's JSON, of the form that the API document gives it. */
+export function jsonOf({ body }: Answer) {
+  return JSON.parse(new TextDecoder().decode(body));
 }
 
 /** An answer in one line, for what went wrong. */

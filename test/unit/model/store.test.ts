@@ -5,15 +5,15 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, inject, it, vi } from "vitest";
 
 import { LIMITS } from "../../../src/protocol/limits.ts";
+import { calls } from "../support/calls.ts";
 import { applySchema } from "../support/catalog.ts";
 import * as artifactCommands from "./artifact-commands.ts";
-import { asked, expectStatus, settle } from "./ask.ts";
-import { broken, mend, wrapPlatform } from "./breakage.ts";
-import { ran } from "./command.ts";
-import { expectEmpty, expectSound } from "./invariants.ts";
+import { asked, expectSame, expectStatus, settle } from "./ask.ts";
+import { endFaults, ran } from "./command.ts";
+import { expectEmpty } from "./left-over.ts";
 import type { Model } from "./model.ts";
 import * as platformCommands from "./platform-commands.ts";
 import { makeClients, takeClock } from "./service.ts";
@@ -36,10 +36,9 @@ beforeAll(async () => {
   Object.assign(LIMITS, { partSize: 5 * 1024 * 1024 });
   vi.spyOn(console, "error").mockImplementation(() => {});
   // The pauses between attempts at R2.
-  vi.spyOn(scheduler, "wait").mockImplementation(() => Promise.resolve());
+  vi.spyOn(scheduler, "wait").mockResolvedValue();
   takeClock();
   await applySchema();
-  await wrapPlatform();
 });
 
 afterAll(() => {
@@ -48,7 +47,7 @@ afterAll(() => {
     runs: done,
     ...asked,
     commands: Object.fromEntries(ran),
-    faults: Object.fromEntries(broken),
+    faults: Object.fromEntries(calls.injected),
   };
   console.log(`Model test: ${JSON.stringify(figures)}`);
 });
@@ -61,12 +60,14 @@ async function startRun(): Promise<Model> {
 
 /** What is open becomes a version, as far as there is room; then everything is read and looked at. */
 async function endRun(model: Model): Promise<void> {
-  for (const upload of [...model.uploads]) {
-    expect((await uploadCommands.viewUpload(upload)).size).toBe(upload.bytes.length);
+  for (const upload of model.uploads.slice()) {
+    const { size } = await uploadCommands.viewUpload(upload);
+    expectSame(size, upload.bytes.length, "the size of an open upload");
     await uploadCommands.convertUpload(model, upload, "last", true);
   }
   await artifactCommands.readEverything(model);
-  await expectSound(model);
+  await platformCommands.expectSound(model);
+  await calls.costOf(async () => {}); // forgets what it has counted
 }
 
 /** Deletes everything, lets a month go by and expects an empty store. */
@@ -103,7 +104,7 @@ async function runOne(commands: Iterable<fc.AsyncCommand<Model, object>>): Promi
   const model = await startRun();
   try {
     await fc.asyncModelRun(() => ({ model, real: {} }), commands);
-    mend();
+    endFaults();
     await endRun(model);
     kept.push(model);
     if (kept.length === SHARED) {
@@ -112,7 +113,7 @@ async function runOne(commands: Iterable<fc.AsyncCommand<Model, object>>): Promi
       await emptyStore(models);
     }
   } catch (error) {
-    mend();
+    endFaults();
     kept = [];
     await wipeStore();
     throw error;

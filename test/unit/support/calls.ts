@@ -1,0 +1,353 @@
+// The platform under watch. Every call of an env's R2, D1 and Durable Objects is counted as it is billed, and the
+// n-th can be made to fail: before its effect, after it, or with the object that makes it. The Worker's env is
+// watched by watch(), an upload object's by watched-worker.ts; both count here.
+
+/** What a call is: R2's classes of operations and the bytes that a read gives, a D1 call, a request to an object. */
+export type CallKind = "r2A" | "r2B" | "r2Free" | "r2Body" | "d1" | "object";
+
+/**
+ * What becomes of a call. `before`: it fails and did nothing. `after`: it did its work and its answer is lost; the bytes
+ * of a read end early. `crash`: an object dies once the call has done its work; elsewhere as `after`.
+ */
+export type FaultMode = "before" | "after" | "crash";
+
+/** Which calls fail: the `from`-th, and with `lasting` all later ones until `heal()`; `only` those of these kinds
+ * count. */
+export interface FaultPlan {
+  from: number;
+  mode: FaultMode;
+  lasting: boolean;
+  only?: readonly CallKind[];
+}
+
+/** What is billed. */
+interface Costs {
+  r2A: number;
+  r2B: number;
+  r2Free: number;
+  d1Statements: number;
+  d1RowsRead: number;
+  d1RowsWritten: number;
+  objectRequests: number;
+  objectRowsRead: number;
+  objectRowsWritten: number;
+}
+
+const NOTHING: Costs = {
+  r2A: 0,
+  r2B: 0,
+  r2Free: 0,
+  d1Statements: 0,
+  d1RowsRead: 0,
+  d1RowsWritten: 0,
+  objectRequests: 0,
+  objectRowsRead: 0,
+  objectRowsWritten: 0,
+};
+
+const R2_KINDS: Record<string, CallKind> = {
+  createMultipartUpload: "r2A",
+  put: "r2A",
+  list: "r2A",
+  uploadPart: "r2A",
+  complete: "r2A",
+  head: "r2B",
+  get: "r2B",
+  delete: "r2Free",
+  abort: "r2Free",
+};
+
+type Method = (...args: unknown[]) => Promise<unknown>;
+
+class Calls {
+  #plan: FaultPlan | null = null;
+  #count = 0;
+  #fired = 0;
+  #costs = { ...NOTHING };
+  #cursors: { rowsRead: number; rowsWritten: number }[] = [];
+  /** Faults injected so far, by mode and kind of call. */
+  readonly injected = new Map<string, number>();
+  /** Multipart uploads that are open in R2, by id, but for those whose id got lost: R2 drops them by itself. */
+  readonly openMultiparts = new Map<string, string>();
+
+  /** From now on calls count towards `plan`. */
+  arm(plan: FaultPlan): void {
+    this.#plan = plan;
+    this.#count = 0;
+    this.#fired = 0;
+  }
+
+  /** Ends the faults; calls do their work again. Gives how many there were since arm(). */
+  heal(): number {
+    this.#plan = null;
+    return this.#fired;
+  }
+
+  /** Runs `work` and gives what it costs. */
+  async costOf(work: () => Promise<unknown>): Promise<Costs> {
+    this.#costs = { ...NOTHING };
+    this.#cursors = [];
+    await work();
+    const costs = { ...this.#costs };
+    for (const { rowsRead, rowsWritten } of this.#cursors) {
+      costs.objectRowsRead += rowsRead;
+      costs.objectRowsWritten += rowsWritten;
+    }
+    return costs;
+  }
+
+  add(costs: Partial<Costs>): void {
+    for (const [name, count] of Object.entries(costs)) {
+      this.#costs[name as keyof Costs] += count;
+    }
+  }
+
+  /** A statement of an object's own SQLite; its rows are known once it has been read. */
+  addCursor(cursor: { rowsRead: number; rowsWritten: number }): void {
+    this.#cursors.push(cursor);
+  }
+
+  /** Says what is to become of the call that is made now; null: nothing. */
+  nextFault(kind: CallKind): FaultMode | null {
+    const plan = this.#plan;
+    if (plan === null || plan.only?.includes(kind) === false) {
+      return null;
+    }
+    this.#count += 1;
+    const isDue = plan.lasting ? this.#count >= plan.from : this.#count === plan.from;
+    if (!isDue) {
+      return null;
+    }
+    // Of a lasting fault only the first call gets through.
+    const mode = this.#count === plan.from ? plan.mode : "before";
+    this.#fired += 1;
+    const name = `${mode} ${kind}`;
+    this.injected.set(name, (this.injected.get(name) ?? 0) + 1);
+    return mode;
+  }
+
+  /** Makes a call, unless it is to fail. */
+  async run<T>(kind: CallKind, call: () => Promise<T>, die: () => void): Promise<T> {
+    const mode = this.nextFault(kind);
+    if (mode !== "before") {
+      const result = await call();
+      if (mode === null) {
+        return result;
+      }
+    }
+    if (mode === "crash") {
+      die();
+    }
+    throw new Error(`Network connection lost. (${kind}, ${mode})`);
+  }
+}
+
+/** All calls of this test file. */
+export const calls = new Calls();
+
+/** An env whose calls are counted and may fail. `die` ends the object that makes them. */
+export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS">>(
+  env: E,
+  die: () => void = () => {},
+): E {
+  return {
+    ...env,
+    DB: watchDatabase(env.DB, die),
+    BUCKET: watchBucket(env.BUCKET, die),
+    UPLOADS: watchObjects(env.UPLOADS, die),
+  };
+}
+
+/** Counts the rows of an object's own SQLite, and its alarms, which are billed as rows. */
+export function watchStorage(storage: DurableObjectStorage): void {
+  const { sql } = storage;
+  const exec = sql.exec.bind(sql);
+  Object.defineProperty(sql, "exec", {
+    value: (...args: Parameters<typeof exec>) => {
+      const cursor = exec(...args);
+      calls.addCursor(cursor);
+      return cursor;
+    },
+  });
+  const setAlarm = storage.setAlarm.bind(storage);
+  Object.defineProperty(storage, "setAlarm", {
+    value: (...args: Parameters<typeof setAlarm>) => {
+      calls.add({ objectRowsWritten: 1 });
+      return setAlarm(...args);
+    },
+  });
+}
+
+function watchBucket(bucket: Env["BUCKET"], die: () => void): Env["BUCKET"] {
+  return new Proxy(bucket, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as Method;
+      if (name === "resumeMultipartUpload") {
+        return (...args: Parameters<typeof target.resumeMultipartUpload>) =>
+          watchMultipart(target.resumeMultipartUpload(...args), die);
+      }
+      return async (...args: unknown[]) => {
+        const kind = kindOf(name);
+        calls.add({ [kind]: 1 });
+        const result = await calls.run(kind, () => method.apply(target, args), die);
+        if (name === "createMultipartUpload") {
+          calls.openMultiparts.set((result as R2MultipartUpload).uploadId, String(args[0]));
+        }
+        return name === "get" && result !== null ? watchBody(result as R2ObjectBody, die) : result;
+      };
+    },
+  });
+}
+
+function watchMultipart(upload: R2MultipartUpload, die: () => void): R2MultipartUpload {
+  return new Proxy(upload, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") {
+        return method;
+      }
+      return (...args: unknown[]) => {
+        const kind = kindOf(name);
+        calls.add({ [kind]: 1 });
+        return calls.run(
+          kind,
+          async () => {
+            const answer: unknown = await Reflect.apply(method, target, args);
+            if (name === "complete" || name === "abort") {
+              calls.openMultiparts.delete(target.uploadId);
+            }
+            return answer;
+          },
+          die,
+        );
+      };
+    },
+  });
+}
+
+function kindOf(method: string | symbol): CallKind {
+  const kind = R2_KINDS[String(method)];
+  if (kind === undefined) {
+    throw new Error(`What kind of call is ${String(method)}()?`);
+  }
+  return kind;
+}
+
+/** A body breaks off in the middle (`before`), or ends there as if that were all (`after`). */
+function watchBody(object: R2ObjectBody, die: () => void): R2ObjectBody {
+  const mode = calls.nextFault("r2Body");
+  if (mode === null) {
+    return object;
+  }
+  if (mode === "crash") {
+    die();
+  }
+  const body = halfOf(object, mode);
+  return new Proxy(object, {
+    get(target, name) {
+      if (name === "body") {
+        return body;
+      }
+      if (name === "arrayBuffer") {
+        return () => new Response(body).arrayBuffer();
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function halfOf({ body }: R2ObjectBody, mode: FaultMode): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let isFirst = true;
+  return new ReadableStream({
+    async pull(controller) {
+      const { value } = await reader.read();
+      if (isFirst && value !== undefined) {
+        controller.enqueue(value.slice(0, value.length / 2));
+        isFirst = false;
+        return;
+      }
+      void reader.cancel();
+      if (mode === "after") {
+        controller.close();
+      } else {
+        controller.error(new Error("Network connection lost. (r2Body)"));
+      }
+    },
+  });
+}
+
+function watchDatabase(db: Env["DB"], die: () => void): Env["DB"] {
+  const watched = {
+    prepare: (sql: string) => new WatchedStatement(db.prepare(sql), die),
+    batch: async (statements: readonly WatchedStatement[]) =>
+      countRows(await calls.run("d1", () => db.batch(statements.map(({ inner }) => inner)), die)),
+  };
+  return watched as unknown as Env["DB"];
+}
+
+class WatchedStatement {
+  readonly inner: D1PreparedStatement;
+  readonly #die: () => void;
+
+  constructor(inner: D1PreparedStatement, die: () => void) {
+    this.inner = inner;
+    this.#die = die;
+  }
+
+  bind(...values: unknown[]): WatchedStatement {
+    return new WatchedStatement(this.inner.bind(...values), this.#die);
+  }
+
+  async all(): Promise<D1Result> {
+    const result = await calls.run("d1", () => this.inner.all(), this.#die);
+    countRows([result]);
+    return result;
+  }
+
+  run(): Promise<D1Result> {
+    return this.all();
+  }
+
+  async first(column?: string): Promise<unknown> {
+    const row = (await this.all()).results[0] as Record<string, unknown> | undefined;
+    return (column === undefined ? row : row?.[column]) ?? null;
+  }
+}
+
+function countRows(results: D1Result[]): D1Result[] {
+  for (const { meta } of results) {
+    calls.add({
+      d1Statements: 1,
+      d1RowsRead: meta.rows_read,
+      d1RowsWritten: meta.rows_written,
+    });
+  }
+  return results;
+}
+
+function watchObjects(objects: Env["UPLOADS"], die: () => void): Env["UPLOADS"] {
+  return new Proxy(objects, {
+    get(target, name) {
+      if (name !== "getByName") {
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      }
+      return (...args: Parameters<typeof target.getByName>) => ({
+        fetch: (url: string, init: RequestInit) => {
+          calls.add({ objectRequests: 1 });
+          return calls.run(
+            "object",
+            async () => {
+              const stub = target.getByName(...args);
+              const response = await stub.fetch(url, init);
+              return new Response(await response.text(), response);
+            },
+            die,
+          );
+        },
+      });
+    },
+  });
+}

@@ -1,0 +1,92 @@
+// A client of the watched Worker: a workspace with a key, and the requests of the public clients.
+
+import { env } from "cloudflare:workers";
+
+import { signAccessToken } from "../../../src/auth/access-tokens.ts";
+import { putKey } from "../../../src/catalog/keys.ts";
+import { hexDigest } from "./bytes.ts";
+import { makeWorkspace } from "./catalog.ts";
+import { request } from "./watched-worker.ts";
+
+export class Client {
+  readonly workspace: string;
+  readonly workspaceId: number;
+  readonly bearer: string;
+
+  private constructor(workspace: string, workspaceId: number, bearer: string) {
+    this.workspace = workspace;
+    this.workspaceId = workspaceId;
+    this.bearer = bearer;
+  }
+
+  /** A client of a new workspace. */
+  static async make(workspace: string): Promise<Client> {
+    const { id } = await makeWorkspace(workspace);
+    const key = { workspaceId: id, name: "ci", secretHash: "none", nonce: "nonce" };
+    await putKey(env.DB, key, Date.now(), 1);
+    const subject = { workspace, keyName: "ci", nonce: "nonce" };
+    return new Client(workspace, id, await signAccessToken(subject, env.TOKEN_SECRET, Date.now()));
+  }
+
+  send(method: string, path: string, body: Uint8Array | object | null = null, headers = {}) {
+    const sent = body === null || body instanceof Uint8Array ? body : JSON.stringify(body);
+    return request(path, { method, bearer: this.bearer, body: sent, headers });
+  }
+
+  /** A request that must succeed, and its JSON. */
+  async json<T>(method: string, path: string, body: Uint8Array | object | null = null): Promise<T> {
+    const response = await this.send(method, path, body);
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    }
+    return response.json<T>();
+  }
+
+  async openUpload(): Promise<string> {
+    return (await this.json<{ uuid: string }>("POST", "/upload")).uuid;
+  }
+
+  append(uuid: string, content: Uint8Array): Promise<Response> {
+    return this.send("POST", `/upload/${uuid}`, content);
+  }
+
+  truncate(uuid: string, size: number): Promise<Response> {
+    return this.send("POST", `/upload/${uuid}/truncate/${size}`);
+  }
+
+  convert(uuid: string, name: string, options: object = {}): Promise<Response> {
+    return this.send("POST", `/artifacts/upload/${name}`, { upload_uuid: uuid, ...options });
+  }
+
+  /** An upload with this content. */
+  async upload(content: Uint8Array): Promise<string> {
+    const uuid = await this.openUpload();
+    await this.json("POST", `/upload/${uuid}`, content);
+    return uuid;
+  }
+
+  /** An artifact with this content, and its first blob. */
+  async publish(
+    name: string,
+    content: Uint8Array,
+  ): Promise<{ id: number; uuid: string; blob_uuid: string }> {
+    const uuid = await this.upload(content);
+    return this.json("POST", `/artifacts/upload/${name}`, { upload_uuid: uuid });
+  }
+
+  /** Declares an artifact of these files, as Debusine's client does. */
+  async declare(files: Record<string, Uint8Array>): Promise<Response> {
+    const described = await Promise.all(
+      Object.entries(files).map(async ([path, content]) => {
+        const checksums = { sha256: await hexDigest("SHA-256", content) };
+        return [path, { type: "file", size: content.length, checksums }];
+      }),
+    );
+    return this.send("POST", "/api/1.0/artifact/", {
+      category: "debusine:test",
+      workspace: this.workspace,
+      files: Object.fromEntries(described) as object,
+      data: {},
+    });
+  }
+}
