@@ -16,7 +16,7 @@ const STORAGE_TESTS = [
 ];
 
 /** Sequences that the model test tries, and where it begins. */
-const { STOWAGE_RUNS: runs = "250", STOWAGE_SEED: seed } = process.env;
+const { STOWAGE_RUNS: runs = "100", STOWAGE_SEED: seed } = process.env;
 const MODEL = { runs: Number(runs), seed: seed === undefined ? null : Number(seed) };
 
 const workerd = () =>

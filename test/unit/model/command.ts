@@ -7,19 +7,40 @@ import type { Model } from "./model.ts";
 /** Commands that ran, by name. */
 export const ran = new Map<string, number>();
 
-/** Does a fault wait for its call? */
-export const ordered = { isFault: false };
+/** Commands for which a fault waits for its call. */
+const PATIENCE = 4;
 
-/** Orders a fault for the next command. */
+let patience = 0;
+let injectedBefore = 0;
+
+/** Orders a fault, which waits for its call during the next commands; none while another waits. */
 export function orderFault(plan: FaultPlan): void {
+  patience = PATIENCE;
+  injectedBefore = injected();
   calls.arm(plan);
-  ordered.isFault = true;
+}
+
+/** Does a fault wait? */
+export function isFaultOrdered(): boolean {
+  return patience > 0;
 }
 
 /** Ends all faults. */
 export function endFaults(): void {
+  patience = 0;
   calls.heal();
-  ordered.isFault = false;
+}
+
+function injected(): number {
+  return [...calls.injected.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** One command has run: its faults end with it. */
+function afterCommand(): void {
+  patience -= 1;
+  if (patience <= 0 || injected() > injectedBefore) {
+    endFaults();
+  }
 }
 
 interface Spec<Args> {
@@ -33,7 +54,7 @@ interface Spec<Args> {
 
 type Commands = Arbitrary<AsyncCommand<Model, object>>;
 
-/** A command for fast-check, as often as it weighs. A fault that was ordered before ends with it. */
+/** A command for fast-check, as often as it weighs. */
 export function command<Args>(name: string, spec: Spec<Args>): Commands[] {
   const arbitrary = spec.args.map((args) => ({
     check: (model: Model) => spec.ready?.(model) ?? true,
@@ -43,7 +64,7 @@ export function command<Args>(name: string, spec: Spec<Args>): Commands[] {
         await spec.run(model, args);
       } finally {
         if (name !== "fault") {
-          endFaults();
+          afterCommand();
         }
       }
     },

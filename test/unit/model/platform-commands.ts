@@ -15,7 +15,7 @@ import type { FaultPlan } from "../support/calls.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { watchedEnv } from "../support/watched-worker.ts";
 import { expectSame, expectStatus, settle } from "./ask.ts";
-import { command, ordered, orderFault } from "./command.ts";
+import { command, isFaultOrdered, orderFault } from "./command.ts";
 import { expectUsage } from "./left-over.ts";
 import { applySweep, IDLE, pick } from "./model.ts";
 import type { Model } from "./model.ts";
@@ -41,7 +41,7 @@ export const fault = command("fault", {
     from: fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5),
     lasting: fc.boolean(),
   }),
-  ready: () => !ordered.isFault,
+  ready: () => !isFaultOrdered(),
   async run(_model, { kind, ...plan }) {
     orderFault({ ...plan, only: KINDS[kind] });
   },
