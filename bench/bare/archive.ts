@@ -22,7 +22,7 @@ export async function sendArchive(
   const isGzip = new URL(request.url).searchParams.has("gzip");
   const { readable, writable } = isGzip
     ? new IdentityTransformStream()
-    : new FixedLengthStream((await totalSize(env, prefix)) + 512 * 30);
+    : new FixedLengthStream(await totalSize(env, prefix));
   void sendAll(env, prefix, writable);
   const body = isGzip ? readable.pipeThrough(new CompressionStream("gzip")) : readable;
   return new Response(body, { headers: { "Content-Type": "application/octet-stream" } });
@@ -62,9 +62,6 @@ class Output {
 
   async send(opened: Uint8Array | ReadableStream): Promise<void> {
     if (!(opened instanceof Uint8Array)) {
-      const w = this.#to.getWriter();
-      await w.write(new Uint8Array(512));
-      w.releaseLock();
       await opened.pipeTo(this.#to, { preventClose: true });
       return;
     }
