@@ -8,6 +8,7 @@ import { Content, expectSame, sha256Of } from "../content.ts";
 import { storeWhole } from "../fixtures.ts";
 import { memoryRow, runPairs, toRow } from "../measure.ts";
 import type { Row } from "../measure.ts";
+import { withTail } from "./uploads.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -29,7 +30,8 @@ async function serveSinglePut(bench: Bench, size: number): Promise<Served> {
 }
 
 /** A file that came in parts, of an upload job or uploaded now. */
-async function serveMultipart(bench: Bench, size: number): Promise<Served> {
+async function serveMultipart(bench: Bench, wanted: number): Promise<Served> {
+  const size = withTail(wanted); // as the upload job has it
   const { stowage, sides, uploaded } = bench;
   const content = uploaded.get(size)?.content ?? new Content(size);
   const key = `multipart/${size}`;
@@ -57,8 +59,8 @@ function downloadJob(
   return {
     name,
     async run(bench) {
-      const size = bench.scaled(1024 * MiB, 64 * MiB);
-      const { content, ...paths } = await serve(bench, size);
+      const { content, ...paths } = await serve(bench, bench.scaled(1024 * MiB, 64 * MiB));
+      const { size } = content;
       const { sha256 } = content.checksums();
       await bench.restart();
       const fetchOnce = async (side: "ours" | "bare") => {
