@@ -106,6 +106,17 @@ describe("too many requests", () => {
     expect((await noted()).length).toBeLessThanOrEqual(2 * LOW.RATE_REFUSALS);
   });
 
+  it("with a wrong key go into the audit so many times a minute", async () => {
+    const wrong = { namespace: "system", key: "wrong" };
+    const answers = await answersTo(8, () => service.send("POST", "/auth", wrong));
+    expect(answers.every(({ status }) => status === 401)).toBe(true);
+    const { results } = await service.env.DB.prepare(
+      "SELECT actor FROM audit WHERE action = 'token refused'",
+    ).all();
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.length).toBeLessThanOrEqual(2 * LOW.RATE_REFUSALS);
+  });
+
   it("of this machine are not counted without credentials", async () => {
     const answers = await answersTo(20, () => service.fetch("/"));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
