@@ -11,7 +11,12 @@ export async function readJson<const S extends v.GenericSchema>(
   request: Request,
   schema: S,
 ): Promise<v.InferOutput<S>> {
-  const parsed = v.safeParse(schema, parseJson(await readText(request)));
+  const body = parseJson(await readText(request));
+  if (Array.isArray(body)) {
+    // To a schema it would be an object without members.
+    throw new AppError("request_malformed", "body: Expected Object but received Array");
+  }
+  const parsed = v.safeParse(schema, body);
   if (parsed.success) {
     return parsed.output;
   }

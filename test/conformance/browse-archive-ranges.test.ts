@@ -373,7 +373,7 @@ describe("an archive of 9 GiB", () => {
   });
 });
 
-describe("an archive of 100,000 files", () => {
+describe("an archive of 100,000 files (T19)", () => {
   const FILES_EACH = 250;
   let url: string;
 

@@ -462,7 +462,7 @@ describe("preconditions", () => {
   });
 });
 
-describe("Content-Disposition", () => {
+describe("Content-Disposition (T4)", () => {
   it.each(HOSTILE_NAMES)("names %s so that every client saves it under its name", async (name) => {
     const { headers, body } = await get(`${open}names/${encodePath(`${name}/${name}`)}`);
     expect(body).toEqual(data);
@@ -485,7 +485,7 @@ describe("Content-Disposition", () => {
   });
 });
 
-describe("the type of a file", () => {
+describe("the type of a file (T1)", () => {
   it.each([
     ["a.txt", "text/plain; charset=utf-8"],
     ["notes.TXT", "text/plain; charset=utf-8"],
@@ -549,7 +549,7 @@ describe("the type of a file", () => {
   );
 });
 
-describe("Cache-Control", () => {
+describe("Cache-Control (T20)", () => {
   it.each([
     ["private", "", "private, no-transform"],
     ["private", "version=1", "private, no-transform"],

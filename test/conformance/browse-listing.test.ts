@@ -385,7 +385,7 @@ describe("a listing", () => {
   });
 });
 
-describe("names in a listing", () => {
+describe("names in a listing (T2)", () => {
   const names = [
     "two words",
     " outer spaces ",

@@ -273,7 +273,7 @@ describe("the cookie", () => {
   });
 });
 
-describe("GET /login", () => {
+describe("GET /login (T25)", () => {
   it("shows a form that no page may frame, and no browser keeps", async () => {
     const reply = await get("/login?next=%2Fa%2F1%2F%3Fpage%3D2", { Accept: "text/html" });
     expect(reply.status).toBe(200);
@@ -307,7 +307,7 @@ describe("GET /login", () => {
   });
 });
 
-describe("POST /login", () => {
+describe("POST /login (T5, T10)", () => {
   beforeAll(() => makeUser("lena", { hidden: "viewer" }));
 
   it("leads through the redirect of a private artifact to it", async () => {
@@ -399,7 +399,7 @@ describe("POST /login", () => {
   });
 });
 
-describe("repeated failures", () => {
+describe("repeated failures (T8)", () => {
   beforeAll(async () => {
     await makeUser("fred", { hidden: "viewer" });
     await makeUser("gina");
@@ -498,7 +498,7 @@ describe("repeated failures", () => {
   });
 });
 
-describe("a session", () => {
+describe("a session (T7)", () => {
   beforeAll(() => makeUser("sara", { hidden: "viewer" }));
 
   it("is kept as a hash of its id", async () => {
@@ -614,7 +614,7 @@ describe("a session", () => {
   });
 });
 
-describe("other sites", () => {
+describe("other sites (T6)", () => {
   const FOREIGN: [string, Record<string, string>][] = [
     ["another site", { "Sec-Fetch-Site": "cross-site", Origin: "https://evil.example" }],
     ["a neighbour of the same site", { "Sec-Fetch-Site": "same-site" }],
@@ -674,7 +674,7 @@ describe("other sites", () => {
   });
 });
 
-describe("secrets", () => {
+describe("secrets (T12)", () => {
   it("of a login are in no table: not the password, the id, nor what was typed as a name; the network in the audit only", async () => {
     await makeUser("tess");
     const cookie = await cookieOf("tess");

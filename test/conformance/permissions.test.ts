@@ -558,7 +558,7 @@ async function ask(who: Who, row: Route): Promise<Outcome> {
   return status !== 200 || (row.shows?.(text, subject) ?? true) ? status : "hidden";
 }
 
-describe("the permission model", () => {
+describe("the permission model (T13)", () => {
   it("has a row for every operation", () => {
     const shapes = new Set(ROUTES.map(({ route }) => shapeOf(route)));
     expect(describedRoutes().length).toBeGreaterThan(50);

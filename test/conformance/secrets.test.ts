@@ -21,7 +21,7 @@ async function dump({ env }: RunningService): Promise<Record<string, string>> {
   return dumped;
 }
 
-describe("the catalog", () => {
+describe("the catalog (T9, T12)", () => {
   let service: RunningService;
   let system: string;
 
@@ -124,7 +124,7 @@ describe("the catalog", () => {
   });
 });
 
-describe("a service without good secrets", () => {
+describe("a service without good secrets (T30)", () => {
   let harness: ReturnType<typeof createTestHarness> | null = null;
 
   afterEach(async () => {

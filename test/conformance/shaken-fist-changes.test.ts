@@ -495,7 +495,7 @@ describe("metadata of an artifact", () => {
   });
 });
 
-describe("GET /artifacts/:ref/events", () => {
+describe("GET /artifacts/:ref/events (T29)", () => {
   it("tells who did what and when, newest first", async () => {
     const before = Date.now() / 1000;
     const { uuid, blob_uuid: blob } = await publish("told", "told");

@@ -108,7 +108,7 @@ describe("another workspace's artifact", () => {
   });
 });
 
-describe("another workspace's blob", () => {
+describe("another workspace's blob (T13, T14)", () => {
   it("does not exist, and cannot be claimed", async () => {
     const blob = `/blobs/${artifact.blob_uuid}`;
     const refused = [404, "blob not found"];

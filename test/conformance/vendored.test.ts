@@ -1,3 +1,5 @@
+// T33: what is copied into the repository is what its packages hold.
+
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 

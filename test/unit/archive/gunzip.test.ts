@@ -34,7 +34,7 @@ function withAllHeaders(data: Uint8Array, extra = 3000): Uint8Array {
   );
 }
 
-describe("Gunzip", () => {
+describe("Gunzip (T15)", () => {
   const text = latin("the quick brown fox ".repeat(400));
 
   it.each([1, 1000, 8 * KiB, 100_000])("unpacks several members, %d bytes at a time", (cut) => {

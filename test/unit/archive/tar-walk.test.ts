@@ -29,7 +29,7 @@ const MIXED_FILES = {
   empty: "",
 };
 
-describe("TarWalk", () => {
+describe("TarWalk (T3)", () => {
   it("tells the files with their bytes and skips folders", () => {
     expect(walk(MIXED)).toEqual(MIXED_FILES);
   });

@@ -109,7 +109,7 @@ async function deliver(
   return (await find(null))?.file?.uploadUuid ?? file.uploadUuid ?? newUuid();
 }
 
-describe("sweep()", () => {
+describe("sweep() (T26)", () => {
   it("removes an upload without a byte for 24 hours, with its R2 data, and keeps a younger one", async () => {
     const uuid = await upload(bytes(LIMITS.partSize + 1, 1));
     const now = Date.now();

@@ -67,7 +67,7 @@ async function usage({ id, name }: Workspace): Promise<[number, number]> {
   return [(await requireWorkspace(env.DB, name)).usedBytes, row?.counted ?? -1];
 }
 
-describe("the quota of a workspace", () => {
+describe("the quota of a workspace (T27)", () => {
   it("refuses a version that goes over it, changes nothing, and takes the upload once there is room", async () => {
     const workspace = await workspaceOf("full", 1_000);
     valueOf(await publish(workspace, "first", 600, 1));

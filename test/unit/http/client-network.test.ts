@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { networkOf } from "../../../src/http/client-network.ts";
 
-describe("networkOf()", () => {
+describe("networkOf() (T21)", () => {
   it.each([
     ["203.0.113.7", "203.0.113.7"],
     ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],

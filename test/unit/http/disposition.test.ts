@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { contentDisposition } from "../../../src/http/disposition.ts";
 
-describe("contentDisposition()", () => {
+describe("contentDisposition() (T4)", () => {
   it.each([
     ["report.txt", 'attachment; filename="report.txt"'],
     ["a b;c=d,e'f(g)*.txt", `attachment; filename="a b;c=d,e'f(g)*.txt"`],

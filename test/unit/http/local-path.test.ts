@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseLocalPath } from "../../../src/http/local-path.ts";
 import { ELSEWHERE } from "../../support/elsewhere.ts";
 
-describe("parseLocalPath()", () => {
+describe("parseLocalPath() (T5)", () => {
   it.each(ELSEWHERE)("refuses %s", (_what, text) => {
     expect(parseLocalPath(text)).toBeNull();
   });

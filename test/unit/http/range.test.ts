@@ -13,7 +13,7 @@ function choose(header: string | null, size = SIZE) {
     : choice.kind;
 }
 
-describe("parseRange() with one range", () => {
+describe("parseRange() with one range (T18)", () => {
   it.each([
     ["bytes=0-0", [[0, 1]]],
     ["bytes=0-499", [[0, 500]]],

@@ -7,7 +7,7 @@ function codeOf(text: string, allowPrivate = false): string {
   return checked.ok ? "ok" : checked.code;
 }
 
-describe("checkRemoteUrl()", () => {
+describe("checkRemoteUrl() (T35)", () => {
   it.each([
     "http://example.org/a",
     "https://example.org:8443/a?b=c#d",

@@ -4,7 +4,7 @@ import { mayChange } from "../../../src/http/same-origin.ts";
 
 const URL_HERE = "https://s.example/logout";
 
-describe("mayChange()", () => {
+describe("mayChange() (T6)", () => {
   it.each([
     ["a form of this site", { "Sec-Fetch-Site": "same-origin" }, true],
     [

@@ -41,7 +41,7 @@ function isAllowed(text: string): boolean {
   );
 }
 
-describe("findPathFault()", () => {
+describe("findPathFault() (T3)", () => {
   it("finds a fault in just those paths that a rule forbids", () => {
     fc.assert(
       fc.property(path, (text) => {

@@ -89,7 +89,7 @@ async function seen(path: string): Promise<unknown> {
   return (await fetch(`${inject("remoteOrigin")}/seen?${encodeURIComponent(path)}`)).json();
 }
 
-describe.concurrent("a fetch", () => {
+describe.concurrent("a fetch (T35)", () => {
   it.each(["/full", "/moves", "/chunked", "/busy", "/cut-chunked", "/cut-weak"])(
     "gets all of %s",
     async (path) => {
