@@ -11,6 +11,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
+  "test/unit/costs.test.ts",
   "test/unit/faults/*.test.ts",
   "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
