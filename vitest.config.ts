@@ -12,6 +12,7 @@ const STORAGE_TESTS = [
   "test/unit/api/health.test.ts",
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
+  "test/unit/costs.test.ts",
   "test/unit/{faults,model}/*.test.ts",
   "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];

@@ -15,7 +15,7 @@ import { expectInvariants, expectNothingLeft } from "../support/invariants.ts";
 import { watchedEnv } from "../support/watched-worker.ts";
 
 const DAY = 24 * 3_600_000;
-const SEEDS = [1, 22, 333, 4_444, 55_555, 666_666];
+const SEEDS = [1, 22, 333, 4_444];
 
 let client: Client;
 

@@ -1,0 +1,176 @@
+// What each job costs in calls and rows, as Cloudflare bills them: docs/costs.md has the same table, with the dollars. A
+// difference is either a mistake or a change of that page.
+
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+
+import { sweep } from "../../src/artifacts/sweep.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
+import { END, join, member } from "./archive/make-tar.ts";
+import { bytes, hexDigest } from "./support/bytes.ts";
+import { calls } from "./support/calls.ts";
+import { applySchema } from "./support/catalog.ts";
+import { Client } from "./support/client.ts";
+import { watchedEnv } from "./support/watched-worker.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const DAY = 24 * 3_600_000;
+const MANY = 100;
+
+/** R2 calls of class A, of class B, free ones; D1 statements, rows read, rows written; requests to upload objects, rows
+ * that these read and wrote. */
+type Row = readonly [number, number, number, number, number, number, number, number, number];
+
+const COSTS: Record<string, Row> = {
+  "open an upload": [0, 0, 0, 1, 5, 3, 1, 5, 4],
+  "append of 4 KiB": [0, 0, 0, 0, 0, 0, 1, 9, 3],
+  "append of 2 MiB": [0, 0, 0, 0, 0, 0, 1, 8, 4],
+  "look at an upload": [0, 0, 0, 0, 0, 0, 1, 0, 0],
+  "convert of 2 MiB, one part": [1, 0, 0, 27, 105, 32, 1, 29, 14],
+  "append of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 51, 30],
+  "truncate inside a part": [1, 1, 0, 0, 0, 0, 1, 34, 18],
+  "convert of 73 MiB": [2, 0, 0, 27, 114, 34, 1, 29, 23],
+  "look-up by sha512": [0, 0, 0, 1, 12, 0, 0, 0, 0],
+  "convert of a blob": [0, 0, 0, 21, 117, 21, 0, 0, 0],
+  "create, 100 files": [0, 0, 0, 13, 537, 522, 0, 0, 0],
+  "PUT of a small file": [1, 0, 0, 8, 128, 15, 0, 0, 0],
+  "GET of a file": [0, 1, 0, 2, 9, 0, 0, 0, 0],
+  "GET of a range of 4 KiB": [0, 1, 0, 2, 9, 0, 0, 0, 0],
+  "listing page of 50": [0, 0, 0, 5, 61, 0, 0, 0, 0],
+  "tar of 100 files": [0, 100, 0, 8, 407, 0, 0, 0, 0],
+  "zip of 100 files": [0, 100, 0, 12, 607, 0, 0, 0, 0],
+  "tar.gz of 100 files": [0, 100, 0, 6, 405, 0, 0, 0, 0],
+  "explode, 100 members": [1, 2, 0, 31, 1193, 1029, 1, 505, 220],
+  "delete an artifact": [0, 0, 0, 6, 30, 6, 0, 0, 0],
+  "sweep of nothing": [0, 0, 0, 19, 45, 0, 0, 0, 0],
+};
+
+// The Worker looks a key up once: how often it does so again depends on the time that these tests take.
+Object.assign(LIMITS, { keyMemory: DAY });
+
+let client: Client;
+
+beforeAll(async () => {
+  await applySchema();
+  client = await Client.make("owner");
+  await client.openUpload(); // the Worker knows the key
+});
+
+/** Sends a request that must succeed and reads its answer to the end. */
+async function take(response: Promise<Response>): Promise<void> {
+  const { ok, status, body } = await response;
+  if (!ok) {
+    throw new Error(`Refused: ${status}`);
+  }
+  await new Response(body).arrayBuffer();
+}
+
+async function expectCosts(job: string, work: () => Promise<unknown>): Promise<void> {
+  const { r2A, r2B, r2Free, ...rest } = await calls.costOf(work);
+  const { d1Statements, d1RowsRead, d1RowsWritten } = rest;
+  const { objectRequests, objectRowsRead, objectRowsWritten } = rest;
+  const row: Row = [
+    r2A,
+    r2B,
+    r2Free,
+    d1Statements,
+    d1RowsRead,
+    d1RowsWritten,
+    objectRequests,
+    objectRowsRead,
+    objectRowsWritten,
+  ];
+  expect.soft({ [job]: row }).toEqual({ [job]: COSTS[job] });
+}
+
+describe("the calls and rows", () => {
+  it("of an upload", async () => {
+    let uuid = "";
+    await expectCosts("open an upload", async () => {
+      uuid = await client.openUpload();
+    });
+    await take(client.append(uuid, bytes(4 * KiB)));
+    // Neither D1 nor R2: the promise of docs/architecture.md.
+    await expectCosts("append of 4 KiB", () => take(client.append(uuid, bytes(4 * KiB))));
+    await expectCosts("append of 2 MiB", () => take(client.append(uuid, bytes(2 * MiB))));
+    await expectCosts("look at an upload", () => take(client.send("GET", `/upload/${uuid}`)));
+    await expectCosts("convert of 2 MiB, one part", () => take(client.convert(uuid, "small")));
+    const large = await client.upload(bytes(8 * MiB + 5, 2));
+    const mostlyZeros = new Uint8Array(64 * MiB);
+    await expectCosts("append of 64 MiB", () => take(client.append(large, mostlyZeros)));
+    await expectCosts("truncate inside a part", () => take(client.truncate(large, 64 * MiB + 5)));
+    await take(client.append(large, bytes(9 * MiB, 3)));
+    await expectCosts("convert of 73 MiB", () => take(client.convert(large, "large")));
+  });
+
+  it("of an upload that is not needed", async () => {
+    const content = bytes(1_000, 5);
+    const { blob_uuid: blob } = await client.publish("there", content);
+    const sha512 = await hexDigest("SHA-512", content);
+    await expectCosts("look-up by sha512", () =>
+      take(client.send("GET", `/blob_checksums/sha512/${sha512}`)),
+    );
+    await expectCosts("convert of a blob", () =>
+      take(client.send("POST", "/artifacts/upload/claimed", { blob_uuid: blob })),
+    );
+  });
+
+  it(`of an artifact of ${MANY} declared files`, async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: MANY }, (_, n) => [`d/${n}`, bytes(8_000, 1_000 + n)]),
+    );
+    let id = 0;
+    await expectCosts("create, 100 files", async () => {
+      ({ id } = await (await client.declare(files)).json<{ id: number }>());
+    });
+    const put = (path: string) =>
+      take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, files[path]));
+    await expectCosts("PUT of a small file", () => put("d/0"));
+    for (const path of Object.keys(files).slice(1)) {
+      await put(path);
+    }
+    const get = (path: string, headers = {}) =>
+      take(client.send("GET", `/a/${id}/${path}`, null, headers));
+    await expectCosts("GET of a file", () => get("d/50"));
+    await expectCosts("GET of a range of 4 KiB", () => get("d/50", { Range: "bytes=1000-5095" }));
+    await expectCosts("listing page of 50", () => get("d/"));
+    await expectCosts("tar of 100 files", () => get("?archive=tar"));
+    await expectCosts("zip of 100 files", () => get("?archive=zip"));
+    await expectCosts("tar.gz of 100 files", () => get("?archive=tar.gz"));
+  });
+
+  it(`of an archive of ${MANY} members`, async () => {
+    const members = Array.from({ length: MANY }, (_, n) =>
+      member({ name: `m/${n}` }, bytes(1_000, 5_000 + n)),
+    );
+    const uuid = await client.upload(join(...members, END));
+    await expectCosts("explode, 100 members", async () => {
+      await take(client.convert(uuid, "exploded", { explode: true }));
+      await vi.waitUntil(async () => {
+        const { results } = await env.DB.prepare(
+          "SELECT 1 FROM artifacts WHERE name = 'exploded' AND fetching IS NULL",
+        ).all();
+        return results.length === 1;
+      });
+      // The alarm's turn ends with its own rows.
+      await vi.waitUntil(() =>
+        runInDurableObject(
+          env.UPLOADS.getByName(uuid),
+          async (_object, { storage }) => ((await storage.getAlarm()) ?? 0) > Date.now() + DAY,
+        ),
+      );
+    });
+  });
+
+  it("of a deletion and of a sweep that finds nothing", async () => {
+    const { uuid } = await client.publish("deleted", bytes(10, 6));
+    await expectCosts("delete an artifact", () =>
+      take(client.send("DELETE", `/artifacts/${uuid}`)),
+    );
+    await sweep(env, DAY, Date.now() + 3 * DAY);
+    await sweep(env, DAY, Date.now() + 6 * DAY);
+    await expectCosts("sweep of nothing", () => sweep(watchedEnv, DAY, Date.now() + 7 * DAY));
+  });
+});
