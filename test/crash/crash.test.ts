@@ -93,6 +93,7 @@ beforeAll(async () => {
 }, LIMIT_MS);
 
 afterAll(async () => {
+  world.end();
   await server.kill();
   rmSync(folder, { recursive: true, force: true });
   report();

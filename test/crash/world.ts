@@ -46,6 +46,7 @@ export class World {
   verified = 0;
   isStopping = false;
   #server: LiveServer | null = null;
+  #isOver = false;
   #whenUp = Promise.withResolvers<void>();
   #bearer = "";
   readonly #pool = randomBytes(24 * MiB);
@@ -67,10 +68,20 @@ export class World {
     this.#whenUp = Promise.withResolvers<void>();
   }
 
+  /** The test is over: no client goes on, whatever it waits for. */
+  end(): void {
+    this.#isOver = true;
+    this.#server = null;
+    this.#whenUp.resolve();
+  }
+
   /** Waits for the server, a moment at least: what was lost may have been the last answer before it fell. */
   async waitForServer(): Promise<void> {
     await delay(50);
     await this.#whenUp.promise;
+    if (this.#isOver) {
+      throw new Error("The test is over");
+    }
   }
 
   /** Sends a request and reads its answer; throws `Lost` when none comes, or when it says to try again. */
