@@ -11,9 +11,13 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
-  "test/unit/faults/*.test.ts",
+  "test/unit/{faults,model}/*.test.ts",
   "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
 ];
+
+/** Sequences that the model test tries, and where it begins. */
+const { STOWAGE_RUNS: runs = "100", STOWAGE_SEED: seed } = process.env;
+const MODEL = { runs: Number(runs), seed: seed === undefined ? null : Number(seed) };
 
 const workerd = () =>
   cloudflareTest({
@@ -35,6 +39,7 @@ export default defineConfig({
           include: STORAGE_TESTS,
           testTimeout: 20_000,
           globalSetup: "./test/support/remote-server.ts",
+          provide: { model: MODEL },
         },
       },
       {
