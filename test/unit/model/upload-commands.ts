@@ -164,7 +164,7 @@ export const append = command("append", {
         expectSame(size, before, "an append is all or nothing");
       }
       await truncateTo(upload, before);
-      if (args.body !== "whole") {
+      if (args.body !== "whole" && data.length > 0) {
         break;
       }
       const again = await appendRequest(upload, args, data);
