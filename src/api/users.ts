@@ -2,6 +2,7 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
+import { forgetTokens } from "../auth/identify.ts";
 import { hashSecret } from "../auth/passwords.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
@@ -45,6 +46,7 @@ export const users = new Hono<AppEnv>()
     if (!(await deleteUser(c.env.DB, c.req.param("name")))) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
+    forgetTokens();
     return c.json(null);
   });
 
