@@ -1,4 +1,5 @@
 import { app } from "./app.ts";
+import { IntakeObjectBase } from "./artifacts/intake.ts";
 import { catalogDesk } from "./artifacts/publish.ts";
 import { sweep } from "./artifacts/sweep.ts";
 import { readSettings } from "./settings.ts";
@@ -10,6 +11,9 @@ export class UploadObject extends UploadObjectBase {
     super(ctx, env, catalogDesk(env));
   }
 }
+
+/** The Durable Object behind the binding INTAKES. */
+export class IntakeObject extends IntakeObjectBase {}
 
 export default {
   fetch: app.fetch,

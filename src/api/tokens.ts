@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
+import { forgetTokens } from "../auth/identify.ts";
 import { newSecret, sha256 } from "../auth/passwords.ts";
 import {
   createToken,
@@ -44,11 +45,13 @@ export const tokens = new Hono<AppEnv>()
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
     const { enabled } = await readJson(c.req.raw, ChangeTokenRequest);
     await setTokenEnabled(c.env.DB, token, enabled, authorOf(c));
+    forgetTokens();
     return c.json(toReply({ ...token, enabled }));
   })
   .delete("/:id", async (c) => {
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
     await deleteToken(c.env.DB, token, authorOf(c));
+    forgetTokens();
     return c.json(null);
   });
 

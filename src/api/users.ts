@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
+import { forgetTokens } from "../auth/identify.ts";
 import { hashSecret } from "../auth/passwords.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
@@ -46,6 +47,7 @@ export const users = new Hono<AppEnv>()
     if (!(await deleteUser(c.env.DB, c.req.param("name"), authorOf(c)))) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
+    forgetTokens();
     return c.json(null);
   });
 

@@ -1,10 +1,7 @@
-// The bytes of a declared file, from the first to the last. A small file that comes whole is stored at once;
-// any other goes through an upload object, one for each content of an artifact, whichever path it was sent
-// under. Several clients may bring the same file: whoever is at another offset is told the right one.
+// The bytes of a declared file, from the first to the last, unless it is small and comes whole (intake.ts). They
+// go through an upload object, one for each content of an artifact, whichever path it was sent under. Several clients may bring the same file: whoever is at another offset is told the right one.
 
-import { RunningChecksums } from "../blobs/checksums.ts";
-import { putObject, StorageError } from "../blobs/objects.ts";
-import { claimUpload, completeDirectly } from "../catalog/contents.ts";
+import { claimUpload } from "../catalog/contents.ts";
 import type { AwaitedContent } from "../catalog/contents.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
@@ -48,35 +45,6 @@ export async function askHeld(env: Env, to: Awaited): Promise<Delivered> {
   return to.uploadUuid === null
     ? { ok: true, kind: "partial", held: 0 }
     : new Delivery(env, to, to.uploadUuid).settle();
-}
-
-/** Stores a whole small file. Its R2 object is listed as garbage already (catalog/contents.ts), so a crash at any
- * line leaves it to the sweep: (1) the bytes come to rest; (2) one batch makes them the file's. */
-export async function deliverWhole(
-  env: Env,
-  to: AwaitedContent,
-  key: string,
-  bytes: Uint8Array,
-): Promise<Delivered> {
-  const checksums = new RunningChecksums();
-  checksums.update(bytes);
-  const digests = checksums.digests();
-  const { versionId, sha256, size } = to;
-  if (bytes.length !== size || digests.sha256 !== sha256) {
-    return mismatch(`sha256 ${digests.sha256}`);
-  }
-  try {
-    await putObject(env.BUCKET, key, bytes, digests.sha512);
-  } catch (error) {
-    if (error instanceof StorageError) {
-      return { ok: false, code: "storage_unavailable" };
-    }
-    throw error;
-  }
-  const blob = { insertion: newUuid(), size, ...digests };
-  const extents = [{ key, start: 0, length: size }];
-  await completeDirectly(env.DB, { versionId, blob, extents }, Date.now());
-  return { ok: true, kind: "complete" };
 }
 
 function gap(start: number, held: number): Delivered {

@@ -3,14 +3,15 @@
 
 import { findKey } from "../catalog/keys.ts";
 import { findGoodToken } from "../catalog/tokens.ts";
+import type { AccessToken } from "../catalog/tokens.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { parseBearer } from "../http/bearer.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { Settings } from "../settings.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import type { TokenSubject } from "./access-tokens.ts";
+import { Memory } from "./memory.ts";
 import { sha256 } from "./passwords.ts";
 
 /** The key that SYSTEM_KEY is: the only one of the workspace `system`. */
@@ -47,11 +48,22 @@ function nobody(refusal: ErrorCode | null): Identity {
   return { kind: "nobody", refusal };
 }
 
+/** Tokens seen good a moment ago, by their hash: a client that sends the files of an artifact asks no database about
+ * itself for each. */
+const tokens = new Memory<AccessToken>();
+
+/** After a change of tokens; other isolates follow within LIMITS.keyMemory. */
+export function forgetTokens(): void {
+  tokens.clear();
+}
+
 async function identifyToken(token: string, db: Env["DB"], now: number): Promise<Identity> {
-  const found = await findGoodToken(db, (await sha256(token)).toHex(), now);
+  const hash = (await sha256(token)).toHex();
+  const found = tokens.get(hash, now) ?? (await findGoodToken(db, hash, now));
   if (found === null) {
     return nobody("access_token_refused");
   }
+  tokens.add(hash, found, now, found.expiresAt);
   return found.userId === null
     ? { kind: "worker", tokenId: found.id }
     : { kind: "user", userId: found.userId, name: found.user ?? "" };
@@ -87,7 +99,7 @@ interface LivingKey {
 }
 
 /** Keys seen alive a moment ago, so that a stream of appends reads no database. */
-const remembered = new Map<string, LivingKey & { until: number }>();
+const keys = new Memory<LivingKey>();
 
 /** The key that a token was given for, unless it was deleted or changed since. */
 async function findLivingKey(
@@ -97,20 +109,16 @@ async function findLivingKey(
   now: number,
 ): Promise<LivingKey | null> {
   const name = JSON.stringify([workspace, keyName]);
-  const known = remembered.get(name);
-  if (known?.nonce === nonce && known.until > now) {
+  const known = keys.get(name, now);
+  if (known?.nonce === nonce) {
     return known;
   }
-  remembered.delete(name);
   const key =
     workspace === SYSTEM ? await systemKey(db, settings) : await findKey(db, workspace, keyName);
   if (key?.nonce !== nonce) {
     return null;
   }
-  if (remembered.size >= LIMITS.keysRemembered) {
-    remembered.clear();
-  }
-  remembered.set(name, { workspaceId: key.workspaceId, nonce, until: now + LIMITS.keyMemory });
+  keys.add(name, { workspaceId: key.workspaceId, nonce }, now);
   return key;
 }
 

@@ -33,36 +33,43 @@ type DestinationRow = RightsRow & {
   upload_uuid: Uuid | null;
 };
 
-/** Where bytes for a path of a living artifact go. With a `key`, that R2 object is garbage from now on when
- * the file is missing and the reader may bring it, until `completeDirectly` makes it the file's. */
-export async function findDestination(
+/** Files of an artifact by their paths, as a reader asks for them. */
+export interface Wanted {
+  reader: Reader;
+  artifactId: number;
+  paths: readonly string[];
+}
+
+/** Where bytes for paths of a living artifact go, in the order of the paths; empty when there is no such artifact. With a
+ * `key`, that R2 object is garbage from now on when one of the files is missing and the reader may bring it. */
+export async function findDestinations(
   db: D1Database,
-  reader: Reader,
-  { artifactId, path, key }: { artifactId: number; path: string; key: string | null },
+  { reader, artifactId, paths }: Wanted,
+  key: string | null,
   now: number,
-): Promise<Destination | null> {
+): Promise<Destination[]> {
   const found = `FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
     LEFT JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL AND v.version_index = ${NEWEST}
-    LEFT JOIN files f ON f.version_id = v.id AND f.path = ?5
+    JOIN json_each(?5) wanted LEFT JOIN files f ON f.version_id = v.id AND f.path = wanted.value
     WHERE a.id = ?4 AND ${livingAt("?6")}`;
-  const values = [...readerParameters(reader), artifactId, path, now];
+  const values = [...readerParameters(reader), artifactId, JSON.stringify(paths), now];
   const select = db
     .prepare(
       `SELECT a.workspace_id, f.version_id, f.size, f.sha256, f.blob_id,
          ${READABLE} AS readable, ${WRITABLE} AS writable,
          (SELECT uuid FROM uploads
-          WHERE version_id = f.version_id AND sha256 = f.sha256 AND size = f.size) AS upload_uuid ${found}`,
+          WHERE version_id = f.version_id AND sha256 = f.sha256 AND size = f.size) AS upload_uuid
+       ${found} ORDER BY wanted.key`,
     )
     .bind(...values);
   const note = db
     .prepare(
       `INSERT INTO garbage (key, since)
-       SELECT ?7, ?6 ${found} AND f.blob_id IS NULL AND f.size IS NOT NULL AND ${WRITABLE}`,
+       SELECT ?7, ?6 ${found} AND f.blob_id IS NULL AND f.size IS NOT NULL AND ${WRITABLE} LIMIT 1`,
     )
     .bind(...values, key);
   const [rows] = await db.batch<DestinationRow>(key === null ? [select] : [select, note]);
-  const row = rows?.results[0];
-  return row === undefined ? null : toDestination(row);
+  return (rows?.results ?? []).map(toDestination);
 }
 
 function toDestination(row: DestinationRow): Destination {
@@ -130,23 +137,6 @@ export async function completeByUpload(
   ]);
 }
 
-/** The same for bytes that were stored at once; their object is garbage no more where a blob names it. */
-export async function completeDirectly(
-  db: D1Database,
-  brought: BroughtContent,
-  now: number,
-): Promise<void> {
-  await db.batch([
-    ...completeContent(db, brought, now),
-    db
-      .prepare(
-        `DELETE FROM garbage WHERE key IN (
-           SELECT e.key FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.inserted_by = ?1)`,
-      )
-      .bind(brought.blob.insertion),
-  ]);
-}
-
 function completeContent(
   db: D1Database,
   { versionId, blob, extents }: BroughtContent,
@@ -157,17 +147,11 @@ function completeContent(
     ...insertBlob(db, blob, extents, now),
     db
       .prepare(
-        `UPDATE files SET sha512 = ?2, blob_id = (SELECT id FROM blobs WHERE sha512 = ?2 AND size = ?4)
+        `UPDATE files INDEXED BY files_awaited SET sha512 = ?2, blob_id = (SELECT id FROM blobs WHERE sha512 = ?2 AND size = ?4)
          WHERE version_id = ?1 AND sha256 = ?3 AND size = ?4 AND blob_id IS NULL`,
       )
       .bind(versionId, sha512, sha256, size),
-    db
-      .prepare(
-        `UPDATE versions SET progress_at = ?2, sealed_at = iif(
-           EXISTS (SELECT 1 FROM files WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
-         WHERE id = ?1 AND sealed_at IS NULL`,
-      )
-      .bind(versionId, now),
+    noteProgress(db, versionId, now),
   ];
 }
 
@@ -178,4 +162,16 @@ export async function isLivingVersion(db: D1Database, versionId: number): Promis
     .bind(versionId)
     .first();
   return row !== null;
+}
+
+/** Notes that a version got a file, and seals it with its last one. */
+export function noteProgress(db: D1Database, versionId: number, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      // The index is named because the planner would rather read all files of the version.
+      `UPDATE versions SET progress_at = ?2, sealed_at = iif(
+         EXISTS (SELECT 1 FROM files INDEXED BY files_missing WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
+       WHERE id = ?1 AND sealed_at IS NULL`,
+    )
+    .bind(versionId, now);
 }

@@ -125,7 +125,7 @@ export async function revealVersion(
     db
       .prepare(
         `UPDATE versions SET deleted_at = NULL, sealed_at = iif(
-           EXISTS (SELECT 1 FROM files WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
+           EXISTS (SELECT 1 FROM files INDEXED BY files_missing WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
          WHERE id = ?1`,
       )
       .bind(version.id, author.now),

@@ -40,9 +40,9 @@ export const LIMITS = {
   conversionMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */
   activityReport: 3_600_000,
-  /** Milliseconds for which an isolate trusts a checked key; a deleted key is refused from then on. */
+  /** Milliseconds for which an isolate trusts a checked key or token; a deleted one is refused from then on. */
   keyMemory: 10_000,
-  /** Keys that an isolate remembers at once. */
+  /** Keys, and tokens, that an isolate remembers at once. */
   keysRemembered: 1_000,
   /** Seconds for which an access token is good. */
   accessTokenSeconds: 900,
@@ -97,8 +97,13 @@ export const LIMITS = {
   /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */
   stagedRows: 5_000,
   stagedText: 500_000,
-  /** Bytes of a file that is stored without an upload object when it comes whole: it is held in memory. */
-  directFile: MiB,
+  /** Bytes of a file that is packed with others when it comes whole: it is held in memory. */
+  smallFile: MiB,
+  /** Files of a pack, and their bytes: a pack stays while one of its files does. */
+  packFiles: 100,
+  packSize: 4 * MiB,
+  /** Bytes that the intake objects of an isolate hold at once; each pack being made is a copy of up to `packSize`. */
+  intakeBytes: 32 * MiB,
   /** Files read from the catalog at a time while an artifact is described. */
   describedPage: 2_000,
   /** Relations listed of one artifact. */

@@ -2,56 +2,87 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
-import { askHeld, deliverPiece, deliverWhole } from "../../artifacts/deliver.ts";
-import type { Delivered } from "../../artifacts/deliver.ts";
+import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
+import type { Delivered, Piece } from "../../artifacts/deliver.ts";
+import { takeIn } from "../../artifacts/intake.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
-import { findDestination } from "../../catalog/contents.ts";
+import { RunningChecksums } from "../../blobs/checksums.ts";
+import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
 import { parseContentRange } from "../../http/content-range.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
-import { newUuid, parseCount } from "../../protocol/ids.ts";
+import { parseCount } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
 /** The bytes of declared files. */
-export const files = new Hono<AppEnv>().put("/artifact/:id/files/*", async (c) => {
+export const files = new Hono<AppEnv>().put("/artifact/:id/files/*", (c) => {
   requireSomebody(c.var.identity);
   const sent = readSent(c.req.raw.headers);
-  const isQuestion = sent.kind === "question";
-  const key = !isQuestion && sent.mayBeWhole ? `files/${newUuid()}` : null;
-  const to = await requireFile(c, key);
+  // Who may never add is refused before anything is stored.
+  const mayBeWhole = sent.kind === "piece" && sent.isSmall && mayAdd(c.var.identity, ANYWHERE);
+  return mayBeWhole ? putSmall(c, sent.length) : putPiece(c, sent);
+});
+
+const ANYWHERE = { writable: true };
+
+/** A question, or bytes that are not all of a small file. */
+async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
+  const to = await requireFile(c);
   if (sent.size !== null && sent.size !== to.size) {
     throw new AppError("file_range_malformed", `the file has ${to.size} bytes, not ${sent.size}`);
   }
+  const isQuestion = sent.kind === "question";
   if (to.isComplete) {
     await c.req.raw.body?.cancel();
     return c.body(null, isQuestion ? 200 : 201);
   }
   return isQuestion
     ? answer(c, await askHeld(c.env, to), 206)
-    : answer(c, await deliver(c, to, sent, key), 200);
-});
+    : answer(c, await deliver(c, to, { ...sent, body: c.req.raw.body }), 200);
+}
 
-async function deliver(
-  c: Context<AppEnv>,
-  to: Target,
-  { start, length }: Sent & { kind: "piece" },
-  key: string | null,
-): Promise<Delivered> {
-  if (start + length > to.size) {
-    throw new AppError("file_too_long", `the file has ${to.size} bytes, not ${start + length}`);
+/** A small body that may be a whole file. */
+async function putSmall(c: Context<AppEnv>, length: number): Promise<Response> {
+  const bytes = await readWhole(c.req.raw, length);
+  const running = new RunningChecksums();
+  running.update(bytes);
+  const checksums = running.digests();
+  const { reader, artifactId, path } = readPlace(c);
+  const taken = await takeIn(c.env.INTAKES, { reader, artifactId }, { path, bytes, checksums });
+  const { to, isStored } = valueOf(taken);
+  const file = requireTarget(c, to, path);
+  if (isStored || file.isComplete) {
+    return c.body(null, 201);
   }
-  return key !== null && length === to.size
-    ? deliverWhole(c.env, to, key, await readWhole(c.req.raw, length))
-    : deliverPiece(c.env, to, { start, length, body: c.req.raw.body });
+  if (length !== file.size) {
+    return answer(
+      c,
+      await deliver(c, file, { start: 0, length, body: new Blob([bytes]).stream() }),
+      200,
+    );
+  }
+  if (checksums.sha256 !== file.sha256) {
+    throw new AppError("file_content_mismatch", `sha256 ${checksums.sha256}`);
+  }
+  return answer(c, { ok: true, kind: "elsewhere" }, 200);
+}
+
+function deliver(c: Context<AppEnv>, to: Target, piece: Piece): Promise<Delivered> {
+  const end = piece.start + piece.length;
+  if (end > to.size) {
+    throw new AppError("file_too_long", `the file has ${to.size} bytes, not ${end}`);
+  }
+  return deliverPiece(c.env, to, piece);
 }
 
 /** The file that a request is about. */
 type Target = NonNullable<Destination["file"]> & { workspaceId: number };
 
-/** What a request brings; `size` is what it says of the whole file, null for nothing. */
+/** What a request brings; `size` is what it says of the whole file, null for nothing. `isSmall`: it may be all of a
+ * small file. */
 type Sent =
   | { kind: "question"; size: number | null }
-  | { kind: "piece"; size: number | null; start: number; length: number; mayBeWhole: boolean };
+  | { kind: "piece"; size: number | null; start: number; length: number; isSmall: boolean };
 
 function readSent(headers: Headers): Sent {
   const header = headers.get("Content-Range");
@@ -64,17 +95,17 @@ function readSent(headers: Headers): Sent {
   }
   const length = readLength(headers);
   if (range.kind === "none") {
-    return { kind: "piece", size: null, start: 0, length, mayBeWhole: isSmall(length) };
+    return { kind: "piece", size: null, start: 0, length, isSmall: isSmall(length) };
   }
   const { start, end, size } = range;
   if (length !== end - start) {
     throw new AppError("file_range_malformed", `'${header}' with a body of ${length} bytes`);
   }
-  return { kind: "piece", size, start, length, mayBeWhole: start === 0 && isSmall(length) };
+  return { kind: "piece", size, start, length, isSmall: length === size && isSmall(length) };
 }
 
 function isSmall(length: number): boolean {
-  return length > 0 && length <= LIMITS.directFile;
+  return length > 0 && length <= LIMITS.smallFile;
 }
 
 function readLength(headers: Headers): number {
@@ -85,11 +116,19 @@ function readLength(headers: Headers): number {
   return length;
 }
 
-async function requireFile(c: Context<AppEnv>, key: string | null): Promise<Target> {
+function readPlace(c: Context<AppEnv>) {
   const artifactId = parseCount(c.req.param("id") ?? "") ?? 0;
-  const path = readPath(c.req.url);
-  const reader = readerFor(c.var.identity);
-  const to = await findDestination(c.env.DB, reader, { artifactId, path, key }, Date.now());
+  return { reader: readerFor(c.var.identity), artifactId, path: readPath(c.req.url) };
+}
+
+async function requireFile(c: Context<AppEnv>): Promise<Target> {
+  const { reader, artifactId, path } = readPlace(c);
+  const wanted = { reader, artifactId, paths: [path] };
+  const [to = null] = await findDestinations(c.env.DB, wanted, null, Date.now());
+  return requireTarget(c, to, path);
+}
+
+function requireTarget(c: Context<AppEnv>, to: Destination | null, path: string): Target {
   if (to === null || !to.readable) {
     throw new AppError("artifact_not_found");
   }
@@ -133,7 +172,7 @@ async function answer(
       // The end is that of no range, but the next offset: so Debusine's client reads it.
       return c.body(null, partial, { Range: `bytes=0-${now.held}` });
     case "elsewhere":
-      if (!(await requireFile(c, null)).isComplete) {
+      if (!(await requireFile(c)).isComplete) {
         throw new AppError("storage_unavailable");
       }
       return c.body(null, partial === 206 ? 200 : 201);

@@ -2,14 +2,15 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { declareArtifact } from "../../../src/artifacts/declare.ts";
-import { deliverPiece, deliverWhole } from "../../../src/artifacts/deliver.ts";
+import { deliverPiece } from "../../../src/artifacts/deliver.ts";
 import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
+import { storePack } from "../../../src/artifacts/pack.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
 import { putMetadata } from "../../../src/catalog/artifact-metadata.ts";
 import { findArtifactsByName } from "../../../src/catalog/artifacts.ts";
 import { findBundle } from "../../../src/catalog/bundles.ts";
-import { findDestination } from "../../../src/catalog/contents.ts";
+import { findDestinations } from "../../../src/catalog/contents.ts";
 import { stageArtifact, stageEntries } from "../../../src/catalog/staging.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
@@ -20,6 +21,7 @@ import { LIMITS } from "../../../src/protocol/limits.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { smallFile } from "../support/small-file.ts";
 
 const HOUR = 3_600_000;
 const IDLE = 24 * HOUR;
@@ -93,20 +95,23 @@ async function deliver(
   start = 0,
 ): Promise<Uuid> {
   const reader = { all: true, workspaceId: null, userId: null };
-  const find = (key: string | null) =>
-    findDestination(env.DB, reader, { artifactId, path, key }, Date.now());
-  const key = `files/${newUuid()}`;
-  const { file, workspaceId } = (await find(key)) ?? {};
+  const place = { reader, artifactId };
+  const find = async () => {
+    const [to] = await findDestinations(env.DB, { ...place, paths: [path] }, null, Date.now());
+    return to;
+  };
+  const { file, workspaceId } = (await find()) ?? {};
   if (!file || workspaceId === undefined) {
     throw new Error(`No file ${path}`);
   }
   if (data.length === file.size) {
-    valueOf(await deliverWhole(env, file, key, data));
+    const [placed] = await storePack(env, place, [smallFile(path, data)]);
+    expect(placed).toMatchObject({ isStored: true });
     return newUuid();
   }
   const piece = { start, length: data.length, body: new Blob([data]).stream() };
   valueOf(await deliverPiece(env, { ...file, workspaceId }, piece));
-  return (await find(null))?.file?.uploadUuid ?? file.uploadUuid ?? newUuid();
+  return (await find())?.file?.uploadUuid ?? file.uploadUuid ?? newUuid();
 }
 
 describe("sweep() (T26)", () => {

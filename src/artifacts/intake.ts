@@ -1,0 +1,86 @@
+// The Durable Object that small files of an artifact go through, one for each artifact and reader: files
+// that come at the same time are stored together. It keeps nothing: what it knows ends with the
+// requests that wait for it.
+
+import { DurableObject } from "cloudflare:workers";
+
+import { StorageError } from "../blobs/objects.ts";
+import type { Wanted } from "../catalog/contents.ts";
+import { readerParameters } from "../catalog/reader.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Groups } from "./groups.ts";
+import { storePack } from "./pack.ts";
+import type { Placed, SmallFile } from "./pack.ts";
+
+/** Whose files an object takes. */
+export type IntakePlace = Omit<Wanted, "paths">;
+
+/** What came of a file: `ok: false` when the storage or the object could not take it now. */
+export type TakenIn = Outcome<Placed>;
+
+interface Arrival {
+  place: IntakePlace;
+  file: SmallFile;
+}
+
+/** Bytes that all objects in this isolate hold: they share its memory. */
+let held = 0;
+
+/** The class of the binding INTAKES. */
+export class IntakeObjectBase extends DurableObject<Env> {
+  readonly #groups = new Groups<Arrival, TakenIn>((arrivals) => this.#store(arrivals), {
+    count: LIMITS.packFiles,
+    total: LIMITS.packSize,
+    size: ({ file }) => file.bytes.length,
+  });
+
+  /** Stores a file with those that come at the same time. All arrivals of an object name the same place. */
+  async take(place: IntakePlace, file: SmallFile): Promise<TakenIn> {
+    const { length } = file.bytes;
+    if (held + length > LIMITS.intakeBytes) {
+      return { ok: false, code: "storage_unavailable" };
+    }
+    held += length;
+    try {
+      return await this.#groups.add({ place, file });
+    } finally {
+      held -= length;
+    }
+  }
+
+  async #store(arrivals: Arrival[]): Promise<TakenIn[]> {
+    const [first] = arrivals;
+    if (first === undefined) {
+      return [];
+    }
+    try {
+      const files = arrivals.map(({ file }) => file);
+      const placed = await storePack(this.env, first.place, files);
+      return placed.map((each) => ({ ok: true, ...each }));
+    } catch (error) {
+      if (error instanceof StorageError) {
+        return arrivals.map(() => ({ ok: false, code: "storage_unavailable" }));
+      }
+      throw error;
+    }
+  }
+}
+
+/** Sends a file to the object of its place. May be repeated: a file that is there is not stored again. */
+export async function takeIn(
+  intakes: Env["INTAKES"],
+  place: IntakePlace,
+  file: SmallFile,
+): Promise<TakenIn> {
+  const name = JSON.stringify([place.artifactId, ...readerParameters(place.reader)]);
+  try {
+    return await intakes.getByName(name).take(place, file);
+  } catch (error) {
+    // An error of the object's own code is a bug; any other is the platform's, as in uploads/gateway.ts.
+    if (error instanceof Error && "remote" in error) {
+      throw error;
+    }
+    return { ok: false, code: "storage_unavailable" };
+  }
+}
