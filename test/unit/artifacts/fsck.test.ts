@@ -2,11 +2,10 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { declareArtifact } from "../../../src/artifacts/declare.ts";
-import { deliverWhole } from "../../../src/artifacts/deliver.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
 import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
-import { findDestination } from "../../../src/catalog/contents.ts";
+import { storePack } from "../../../src/artifacts/pack.ts";
 import { stageArtifact, stageEntries } from "../../../src/catalog/staging.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
@@ -19,6 +18,7 @@ import { LIMITS } from "../../../src/protocol/limits.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { smallFile } from "../support/small-file.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -92,13 +92,8 @@ async function declare(files: Record<string, Uint8Array>): Promise<number> {
   const declaration = { ...about, workspaceId: workspace.id, files: sorted };
   const id = await declareArtifact(env.DB, declaration, Date.now());
   const reader = { all: true, workspaceId: null, userId: null };
-  for (const [path, data] of Object.entries(files)) {
-    const key = `files/${newUuid()}`;
-    const to = await findDestination(env.DB, reader, { artifactId: id, path, key }, Date.now());
-    if (to?.file?.isComplete === false) {
-      valueOf(await deliverWhole(env, to.file, key, data));
-    }
-  }
+  const brought = Object.entries(files).map(([path, data]) => smallFile(path, data));
+  await storePack(env, { reader, artifactId: id }, brought);
   return id;
 }
 

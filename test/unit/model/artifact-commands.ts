@@ -223,7 +223,7 @@ const declaredFiles = fc.uniqueArray(
     length: fc.oneof(
       { weight: 2, arbitrary: fc.constantFrom(0, 1, 900) },
       { weight: 6, arbitrary: fc.nat(30_000) },
-      { weight: 1, arbitrary: fc.constantFrom(LIMITS.directFile + 1, LIMITS.directFile + 99_999) },
+      { weight: 1, arbitrary: fc.constantFrom(LIMITS.smallFile + 1, LIMITS.smallFile + 99_999) },
     ),
   }),
   { selector: ({ path }) => path, minLength: 1, maxLength: 4 },
@@ -401,7 +401,7 @@ export const put = command("put", {
     }
     if (!piece.isRight) {
       expectStatus(answer, "put of other bytes", 409);
-      if (bytes.length > LIMITS.directFile) {
+      if (bytes.length > LIMITS.smallFile) {
         content.upload = { held: 0, at: Date.now() };
       }
       return;
