@@ -142,6 +142,7 @@ describe("kill -9 at a random moment", () => {
   it(
     "leaves nothing behind once the sweep ran after the grace",
     async () => {
+      expect(world.problems).toEqual([]);
       world.isStopping = true;
       await clients;
       await kill();
