@@ -163,6 +163,8 @@ export const LIMITS = {
   explodeSlice: 5_000,
   /** Milliseconds between two reports of how far unpacking has come; reading reports once a turn. */
   explodeReport: 3_000,
+  /** Bytes unpacked between two answers to others. */
+  unpackedAtOnce: MiB,
   /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
    * and, as wrangler.toml has it, 5 of the processor. */
   unpackedSize: 16 * GiB,

@@ -149,13 +149,19 @@ function orThrow<T extends object>(outcome: Outcome<T>): { ok: true } & T {
   throw FINAL.has(outcome.code) ? new ArchiveProblem(null, message) : new Error(message);
 }
 
-/** @yields The same bytes in pieces of `LIMITS.explodePiece`. */
+/** @yields The same bytes in pieces of `LIMITS.explodePiece`; others are answered on the way. */
 async function* inPieces(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let piece = new Uint8Array(LIMITS.explodePiece);
   let filled = 0;
+  let sinceYield = 0;
   for await (const bytes of source) {
+    sinceYield += bytes.length;
+    if (sinceYield >= LIMITS.unpackedAtOnce) {
+      sinceYield = 0;
+      await yieldToOthers();
+    }
     for (let at = 0; at < bytes.length;) {
       const taken = bytes.subarray(at, at + piece.length - filled);
       piece.set(taken, filled);
