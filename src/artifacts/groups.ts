@@ -3,6 +3,8 @@ export interface GroupBounds<Item> {
   count: number;
   total: number;
   size: (item: Item) => number;
+  /** Milliseconds after a group of several in which the next one gathers. */
+  pause: number;
 }
 
 interface Waiting<Item, Result> {
@@ -38,7 +40,12 @@ export class Groups<Item, Result> {
     }
     this.#isRunning = true;
     while (this.#waiting.length > 0) {
-      await this.#runNext(this.#takeNext());
+      const group = this.#takeNext();
+      await this.#runNext(group);
+      if (group.length > 1) {
+        // Those who were answered send more: they would else come in two halves, by turns.
+        await scheduler.wait(this.#bounds.pause);
+      }
     }
     this.#isRunning = false;
   }

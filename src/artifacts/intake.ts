@@ -33,6 +33,7 @@ export class IntakeObjectBase extends DurableObject<Env> {
     count: LIMITS.packFiles,
     total: LIMITS.packSize,
     size: ({ file }) => file.bytes.length,
+    pause: LIMITS.packPause,
   });
 
   /** Stores a file with those that come at the same time. All arrivals of an object name the same place. */

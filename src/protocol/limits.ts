@@ -102,6 +102,8 @@ export const LIMITS = {
   /** Files of a pack, and their bytes: a pack stays while one of its files does. */
   packFiles: 100,
   packSize: 4 * MiB,
+  /** Milliseconds after a pack of several files in which the next one gathers. */
+  packPause: 10,
   /** Bytes that the intake objects of an isolate hold at once; each pack being made is a copy of up to `packSize`. */
   intakeBytes: 32 * MiB,
   /** Files read from the catalog at a time while an artifact is described. */

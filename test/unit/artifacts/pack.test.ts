@@ -285,7 +285,7 @@ describe("Groups", () => {
         await gate.promise;
         return items.map((item) => -item);
       },
-      { count: 3, total: 10, size },
+      { count: 3, total: 10, size, pause: 1 },
     );
     const results = [1, 2, 3, 4, 5, 6, 50, 7].map((item) => groups.add(item));
     expect(runs).toEqual([[1]]);
@@ -305,7 +305,7 @@ describe("Groups", () => {
         }
         return items;
       },
-      { count: 10, total: 10, size },
+      { count: 10, total: 10, size, pause: 1 },
     );
     const settled = await Promise.allSettled([1, 2, 3].map((item) => groups.add(item)));
     expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
