@@ -75,7 +75,7 @@ async function identifyBearer(
   settings: Settings,
   now: number,
 ): Promise<Identity> {
-  const verified = await verifyAccessToken(token, settings.tokenSecret);
+  const verified = await verifyAccessToken(token, settings.tokenSecret, now);
   if (!verified.ok) {
     return nobody(verified.code);
   }

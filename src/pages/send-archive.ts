@@ -8,7 +8,7 @@ import { planArchive } from "../artifacts/archive.ts";
 import type { Folder } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
-import { bodyOfUnknownLength } from "../http/stream-bytes.ts";
+import { bodyOfLength } from "../http/stream-bytes.ts";
 import { AppError } from "../protocol/errors.ts";
 import { ARCHIVES } from "../protocol/urls.ts";
 import type { Archive } from "../protocol/urls.ts";
@@ -47,6 +47,7 @@ export async function sendArchive(
     return new Response(null, { headers });
   }
   const tar = await planArchive(c.env, "tar", version, folder);
-  const body = gzipStream(bodyOfUnknownLength((to) => tar.send(0, tar.size, to)));
+  // Of its exact length: a read of R2 that ends early must cut the gzip, too.
+  const body = gzipStream(bodyOfLength(tar.size, (to) => tar.send(0, tar.size, to)));
   return new Response(body, { headers });
 }

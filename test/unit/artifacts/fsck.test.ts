@@ -166,7 +166,7 @@ describe("fsck", () => {
     const all = await check({ percent: 100 });
     expect(all).toMatchObject({ differences: [], uploads: 1 });
     expect(all.bytes).toBe(17 * MiB + 5_000 + 600);
-    expect(all.objects).toBe(5);
+    expect(all.objects).toBe(3);
     // One for each check, and one more for the content: a blob larger than this is read in pieces.
     expect(17 * MiB).toBeGreaterThan(LIMITS.fsckBytes);
     expect(all.calls).toBe(11);

@@ -173,7 +173,7 @@ class Calls {
 export const calls = new Calls();
 
 /** An env whose calls are counted and may fail. `die` ends the object that makes them. */
-export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS">>(
+export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "INTAKES">>(
   env: E,
   die: () => void = () => {},
 ): E {
@@ -181,7 +181,17 @@ export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS">>(
     ...env,
     DB: watchDatabase(env.DB, die),
     BUCKET: watchBucket(env.BUCKET, die),
-    UPLOADS: watchObjects(env.UPLOADS, die),
+    UPLOADS: watchObjects(env.UPLOADS, (stub) => ({
+      fetch: (url: string, init: RequestInit) =>
+        request(async () => {
+          const response = await stub().fetch(url, init);
+          return new Response(await response.text(), response);
+        }, die),
+    })),
+    INTAKES: watchObjects(env.INTAKES, (stub) => ({
+      take: (...args: Parameters<ReturnType<typeof stub>["take"]>) =>
+        request(async (): Promise<unknown> => await stub().take(...args), die),
+    })),
   };
 }
 
@@ -354,27 +364,24 @@ function countRows(results: D1Result[]): D1Result[] {
   return results;
 }
 
-function watchObjects(objects: Env["UPLOADS"], die: () => void): Env["UPLOADS"] {
+/** A namespace whose objects have only what `watched` makes of them. */
+function watchObjects<N extends { getByName(name: string): unknown }>(
+  objects: N,
+  watched: (stub: () => ReturnType<N["getByName"]>) => object,
+): N {
   return new Proxy(objects, {
     get(target, name) {
       if (name !== "getByName") {
         const value: unknown = Reflect.get(target, name);
         return typeof value === "function" ? value.bind(target) : value;
       }
-      return (...args: Parameters<typeof target.getByName>) => ({
-        fetch: (url: string, init: RequestInit) => {
-          calls.add({ objectRequests: 1 });
-          return calls.run(
-            "object",
-            async () => {
-              const stub = target.getByName(...args);
-              const response = await stub.fetch(url, init);
-              return new Response(await response.text(), response);
-            },
-            die,
-          );
-        },
-      });
+      return (id: string) => watched(() => target.getByName(id) as ReturnType<N["getByName"]>);
     },
   });
+}
+
+/** A request to an object. */
+function request<T>(send: () => Promise<T>, die: () => void): Promise<T> {
+  calls.add({ objectRequests: 1 });
+  return calls.run("object", send, die);
 }

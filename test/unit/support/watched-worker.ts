@@ -1,10 +1,11 @@
 // The service as unit tests run it: the real one, with its calls watched (calls.ts). vitest.config.ts names this
-// module as the Worker, so that upload objects are watched too.
+// module as the Worker, so that its objects are watched too.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 
 import { app } from "../../../src/app.ts";
+import { IntakeObjectBase } from "../../../src/artifacts/intake.ts";
 import { catalogDesk } from "../../../src/artifacts/publish.ts";
 import { UploadObjectBase } from "../../../src/uploads/upload-object.ts";
 import { watch, watchStorage } from "./calls.ts";
@@ -15,6 +16,16 @@ export class UploadObject extends UploadObjectBase {
     const watched = watch(given, () => ctx.abort("Crash"));
     watchStorage(ctx.storage);
     super(ctx, watched, catalogDesk(watched));
+  }
+}
+
+/** The intake object, watched. It stores nothing of its own. */
+export class IntakeObject extends IntakeObjectBase {
+  constructor(ctx: DurableObjectState, given: Env) {
+    super(
+      ctx,
+      watch(given, () => ctx.abort("Crash")),
+    );
   }
 }
 
