@@ -25,7 +25,7 @@ const workerd = () =>
   cloudflareTest({
     main: "./test/unit/support/watched-worker.ts",
     wrangler: { configPath: "./wrangler.toml" },
-    miniflare: { bindings: TEST_SECRETS },
+    miniflare: { bindings: { ...TEST_SECRETS, REQUEST_LOG: "off" } },
   });
 
 export default defineConfig({
