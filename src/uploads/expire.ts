@@ -31,7 +31,7 @@ export async function finishExpiry(context: UploadContext): Promise<void> {
 /** Deletes R2 data that the upload no longer needs; nobody else ever knew its keys. */
 export async function removeLeftovers({ ledger, bucket }: UploadContext): Promise<void> {
   for (;;) {
-    const leftovers = ledger.leftovers();
+    const leftovers = ledger.leftovers.list();
     if (leftovers.length === 0) {
       return;
     }
@@ -42,6 +42,6 @@ export async function removeLeftovers({ ledger, bucket }: UploadContext): Promis
     }
     const keys = leftovers.map(({ key }) => key);
     await removeObjects(bucket, keys);
-    ledger.forgetLeftovers(keys);
+    ledger.leftovers.remove(keys);
   }
 }

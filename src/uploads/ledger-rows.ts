@@ -81,6 +81,7 @@ export type UploadRow = {
   last_append_at: number;
   reported_at: number;
   tail_length: number;
+  checksums: ArrayBuffer;
   phase: string;
   intent: string | null;
   blob_uuid: string | null;

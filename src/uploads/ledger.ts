@@ -1,16 +1,19 @@
 // The upload object's own SQLite rows <-> UploadState. Every change of what an upload is goes through one
-// `transactionSync` here; the state in memory is read again from the rows after it, so they cannot differ.
+// `transactionSync` here; the state in memory is read again from the rows after it, so they cannot differ. A plain
+// append alone, which is frequent, moves the memory on by itself: after its transaction, never before.
 
 import { RunningChecksums } from "../blobs/checksums.ts";
-import type { Multipart, StoredPart } from "../blobs/objects.ts";
+import type { StoredPart } from "../blobs/objects.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
 import { ExplodeRows } from "./explode-rows.ts";
 import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
+import { LeftoverRows } from "./leftover-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
 import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 import { TailRows } from "./tail-rows.ts";
+import type { TailChange } from "./tail-rows.ts";
 
 /** A saved hash state and the offset that it belongs to. */
 export interface Boundary {
@@ -24,15 +27,9 @@ export interface AppendCommit {
   parts: ReadonlyMap<number, readonly StoredPart[]>;
   boundaries: readonly Boundary[];
   /** The bytes after the last boundary: all of them, or only those to be added to the tail. */
-  tail: { kind: "replace" | "extend"; bytes: Uint8Array };
+  tail: TailChange;
   checksums: Uint8Array;
   at: number;
-}
-
-/** R2 data that the upload left behind and has still to delete. */
-export interface Leftover {
-  key: string;
-  multipart: Multipart | null;
 }
 
 const ANYWHERE: Origin = { room: null, fetch: null };
@@ -42,14 +39,19 @@ export class Ledger {
   readonly #sql: SqlStorage;
   /** The bytes after the last extent; to be read only, they change with the rest of the upload. */
   readonly tail: TailRows;
+  /** What is left over of it in R2. */
+  readonly leftovers: LeftoverRows;
   /** How far an archive is exploded. */
   readonly explosion: ExplodeRows;
   #state: UploadState | null;
+  /** The saved hash states of all bytes received; empty without an upload. */
+  #checksums: Uint8Array = new Uint8Array();
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.tail = new TailRows(storage.sql);
+    this.leftovers = new LeftoverRows(storage.sql);
     this.explosion = new ExplodeRows(storage);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
@@ -63,8 +65,7 @@ export class Ledger {
 
   /** The checksums of all bytes received. */
   checksums(): RunningChecksums {
-    const row = this.#sql.exec<{ checksums: ArrayBuffer }>("SELECT checksums FROM upload").one();
-    return RunningChecksums.load(new Uint8Array(row.checksums));
+    return RunningChecksums.load(this.#checksums);
   }
 
   open(uuid: Uuid, workspaceId: number, at: number, origin: Origin = ANYWHERE): void {
@@ -152,23 +153,31 @@ export class Ledger {
   }
 
   append(commit: AppendCommit): void {
-    this.#change(() => {
-      for (const [extentNumber, parts] of commit.parts) {
-        this.#addParts(extentNumber, parts);
+    const { parts, boundaries, tail, checksums, at } = commit;
+    const state = this.#state;
+    const tailLength = (tail.kind === "extend" ? (state?.tailLength ?? 0) : 0) + tail.bytes.length;
+    const write = () => {
+      for (const [extentNumber, stored] of parts) {
+        this.#addParts(extentNumber, stored);
       }
-      for (const { offset, checksums } of commit.boundaries) {
-        this.#addBoundary(offset, checksums);
+      for (const boundary of boundaries) {
+        this.#addBoundary(boundary.offset, boundary.checksums);
       }
-      if (commit.tail.kind === "replace") {
-        this.tail.empty();
-      }
-      this.tail.extend(commit.tail.bytes);
+      this.tail.write(tail);
       this.#sql.exec(
-        "UPDATE upload SET checksums = ?, last_append_at = ?",
-        commit.checksums,
-        commit.at,
+        "UPDATE upload SET tail_length = ?, checksums = ?, last_append_at = ?",
+        tailLength,
+        checksums,
+        at,
       );
-    });
+    };
+    if (state === null || parts.size > 0) {
+      this.#change(write);
+      return;
+    }
+    this.#transact(write);
+    this.#state = { ...state, tailLength, lastAppendAt: at };
+    this.#checksums = checksums;
   }
 
   /** Makes `tail` all that follows `end`, a boundary; what lay behind is noted as left over. */
@@ -186,9 +195,8 @@ export class Ledger {
       }
       dropped.forEach((extent) => this.#drop(extent));
       this.#sql.exec("DELETE FROM boundaries WHERE offset > ?", end);
-      this.tail.empty();
-      this.tail.extend(tail);
-      this.#sql.exec("UPDATE upload SET checksums = ?", checksums);
+      this.tail.write({ kind: "replace", bytes: tail });
+      this.#sql.exec("UPDATE upload SET tail_length = ?, checksums = ?", tail.length, checksums);
     });
   }
 
@@ -200,7 +208,8 @@ export class Ledger {
         extentNumber,
       );
       this.#close(extentNumber);
-      this.tail.empty();
+      this.tail.write({ kind: "replace", bytes: new Uint8Array() });
+      this.#sql.exec("UPDATE upload SET tail_length = 0");
       this.#sql.exec(
         `INSERT OR REPLACE INTO boundaries (offset, checksums)
          SELECT (SELECT sum(length) FROM extents), checksums FROM upload`,
@@ -264,22 +273,6 @@ export class Ledger {
     });
   }
 
-  leftovers(): Leftover[] {
-    return this.#sql
-      .exec<{ key: string; multipart_id: string | null }>(
-        "SELECT key, multipart_id FROM garbage LIMIT 1000",
-      )
-      .toArray()
-      .map(({ key, multipart_id: id }) => ({ key, multipart: id === null ? null : { key, id } }));
-  }
-
-  forgetLeftovers(keys: readonly string[]): void {
-    this.#sql.exec(
-      "DELETE FROM garbage WHERE key IN (SELECT value FROM json_each(?))",
-      JSON.stringify(keys),
-    );
-  }
-
   /** Ends the upload and notes all its R2 data as left over, to be removed next. */
   expire(): void {
     this.#change(() => {
@@ -292,6 +285,7 @@ export class Ledger {
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
+    this.tail.forget();
     this.#state = null;
   }
 
@@ -306,10 +300,20 @@ export class Ledger {
 
   #change(write: () => void): void {
     const before = this.#state;
-    this.#storage.transactionSync(write);
+    this.#transact(write);
     this.#state = this.#read();
     if (before?.phase !== this.#state?.phase || openKey(before) !== openKey(this.#state)) {
       this.setAlarm();
+    }
+  }
+
+  /** What fails is rolled back; the state in memory, not touched yet, then agrees with the rows again. */
+  #transact(write: () => void): void {
+    try {
+      this.#storage.transactionSync(write);
+    } catch (error) {
+      this.tail.forget();
+      throw error;
     }
   }
 
@@ -343,11 +347,7 @@ export class Ledger {
   }
 
   #drop({ n, key, multipart }: UploadExtent): void {
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO garbage (key, multipart_id) VALUES (?, ?)",
-      key,
-      multipart?.id ?? null,
-    );
+    this.leftovers.add({ key, multipart: multipart && { key, id: multipart.id } });
     this.#sql.exec("DELETE FROM extents WHERE n = ?", n);
     this.#sql.exec("DELETE FROM parts WHERE extent_n = ?", n);
   }
@@ -358,6 +358,7 @@ export class Ledger {
       return null;
     }
     const extents = this.#sql.exec<ExtentRow>("SELECT * FROM extents ORDER BY n").toArray();
+    this.#checksums = new Uint8Array(row.checksums);
     return toState(row, extents);
   }
 }

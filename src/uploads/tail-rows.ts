@@ -1,9 +1,24 @@
 import { LIMITS } from "../protocol/limits.ts";
 
-/** The tail in rows of at most 1 MiB, and its length beside the upload, to be read without them. Changes
- * belong into the ledger's transactions. */
+/** What becomes of the tail: other bytes, or more of them. */
+export interface TailChange {
+  kind: "replace" | "extend";
+  bytes: Uint8Array;
+}
+
+/** The last row of the tail: its number, 0 being none, and as many of its bytes as are kept. */
+interface LastRow {
+  n: number;
+  /** Null: the row takes no more. */
+  bytes: Uint8Array | null;
+}
+
+/** The tail in rows of at most 1 MiB; its length is the ledger's. Changes belong into the ledger's transactions, which
+ * call forget() when they fail. */
 export class TailRows {
   readonly #sql: SqlStorage;
+  /** Null: not known. It is small, and kept so that the next append need not read it. */
+  #last: LastRow | null = null;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -24,38 +39,51 @@ export class TailRows {
     return bytes;
   }
 
+  write({ kind, bytes }: TailChange): void {
+    if (kind === "replace") {
+      this.#sql.exec("DELETE FROM tail");
+      this.#last = { n: 0, bytes: null };
+    }
+    if (bytes.length > 0) {
+      this.#extend(bytes);
+    }
+  }
+
+  /** Forgets what is known of the rows, after they were changed by something else. */
+  forget(): void {
+    this.#last = null;
+  }
+
   /** Adds bytes at the end: to the last row as long as that stays small, else in rows of their own. */
-  extend(bytes: Uint8Array): void {
-    this.#sql.exec("UPDATE upload SET tail_length = tail_length + ?", bytes.length);
-    if (this.#joinLast(bytes)) {
+  #extend(bytes: Uint8Array): void {
+    let last = this.#last ?? this.#readLast();
+    const size = (last.bytes?.length ?? 0) + bytes.length;
+    if (last.bytes !== null && size <= LIMITS.tailRowJoin) {
+      const joined = new Uint8Array(size);
+      joined.set(last.bytes);
+      joined.set(bytes, last.bytes.length);
+      this.#sql.exec("UPDATE tail SET bytes = ? WHERE n = ?", joined, last.n);
+      this.#last = { n: last.n, bytes: joined };
       return;
     }
     for (let from = 0; from < bytes.length; from += LIMITS.tailRow) {
-      const piece = bytes.slice(from, from + LIMITS.tailRow);
-      this.#sql.exec("INSERT INTO tail (bytes) VALUES (?)", piece);
+      const piece = bytes.subarray(from, from + LIMITS.tailRow);
+      this.#sql.exec("INSERT INTO tail (n, bytes) VALUES (?, ?)", last.n + 1, piece);
+      last = { n: last.n + 1, bytes: piece.length < LIMITS.tailRowJoin ? piece.slice() : null };
     }
+    this.#last = last;
   }
 
-  empty(): void {
-    this.#sql.exec("DELETE FROM tail");
-    this.#sql.exec("UPDATE upload SET tail_length = 0");
-  }
-
-  #joinLast(bytes: Uint8Array): boolean {
-    const [last] = this.#sql
-      .exec<{ n: number; bytes: ArrayBuffer }>(
-        "SELECT n, bytes FROM tail WHERE n = (SELECT max(n) FROM tail) AND length(bytes) + ? <= ?",
-        bytes.length,
+  #readLast(): LastRow {
+    const [row] = this.#sql
+      .exec<{ n: number; bytes: ArrayBuffer | null }>(
+        `SELECT n, CASE WHEN length(bytes) < ? THEN bytes END AS bytes FROM tail
+         WHERE n = (SELECT max(n) FROM tail)`,
         LIMITS.tailRowJoin,
       )
       .toArray();
-    if (last === undefined) {
-      return false;
-    }
-    const joined = new Uint8Array(last.bytes.byteLength + bytes.length);
-    joined.set(new Uint8Array(last.bytes));
-    joined.set(bytes, last.bytes.byteLength);
-    this.#sql.exec("UPDATE tail SET bytes = ? WHERE n = ?", joined, last.n);
-    return true;
+    return row === undefined
+      ? { n: 0, bytes: null }
+      : { n: row.n, bytes: row.bytes && new Uint8Array(row.bytes) };
   }
 }

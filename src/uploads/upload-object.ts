@@ -277,7 +277,7 @@ function inspect(ledger: Ledger): Inspection | null {
     size: offsetOf(state),
     objects: extents.filter(({ multipart }) => multipart === null),
     openKey: openExtent(state)?.key ?? null,
-    leftovers: ledger.leftovers().map(({ key }) => key),
+    leftovers: ledger.leftovers.list().map(({ key }) => key),
   };
 }
 

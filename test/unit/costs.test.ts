@@ -25,13 +25,13 @@ type Row = readonly [number, number, number, number, number, number, number, num
 
 const COSTS: Record<string, Row> = {
   "open an upload": [0, 0, 0, 1, 6, 4, 1, 5, 4],
-  "append of 4 KiB": [0, 0, 0, 0, 0, 0, 1, 9, 3],
-  "append of 2 MiB": [0, 0, 0, 0, 0, 0, 1, 8, 4],
+  "append of 4 KiB": [0, 0, 0, 0, 0, 0, 1, 2, 2],
+  "append of 2 MiB": [0, 0, 0, 0, 0, 0, 1, 3, 3],
   "look at an upload": [0, 0, 0, 0, 0, 0, 1, 0, 0],
-  "convert of 2 MiB, one part": [1, 0, 0, 27, 122, 41, 1, 29, 14],
-  "append of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 51, 30],
-  "truncate inside a part": [1, 1, 0, 0, 0, 0, 1, 34, 18],
-  "convert of 73 MiB": [2, 0, 0, 27, 132, 42, 1, 29, 23],
+  "convert of 2 MiB, one part": [1, 0, 0, 27, 122, 41, 1, 25, 14],
+  "append of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 47, 28],
+  "truncate inside a part": [1, 1, 0, 0, 0, 0, 1, 31, 16],
+  "convert of 73 MiB": [2, 0, 0, 27, 132, 42, 1, 26, 23],
   "look-up by sha512": [0, 0, 0, 1, 12, 0, 0, 0, 0],
   "convert of a blob": [0, 0, 0, 21, 135, 29, 0, 0, 0],
   "create, 100 files": [0, 0, 0, 13, 547, 526, 0, 0, 0],
@@ -42,7 +42,7 @@ const COSTS: Record<string, Row> = {
   "tar of 100 files": [0, 100, 0, 8, 407, 0, 0, 0, 0],
   "zip of 100 files": [0, 100, 0, 12, 607, 0, 0, 0, 0],
   "tar.gz of 100 files": [0, 100, 0, 8, 407, 0, 0, 0, 0],
-  "explode, 100 members": [1, 2, 0, 33, 1225, 1040, 1, 520, 220],
+  "explode, 100 members": [1, 2, 0, 33, 1225, 1040, 1, 517, 220],
   "delete an artifact": [0, 0, 0, 6, 35, 10, 0, 0, 0],
   "sweep of nothing": [0, 0, 0, 22, 52, 2, 0, 0, 0],
 };
