@@ -44,7 +44,7 @@ async function linesOf(response: Response): Promise<Line[]> {
   return find().map((message) => JSON.parse(message) as Line);
 }
 
-describe("the log of requests", () => {
+describe("the log of requests (T12, T29)", () => {
   it("is one line of JSON with route, identity, bytes and time, and nothing of the path, query or headers", async () => {
     const body = JSON.stringify({ value: "hush" });
     const made = await service.upload("secret name", Buffer.from("bytes"), ci);
@@ -270,7 +270,7 @@ async function rowsBy(
   return rows.map(({ action, workspace, subject }) => [action, workspace, subject]);
 }
 
-describe("the audit", () => {
+describe("the audit (T29)", () => {
   it("says who, what, when, where and from where, and names the request", async () => {
     const began = new Date().toISOString();
     const made = await service.upload("audited", Buffer.from("audited"), ci);
@@ -529,7 +529,7 @@ describe("the audit", () => {
   });
 });
 
-describe("open uploads", () => {
+describe("open uploads (T17)", () => {
   it("are at most 1,000 in a workspace", async () => {
     const full = await service.makeWorkspace("full");
     await service.env.DB.prepare(

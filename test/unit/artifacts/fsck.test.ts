@@ -160,7 +160,7 @@ async function versionOf(versionId: number): Promise<string> {
   return name ?? "";
 }
 
-describe("fsck", () => {
+describe("fsck (T26)", () => {
   it("finds no difference in what requests have made, and says how much it compared", async () => {
     const upload = await open(bytes(MiB, 7));
     const all = await check({ percent: 100 });
