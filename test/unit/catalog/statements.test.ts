@@ -1,5 +1,6 @@
 // T22: no text that a client sends ever becomes part of a statement, at any operation of the API document.
 
+import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
@@ -102,7 +103,7 @@ function requestsWith(text: string): { path: string; init: RequestInit }[] {
 async function statementsFor(text: string): Promise<Set<string>> {
   statements.clear();
   for (const { path, init } of requestsWith(text)) {
-    const reply = await app.request(path, init, watched);
+    const reply = await app.request(path, init, watched, createExecutionContext());
     await reply.text();
     expect([init.method, path, reply.status < 500]).toEqual([init.method, path, true]);
   }
