@@ -45,7 +45,7 @@ app.use(async (c, next) => {
   logRequest(c, began);
   noteRefusal(c);
   secure(c.res.headers, c.var.requestId);
-  if (new URL(c.req.url).protocol === "https:") {
+  if (c.req.url.startsWith("https:")) {
     c.res.headers.set("Strict-Transport-Security", "max-age=31536000"); // RFC 6797 §7.2: never over http
   }
   if (c.get("session") && /^(?:text\/html|application\/json)\b/u.test(typeOf(c.res))) {

@@ -2,7 +2,7 @@
 
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
-import { EXTENTS_OF_B, toExtents } from "./blobs.ts";
+import { extentsOf, toExtents } from "./blobs.ts";
 import type { Folder } from "./files.ts";
 
 /** Sums over the files of a version up to some place. */
@@ -119,7 +119,7 @@ export async function* walkFiles(
   versionId: number,
   range: OrdinalRange,
 ): AsyncGenerator<ArchivedFile[]> {
-  const columns = `${HEAD}, ${EXTENTS_OF_B} AS extents`;
+  const columns = `${HEAD}, ${extentsOf("b.id")} AS extents`;
   for await (const rows of walk<HeadRow & { extents: string }>(db, versionId, range, columns)) {
     yield rows.map((row) => ({ ...toHead(row), extents: toExtents(row.extents) }));
   }

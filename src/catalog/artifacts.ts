@@ -145,75 +145,15 @@ export async function findArtifactBySource(
   return row && toDescribed(row);
 }
 
-interface BrowsedVersion {
-  id: number;
-  index: number;
-  createdAt: number;
-  /** False while files of it are missing. */
-  sealed: boolean;
-  newest: number;
-}
-
 /** The index of the newest version of artifact `a`; incomplete ones count only while there are no others. */
-export const NEWEST = `(
-  SELECT coalesce(max(iif(sealed_at IS NULL, NULL, version_index)), max(version_index)) FROM versions
-  WHERE artifact_id = a.id AND deleted_at IS NULL
-)`;
+export const NEWEST = `coalesce(${newestVersion("AND sealed_at IS NOT NULL")}, ${newestVersion("")})`;
 
-/** An artifact under /a/ with one of its versions, and whether the reader may read it. */
-export interface BrowsedArtifact extends Artifact {
-  readable: boolean;
-  /** Null when the artifact has no version, or not the one that was asked for. */
-  version: BrowsedVersion | null;
-}
-
-type BrowsedRow = ArtifactRow & {
-  readable: number;
-  version_id: number | null;
-  version_index: number;
-  version_created_at: number;
-  version_sealed_at: number | null;
-  newest: number;
-};
-
-/** What an /a/ request asks for; `version` null is the newest. */
-export interface BrowseQuery {
-  artifact: number | Uuid;
-  version: number | null;
-}
-
-/** A living artifact by its id or uuid with one version, in one statement. */
-export async function findBrowsed(
-  db: D1Database,
-  reader: Reader,
-  { artifact, version }: BrowseQuery,
-  now: number,
-): Promise<BrowsedArtifact | null> {
-  const row = await db
-    .prepare(
-      `WITH found AS (
-         SELECT ${COLUMNS}, ${READABLE} AS readable,
-           ${NEWEST} AS newest
-         FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-         WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}
-       )
-       SELECT found.*, v.id AS version_id, v.version_index, v.created_at AS version_created_at,
-         v.sealed_at AS version_sealed_at
-       FROM found LEFT JOIN versions v ON v.artifact_id = found.id AND v.deleted_at IS NULL
-         AND v.version_index = coalesce(?5, found.newest)`,
-    )
-    .bind(...readerParameters(reader), artifact, version, now)
-    .first<BrowsedRow>();
-  if (row === null) {
-    return null;
-  }
-  const { version_id: id, version_index: index, version_created_at: createdAt, newest } = row;
-  const sealed = row.version_sealed_at !== null;
-  return {
-    ...toArtifact(row),
-    readable: row.readable === 1,
-    version: id === null ? null : { id, index, createdAt, sealed, newest },
-  };
+/** Reads one row where the newest is whole, however many are behind it. */
+function newestVersion(condition: string): string {
+  return `(
+    SELECT version_index FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL ${condition}
+    ORDER BY version_index DESC LIMIT 1
+  )`;
 }
 
 /** Reads the $ARTIFACT_ID of a URL: an integer id or a uuid, or null. */

@@ -35,13 +35,15 @@ function toSeenBlob(row: BlobRow): SeenBlob {
   return { uuid, size, sha512, sha256, crc32, firstSeenAt, references, metadata };
 }
 
-/** An extent list as JSON text, for a blob `b`. */
-export const EXTENTS_OF_B = `(
-  SELECT json_group_array(json_object('key', e.key, 'start', e.start, 'length', e.length))
-  FROM (SELECT * FROM extents WHERE blob_id = b.id ORDER BY position) e
-)`;
+/** An extent list as JSON text, for the blob whose id an expression gives. */
+export function extentsOf(blobId: string): string {
+  return `(
+    SELECT json_group_array(json_object('key', e.key, 'start', e.start, 'length', e.length))
+    FROM (SELECT * FROM extents WHERE blob_id = ${blobId} ORDER BY position) e
+  )`;
+}
 
-/** Reads what EXTENTS_OF_B wrote. */
+/** Reads what extentsOf() wrote. */
 export function toExtents(json: string): Extent[] {
   return JSON.parse(json) as Extent[];
 }

@@ -3,7 +3,7 @@
 
 import type { Uuid } from "../protocol/ids.ts";
 import type { Extent } from "../protocol/uploads.ts";
-import { EXTENTS_OF_B, toExtents } from "./blobs.ts";
+import { extentsOf, toExtents } from "./blobs.ts";
 
 export interface CheckedBlob {
   id: number;
@@ -77,7 +77,7 @@ export async function drawBlobs(
 ): Promise<HashedBlob[]> {
   const { results } = await db
     .prepare(
-      `SELECT b.id, b.uuid, b.size, b.sha512, b.sha256, b.crc32, ${EXTENTS_OF_B} AS extents
+      `SELECT b.id, b.uuid, b.size, b.sha512, b.sha256, b.crc32, ${extentsOf("b.id")} AS extents
        FROM blobs b WHERE b.id >= ?1 AND (b.id = ?1 OR abs(random() % 100) < ?2)
        ORDER BY b.id LIMIT ?3`,
     )

@@ -203,33 +203,3 @@ function listStatement(isWhole: boolean, from: ArtifactsQuery["from"]): string {
     LEFT JOIN folders d ON d.version_id = v.id AND d.ordinal = 0
     ORDER BY ${NAME} ${order}, a.id ${order}`;
 }
-
-/** A version that a listing offers to switch to; `hasFolder`: the folder at hand is in it too. */
-export interface OfferedVersion {
-  index: number;
-  createdAt: number;
-  hasFolder: boolean;
-}
-
-/** The newest living versions of an artifact, the newest first. */
-export async function listVersions(
-  db: D1Database,
-  artifactId: number,
-  folder: string,
-  limit: number,
-): Promise<OfferedVersion[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT v.version_index, v.created_at,
-         EXISTS (SELECT 1 FROM folders d WHERE d.version_id = v.id AND d.path = ?2) AS has_folder
-       FROM versions v WHERE v.artifact_id = ?1 AND v.deleted_at IS NULL
-       ORDER BY v.version_index DESC LIMIT ?3`,
-    )
-    .bind(artifactId, folder, limit)
-    .all<{ version_index: number; created_at: number; has_folder: number }>();
-  return results.map((row) => ({
-    index: row.version_index,
-    createdAt: row.created_at,
-    hasFolder: row.has_folder === 1,
-  }));
-}

@@ -1,10 +1,9 @@
-// /a/: who may read is decided before any path is looked up, so that a stranger learns nothing of paths.
+// /a/: who may not read is refused before anything that depends on the path, so that a stranger learns nothing of paths.
 
 import { Hono } from "hono";
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { findFolder } from "../catalog/files.ts";
 import { AppError } from "../protocol/errors.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { readPath, redirect, requireBrowsed } from "./browsed.ts";
@@ -19,11 +18,15 @@ import { viewFile } from "./view-file.tsx";
 export const browse = new Hono<AppEnv>().get("/:id/*", show);
 
 async function show(c: Context<AppEnv>): Promise<Response> {
-  const artifact = await requireBrowsed(c);
+  const path = readPath(c.req.path);
+  const asked = typeof path === "string" ? path : "";
+  const artifact = await requireBrowsed(c, asked);
   if (artifact instanceof Response) {
     return artifact;
   }
-  const path = readPath(c.req.url);
+  if (path instanceof AppError) {
+    throw path;
+  }
   if (path === null) {
     return redirect(c, folderUrl(artifact.id, ""));
   }
@@ -42,8 +45,12 @@ async function showFile(c: Context<AppEnv>, artifact: Browsed, path: string): Pr
     : viewFile(c, artifact, file);
 }
 
-async function showFolder(c: Context<AppEnv>, artifact: Browsed, path: string): Promise<Response> {
-  const folder = await findFolder(c.env.DB, artifact.version.id, path);
+function showFolder(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  path: string,
+): Response | Promise<Response> {
+  const { folder } = artifact;
   if (folder === null) {
     throw new AppError("path_not_found", `'${path}'`);
   }

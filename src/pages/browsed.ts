@@ -4,10 +4,11 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
-import { findBrowsed, parseArtifactId } from "../catalog/artifacts.ts";
-import type { BrowsedArtifact } from "../catalog/artifacts.ts";
+import { parseArtifactId } from "../catalog/artifacts.ts";
+import { findBrowsed } from "../catalog/browse.ts";
+import type { BrowsedArtifact } from "../catalog/browse.ts";
 import { userContentHeaders } from "../http/user-content.ts";
-import { AppError } from "../protocol/errors.ts";
+import { AppError, isAppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import type { ExplodeProgress } from "../protocol/uploads.ts";
@@ -17,9 +18,13 @@ import { formatBytes, formatCount } from "./format.ts";
 /** An artifact that the reader may read, with the version asked for. */
 export type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
 
-/** The artifact of a request, or the way to the login page; refuses those who may not read it. */
-export async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
-  const found = await findAsked(c);
+/** The artifact of a request with what is at a path in it, or the way to the login page; refuses those who may not
+ * read it. */
+export async function requireBrowsed(
+  c: Context<AppEnv>,
+  path: string,
+): Promise<Browsed | Response> {
+  const found = await findAsked(c, path);
   return admit(c, found.readable) ?? { ...found, version: requireVersion(c, found) };
 }
 
@@ -27,7 +32,7 @@ export async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Resp
 export function admit(c: Context<AppEnv>, readable: boolean): Response | null {
   switch (decidePage(c.var.identity, readable)) {
     case "login":
-      return c.redirect(loginUrl(pathOf(c.req.url) + new URL(c.req.url).search), 307);
+      return c.redirect(loginUrl(c.req.path + new URL(c.req.url).search), 307);
     case "refuse":
       throw new AppError("access_token_refused");
     case "forbid":
@@ -37,13 +42,13 @@ export function admit(c: Context<AppEnv>, readable: boolean): Response | null {
   }
 }
 
-async function findAsked(c: Context<AppEnv>): Promise<BrowsedArtifact> {
+async function findAsked(c: Context<AppEnv>, path: string): Promise<BrowsedArtifact> {
   const artifact = parseArtifactId(c.req.param("id") ?? "");
   // One that is not a number is refused later, to those who may read.
   const version = parseCount(c.req.query("version") ?? "");
   const reader = readerFor(c.var.identity);
   const found =
-    artifact && (await findBrowsed(c.env.DB, reader, { artifact, version }, Date.now()));
+    artifact && (await findBrowsed(c.env.DB, reader, { artifact, version, path }, Date.now()));
   if (!found) {
     throw new AppError("artifact_not_found");
   }
@@ -67,13 +72,21 @@ function describeProgress({ phase, bytes, totalBytes, files }: ExplodeProgress):
   return `${phase} an archive, ${read} read, ${formatCount(files, "file")} found so far`;
 }
 
-/** The decoded path below the artifact; null where not even the slash behind the id is there. */
-export function readPath(url: string): string | null {
-  const [, , , ...segments] = pathOf(url).split("/");
+/** The decoded path below the artifact; null where not even the slash behind the id is there, and the refusal of what
+ * no path can be. */
+export function readPath(pathname: string): string | null | AppError {
+  const [, , , ...segments] = pathname.split("/");
   if (segments.length === 0) {
     return null;
   }
-  return segments.map(decodeSegment).join("/");
+  try {
+    return segments.map(decodeSegment).join("/");
+  } catch (refusal) {
+    if (isAppError(refusal)) {
+      return refusal;
+    }
+    throw refusal;
+  }
 }
 
 /** One segment of a path as it was meant; refuses what no segment can be. */
@@ -100,11 +113,6 @@ export function readPositive(text: string | undefined, code: ErrorCode): number 
     throw new AppError(code, `'${text}'`);
   }
   return value;
-}
-
-/** The path as the router sees it: several slashes at its start would name another host to a browser. */
-export function pathOf(url: string): string {
-  return new URL(url).pathname.replace(/^\/+/u, "/");
 }
 
 /** To the form with the slash; not for ever, as the next version may have a file of that name. */

@@ -1,4 +1,4 @@
-import type { OfferedVersion } from "../catalog/directory.ts";
+import type { OfferedVersion } from "../catalog/listing.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { Time } from "./names.tsx";
 

@@ -25,7 +25,17 @@ export function formatBytes(bytes: number): string {
 
 /** An exact number and its noun: `1 file`, `1,234 files`. */
 export function formatCount(count: number, noun: string): string {
-  return `${whole.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+  return `${group(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** An integer with commas; Intl takes ten times as long, twice a row of a listing. */
+function group(count: number): string {
+  let [digits, groups] = [String(count), ""];
+  while (digits.length > 3) {
+    groups = `,${digits.slice(-3)}${groups}`;
+    digits = digits.slice(0, -3);
+  }
+  return digits + groups;
 }
 
 /** Milliseconds since 1970 as `2026-11-03 14:05 UTC`. */

@@ -1,9 +1,8 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { listVersions } from "../catalog/directory.ts";
-import { countMissing, listEntries } from "../catalog/files.ts";
 import type { Folder } from "../catalog/files.ts";
+import { listPage } from "../catalog/listing.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -31,21 +30,17 @@ export async function listFolder(
   const last = Math.min(first + LIMITS.pageSize - 1, folder.ordinal + folder.entryCount);
   const { version } = artifact;
   const isJson = preferredForm(c.req.header("Accept") ?? null, "html") === "json";
-  const [entries, missingCount, versions] = await Promise.all([
-    listEntries(c.env.DB, version.id, first, last),
-    version.sealed ? 0 : countMissing(c.env.DB, version.id, folder),
-    isJson ? [] : listVersions(c.env.DB, artifact.id, folder.path, LIMITS.versionsOffered),
-  ]);
+  const versions = isJson ? 0 : LIMITS.versionsOffered;
+  const query = { artifactId: artifact.id, version, folder, first, last, versions };
+  const listed = await listPage(c.env.DB, query);
   const props: FolderPageProps = {
     // What is shared of a private workspace does not make its list readable.
     artifact: { ...artifact, listed: artifact.public || !artifact.shared },
     version: { ...version, pinned: c.req.query("version") !== undefined },
-    versions,
+    ...listed,
     folder: folder.path,
     fileCount: folder.fileCount,
     totalBytes: folder.totalBytes,
-    missingCount,
-    entries,
     page,
     pages,
   };

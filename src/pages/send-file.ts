@@ -2,7 +2,7 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { blobSource } from "../blobs/reader.ts";
-import { findFile, findFolder } from "../catalog/files.ts";
+import { findFolder } from "../catalog/files.ts";
 import type { StoredFile } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
@@ -19,8 +19,7 @@ export async function requireFile(
   artifact: Browsed,
   path: string,
 ): Promise<StoredFile | Response> {
-  const { version } = artifact;
-  const file = await findFile(c.env.DB, version.id, path);
+  const { version, file } = artifact;
   if (file !== null) {
     return file;
   }

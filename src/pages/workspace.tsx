@@ -11,7 +11,7 @@ import { preferredForm } from "../http/accepts.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { folderUrl, workspaceUrl } from "../protocol/urls.ts";
-import { admit, decodeSegment, pathOf, readPositive, redirect } from "./browsed.ts";
+import { admit, decodeSegment, readPositive, redirect } from "./browsed.ts";
 import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
 import { WorkspacePage } from "./workspace-page.tsx";
@@ -29,7 +29,7 @@ export const workspaces = new Hono<AppEnv>()
   });
 
 async function requireListed(c: Context<AppEnv>): Promise<ListedWorkspace | Response> {
-  const name = decodeSegment(pathOf(c.req.url).split("/")[2] ?? "");
+  const name = decodeSegment(c.req.path.split("/")[2] ?? "");
   const reader = readerFor(c.var.identity);
   const found = await findListedWorkspace(c.env.DB, reader, name);
   const refused = admit(c, found?.readable ?? reader.all);

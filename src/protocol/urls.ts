@@ -105,6 +105,9 @@ function withQuery(path: string, parameters: (string | null)[]): string {
  * give a meaning. A lone surrogate, which has no UTF-8, becomes U+FFFD.
  */
 function encodeText(text: string): string {
+  if (/^[\w.~-]*$/u.test(text)) {
+    return text;
+  }
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
