@@ -18,8 +18,12 @@ const STORAGE_TESTS = [
 ];
 
 /** Sequences that the model test tries, and where it begins. */
-const { STOWAGE_RUNS: runs = "100", STOWAGE_SEED: seed } = process.env;
-const MODEL = { runs: Number(runs), seed: seed === undefined ? null : Number(seed) };
+const { STOWAGE_RUNS: runs = "200", STOWAGE_STEPS: steps = "20", STOWAGE_SEED: seed } = process.env;
+const MODEL = {
+  runs: Number(runs),
+  steps: Number(steps),
+  seed: seed === undefined ? null : Number(seed),
+};
 
 const workerd = () =>
   cloudflareTest({
@@ -31,7 +35,7 @@ const workerd = () =>
 export default defineConfig({
   test: {
     coverage: { provider: "istanbul", include: ["src/**"] },
-    maxWorkers: 3, // for two cores: some tests wait more than they work
+    maxWorkers: 5, // for two cores: tests wait about as much as they work
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       {

@@ -7,6 +7,8 @@ import { run, stopOnSignals } from "./processes.mjs";
 import { BIN, NODE, toolEnvironment } from "./project.mjs";
 
 const BATCH = 150;
+/** Commands of a sequence, at most: `npm test` tries shorter ones. */
+const STEPS = "40";
 const { STOWAGE_RUNS = "5000", STOWAGE_SEED, SOAK_MINUTES } = process.env;
 const wanted = SOAK_MINUTES === undefined ? Number(STOWAGE_RUNS) : Infinity;
 const end = SOAK_MINUTES === undefined ? Infinity : Date.now() + Number(SOAK_MINUTES) * 60_000;
@@ -38,13 +40,18 @@ function add(sums, more) {
  */
 async function runBatch(seed, runs) {
   const args = [join(BIN, "vitest"), "run", "--project=storage", "test/unit/model"];
-  const env = { ...toolEnvironment(), STOWAGE_RUNS: String(runs), STOWAGE_SEED: String(seed) };
+  const env = {
+    ...toolEnvironment(),
+    STOWAGE_RUNS: String(runs),
+    STOWAGE_STEPS: STEPS,
+    STOWAGE_SEED: String(seed),
+  };
   const { code, output } = await run(NODE, args, { ...env, NO_COLOR: "1" });
   const figures = /^.*Model test: (\{.*\})$/mu.exec(output)?.[1];
   if (code !== 0 || figures === undefined) {
     console.error(output);
     console.error(
-      `To replay: STOWAGE_SEED=${seed} STOWAGE_RUNS=${runs} npm test -- test/unit/model`,
+      `To replay: STOWAGE_SEED=${seed} STOWAGE_RUNS=${runs} STOWAGE_STEPS=${STEPS} npm test -- test/unit/model`,
     );
     return null;
   }

@@ -232,13 +232,13 @@ describe("absurd headers", () => {
     [
       "6,000 cookies",
       headOf(
-        "GET /a/1/ HTTP/1.1",
+        "GET / HTTP/1.1",
         "Host: localhost",
         "Connection: close",
         "Accept: application/json",
         `Cookie: ${"stowage=a;".repeat(6_000)}`,
       ),
-      307,
+      200,
     ],
   ])("%s: a definite answer", async (_what, request, status) => {
     expect(statusOf(await exchange(service.origin, request))).toBe(status);

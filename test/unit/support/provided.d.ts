@@ -4,8 +4,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Where test/support/remote-server.ts is. */
     remoteOrigin: string;
-    /** How many sequences test/unit/model tries, and from which seed; null draws one. */
-    model: { runs: number; seed: number | null };
+    /** How many sequences test/unit/model tries, of how many commands at most, and from which seed; null draws one. */
+    model: { runs: number; steps: number; seed: number | null };
   }
 }
 

@@ -351,7 +351,7 @@ describe("any sequence of appends, truncates and evictions", () => {
         }
         await sealAndRead(uuid, model);
       }),
-      { numRuns: 8, endOnFailure: true },
+      { numRuns: 4, endOnFailure: true },
     );
   }, 120_000);
 });
