@@ -1,6 +1,7 @@
 // Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
 // other. What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
 
+import type { AuditRow } from "../protocol/views.ts";
 import type { Author } from "./artifact-changes.ts";
 
 /** What is done: to what, in which workspace. */
@@ -11,14 +12,6 @@ export interface AuditNote {
   workspace?: string | null;
   subject?: string | null;
   detail?: Record<string, unknown>;
-}
-
-/** When something is done; with who does it, where the audit is to tell. */
-export type Doing = number | Author;
-
-/** The time of it in milliseconds. */
-export function timeOf(by: Doing): number {
-  return typeof by === "number" ? by : by.now;
 }
 
 const COLUMNS =
@@ -32,18 +25,11 @@ function valuesOf(note: AuditNote, { actor, now, origin }: Author): (string | nu
   return [now, ...from, actor, action, workspaceId, workspace, subject, JSON.stringify(detail)];
 }
 
-/** The statement that notes what the statement before it did, if that changed anything: in a batch, right behind it.
- * None where nobody is said to do it. */
-export function noteAudit(
-  db: D1Database,
-  note: AuditNote,
-  by: Doing | undefined,
-): D1PreparedStatement[] {
-  if (by === undefined || typeof by === "number") {
-    return [];
-  }
-  const insert = `INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0`;
-  return [db.prepare(insert).bind(...valuesOf(note, by))];
+/** Notes what the statement before it did, if that changed anything: in a batch, right behind it. */
+export function noteAudit(db: D1Database, note: AuditNote, author: Author): D1PreparedStatement {
+  return db
+    .prepare(`INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0`)
+    .bind(...valuesOf(note, author));
 }
 
 /** Notes what changes nothing else: a login by a key, a refusal. */
@@ -52,19 +38,6 @@ export async function addAudit(db: D1Database, note: AuditNote, author: Author):
     .prepare(`INSERT INTO ${COLUMNS} VALUES (${VALUES})`)
     .bind(...valuesOf(note, author))
     .run();
-}
-
-/** A row of the audit. */
-export interface AuditRow {
-  id: number;
-  at: number;
-  requestId: string | null;
-  network: string | null;
-  actor: string;
-  action: string;
-  workspace: string | null;
-  subject: string | null;
-  detail: Record<string, unknown>;
 }
 
 /** Which rows to read. */

@@ -1,6 +1,5 @@
 import type { Author } from "./artifact-changes.ts";
-import { noteAudit, timeOf } from "./audit.ts";
-import type { Doing } from "./audit.ts";
+import { noteAudit } from "./audit.ts";
 
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */
 export interface WorkspaceKey {
@@ -50,7 +49,7 @@ export async function findKey(
 export async function putKey(
   db: D1Database,
   key: WorkspaceKey,
-  by: Doing,
+  author: Author,
   limit: number,
 ): Promise<boolean> {
   const { workspaceId, name: subject } = key;
@@ -62,10 +61,10 @@ export async function putKey(
        ON CONFLICT (workspace_id, name)
        DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5`,
     )
-    .bind(workspaceId, subject, key.secretHash, key.nonce, timeOf(by), limit);
+    .bind(workspaceId, subject, key.secretHash, key.nonce, author.now, limit);
   const [done] = await db.batch([
     put,
-    ...noteAudit(db, { action: "key set", workspaceId, subject }, by),
+    noteAudit(db, { action: "key set", workspaceId, subject }, author),
   ]);
   return (done?.meta.changes ?? 0) > 0;
 }
@@ -81,7 +80,7 @@ export async function deleteKey(
     db
       .prepare("DELETE FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2")
       .bind(workspaceId, name),
-    ...noteAudit(db, { action: "key deleted", workspaceId, subject: name }, author),
+    noteAudit(db, { action: "key deleted", workspaceId, subject: name }, author),
   ]);
   return (done?.meta.changes ?? 0) > 0;
 }

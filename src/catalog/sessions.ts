@@ -56,7 +56,7 @@ export async function createSession(
          SELECT ?1, id, ?4, ?4 FROM users WHERE id = ?2 AND password_hash = ?3`,
       )
       .bind(idHash, userId, passwordHash, author.now),
-    ...noteAudit(db, { action: "login" }, author),
+    noteAudit(db, { action: "login" }, author),
     db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(replaces),
     db
       .prepare(
@@ -73,7 +73,7 @@ export async function createSession(
 export async function deleteSession(db: D1Database, idHash: string, author: Author): Promise<void> {
   await db.batch([
     db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(idHash),
-    ...noteAudit(db, { action: "logout" }, author),
+    noteAudit(db, { action: "logout" }, author),
   ]);
 }
 

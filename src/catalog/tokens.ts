@@ -106,7 +106,7 @@ export async function createToken(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id`,
       )
       .bind(kind, userId, token.tokenHash, label, author.now, token.expiresAt),
-    ...noteAudit(db, note, author),
+    noteAudit(db, note, author),
   ]);
   const id = made?.results[0]?.id;
   if (id === undefined) {
@@ -123,7 +123,7 @@ export async function setTokenEnabled(
 ): Promise<void> {
   await db.batch([
     db.prepare("UPDATE tokens SET enabled = ?2 WHERE id = ?1").bind(token.id, enabled ? 1 : 0),
-    ...noteAudit(db, noteOf(token, enabled ? "token enabled" : "token disabled"), author),
+    noteAudit(db, noteOf(token, enabled ? "token enabled" : "token disabled"), author),
   ]);
 }
 
@@ -134,7 +134,7 @@ export async function deleteToken(
 ): Promise<void> {
   await db.batch([
     db.prepare("DELETE FROM tokens WHERE id = ?1").bind(token.id),
-    ...noteAudit(db, noteOf(token, "token deleted"), author),
+    noteAudit(db, noteOf(token, "token deleted"), author),
   ]);
 }
 

@@ -19,7 +19,7 @@ export async function addTrust(
         "INSERT INTO trusts (workspace_id, trusted_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
       )
       .bind(workspaceId, trusted.id),
-    ...noteAudit(db, { action: "trust given", workspaceId, subject: trusted.name }, author),
+    noteAudit(db, { action: "trust given", workspaceId, subject: trusted.name }, author),
   ]);
 }
 
@@ -33,7 +33,7 @@ export async function removeTrust(
     db
       .prepare("DELETE FROM trusts WHERE workspace_id = ?1 AND trusted_id = ?2")
       .bind(workspaceId, trusted.id),
-    ...noteAudit(db, { action: "trust ended", workspaceId, subject: trusted.name }, author),
+    noteAudit(db, { action: "trust ended", workspaceId, subject: trusted.name }, author),
   ]);
 }
 

@@ -29,7 +29,7 @@ export async function createUser(
          ON CONFLICT (name) DO NOTHING RETURNING id, name, created_at`,
       )
       .bind(name, passwordHash, author.now),
-    ...noteAudit(db, { action: "user made", subject: name }, author),
+    noteAudit(db, { action: "user made", subject: name }, author),
   ]);
   const [row] = made?.results ?? [];
   return row === undefined ? null : toUser(row);
@@ -74,7 +74,7 @@ export async function setPassword(
     db
       .prepare("UPDATE users SET password_hash = ?2 WHERE name = ?1 RETURNING id, name, created_at")
       .bind(name, passwordHash),
-    ...noteAudit(db, { action: "password set", subject: name }, author),
+    noteAudit(db, { action: "password set", subject: name }, author),
     db
       .prepare("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?1)")
       .bind(name),
@@ -87,7 +87,7 @@ export async function setPassword(
 export async function deleteUser(db: D1Database, name: string, author: Author): Promise<boolean> {
   const [deleted] = await db.batch([
     db.prepare("DELETE FROM users WHERE name = ?1").bind(name),
-    ...noteAudit(db, { action: "user deleted", subject: name }, author),
+    noteAudit(db, { action: "user deleted", subject: name }, author),
   ]);
   return (deleted?.meta.changes ?? 0) > 0;
 }
@@ -113,11 +113,7 @@ export async function putMember(
          ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = ?3`,
       )
       .bind(workspaceId, userId, role),
-    ...noteAudit(
-      db,
-      { action: "member set", workspaceId, subject: user, detail: { role } },
-      author,
-    ),
+    noteAudit(db, { action: "member set", workspaceId, subject: user, detail: { role } }, author),
   ]);
 }
 
@@ -131,7 +127,7 @@ export async function deleteMember(
     db
       .prepare("DELETE FROM members WHERE workspace_id = ?1 AND user_id = ?2")
       .bind(workspaceId, userId),
-    ...noteAudit(db, { action: "member deleted", workspaceId, subject: user }, author),
+    noteAudit(db, { action: "member deleted", workspaceId, subject: user }, author),
   ]);
   return (deleted?.meta.changes ?? 0) > 0;
 }

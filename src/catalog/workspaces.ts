@@ -1,8 +1,7 @@
 import { AppError } from "../protocol/errors.ts";
 import type { Metadata } from "../protocol/metadata.ts";
 import type { Author } from "./artifact-changes.ts";
-import { noteAudit, timeOf } from "./audit.ts";
-import type { Doing } from "./audit.ts";
+import { noteAudit } from "./audit.ts";
 
 export interface Workspace {
   id: number;
@@ -138,16 +137,16 @@ export async function createWorkspace(
   db: D1Database,
   name: string,
   isPublic: boolean,
-  by: Doing,
+  author: Author,
 ): Promise<Workspace | null> {
   const insert = db
     .prepare(
       `INSERT INTO workspaces (name, public, created_at) VALUES (?1, ?2, ?3)
        ON CONFLICT (name) DO NOTHING RETURNING *`,
     )
-    .bind(name, isPublic ? 1 : 0, timeOf(by));
+    .bind(name, isPublic ? 1 : 0, author.now);
   const note = { action: "workspace made", workspace: name, detail: { public: isPublic } };
-  const [made] = await db.batch<WorkspaceRow>([insert, ...noteAudit(db, note, by)]);
+  const [made] = await db.batch<WorkspaceRow>([insert, noteAudit(db, note, author)]);
   const [row] = made?.results ?? [];
   return row === undefined ? null : toWorkspace(row);
 }
@@ -163,7 +162,7 @@ export async function updateWorkspace(
   db: D1Database,
   id: number,
   changes: WorkspaceChanges,
-  author?: Author,
+  author: Author,
 ): Promise<void> {
   const { public: isPublic, quotaBytes, defaultExpirationDays: days } = changes;
   const update = db
@@ -183,7 +182,7 @@ export async function updateWorkspace(
       days ?? null,
     );
   const note = { action: "workspace changed", workspaceId: id, detail: { ...changes } };
-  await db.batch([update, ...noteAudit(db, note, author)]);
+  await db.batch([update, noteAudit(db, note, author)]);
 }
 
 /** Deletes a workspace with its keys, trusts and members; false when uploads or artifacts are left in it,
@@ -208,7 +207,7 @@ export async function deleteWorkspace(
            AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ?1)`,
       )
       .bind(id),
-    ...noteAudit(db, note, author),
+    noteAudit(db, note, author),
   ]);
   return (deleted?.meta.changes ?? 0) > 0;
 }

@@ -210,9 +210,10 @@ interface EventShown {
   extra: Record<string, unknown>;
 }
 
-/** `showActor` is for those who may write: key and user names are no reader's business. */
-/** A row of the audit on the wire. */
-export function toAuditReply(row: {
+/** A row of the audit. */
+export interface AuditRow {
+  id: number;
+  /** Milliseconds. */
   at: number;
   requestId: string | null;
   network: string | null;
@@ -221,12 +222,15 @@ export function toAuditReply(row: {
   workspace: string | null;
   subject: string | null;
   detail: Record<string, unknown>;
-}) {
+}
+
+export function toAuditReply(row: AuditRow) {
   const { at, requestId, network, actor, action, workspace, subject, detail } = row;
   const from = { network, request_id: requestId };
   return { at: new Date(at).toISOString(), actor, action, workspace, subject, detail, ...from };
 }
 
+/** `showActor` is for those who may write: key and user names are no reader's business. */
 export function toEventReply(event: EventShown, showActor: boolean): EventReply {
   return {
     timestamp: seconds(event.at),

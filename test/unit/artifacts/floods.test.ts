@@ -6,38 +6,29 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
-import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { Uploader } from "../support/uploader.ts";
 
 const HOUR = 3_600_000;
 
 let workspace: Workspace;
-let gateway: UploadGateway;
+let uploader: Uploader;
 
 beforeAll(async () => {
   await applySchema();
   workspace = await makeWorkspace("owner");
-  gateway = new UploadGateway(env.UPLOADS, workspace.id);
+  uploader = new Uploader(workspace);
 });
-
-async function openUpload(): Promise<Uuid> {
-  const uuid = newUuid();
-  await insertUpload(env.DB, uuid, workspace.id, Date.now());
-  valueOf(await gateway.open(uuid));
-  return uuid;
-}
 
 const PIECE = new Uint8Array(100).fill(7);
 
 async function append(uuid: Uuid): Promise<number> {
   const terms = { offset: null, length: PIECE.length, digest: null };
-  return valueOf(await gateway.append(uuid, new Blob([PIECE]).stream(), terms)).size;
+  return valueOf(await uploader.gateway.append(uuid, new Blob([PIECE]).stream(), terms)).size;
 }
 
 /** Appends a hundred times, and gives the milliseconds of the one in the middle. */
@@ -67,14 +58,14 @@ function countRows(uuid: Uuid): Promise<number> {
 
 describe("a thousand tiny appends to one upload (T17)", () => {
   it("cost each what the first did, and become few rows", async () => {
-    const uuid = await openUpload();
+    const uuid = await uploader.open();
     const first = await appendHundred(uuid);
     const before = await countRows(uuid);
     for (let sent = 100; sent < 900; sent += 50) {
       await Promise.all(Array.from({ length: 50 }, () => append(uuid)));
     }
     const last = await appendHundred(uuid);
-    expect(valueOf(await gateway.view(uuid)).size).toBe(1_000 * PIECE.length);
+    expect(valueOf(await uploader.gateway.view(uuid)).size).toBe(1_000 * PIECE.length);
     const grown = (await countRows(uuid)) - before;
     expect(grown).toBeLessThanOrEqual((1_000 * PIECE.length) / (LIMITS.tailRowJoin / 2));
     expect(last).toBeLessThan(3 * first + 5);
@@ -85,7 +76,7 @@ describe("more uploads than a sweep takes that nobody goes on with (T17)", () =>
   it("go a batch a run, and leave nothing", async () => {
     const later = Date.now() + 25 * HOUR;
     await sweep(env, 24 * HOUR, later);
-    await Promise.all(Array.from({ length: 10 }, openUpload));
+    await Promise.all(Array.from({ length: 10 }, () => uploader.open()));
     // The others as a crash leaves them: noted, and their objects never opened.
     await env.DB.prepare(
       `WITH RECURSIVE many (at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM many WHERE at < ?1)

@@ -15,17 +15,17 @@ import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { smallFile } from "../support/small-file.ts";
+import { Uploader } from "../support/uploader.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MiB = 1024 * 1024;
 
 let workspace: Workspace;
-let gateway: UploadGateway;
+let uploader: Uploader;
 /** Versions by their names: one uploaded whole, one of parts, one of files in folders, and what they hold. */
 let single: { versionId: number; blobId: number; uuid: Uuid; key: string; artifactId: number };
 let tree: { versionId: number };
@@ -35,14 +35,14 @@ const seen = new Set<string>();
 beforeAll(async () => {
   await applySchema();
   workspace = await makeWorkspace("owner");
-  gateway = new UploadGateway(env.UPLOADS, workspace.id);
-  await publish("single", bytes(5_000, 2));
+  uploader = new Uploader(workspace);
+  await uploader.publish("single", bytes(5_000, 2));
   single = (await env.DB.prepare(
     `SELECT f.version_id AS versionId, b.id AS blobId, b.uuid, e.key, v.artifact_id AS artifactId
      FROM files f JOIN blobs b ON b.id = f.blob_id JOIN extents e ON e.blob_id = b.id
      JOIN versions v ON v.id = f.version_id WHERE f.path = 'single'`,
   ).first()) as typeof single;
-  await publish("large", bytes(17 * MiB, 3));
+  await uploader.publish("large", bytes(17 * MiB, 3));
   const id = await declare({
     "a/b/one": bytes(100, 4),
     "a/b/two": bytes(200, 5),
@@ -53,29 +53,6 @@ beforeAll(async () => {
     .bind(id)
     .first()) as typeof tree;
 });
-
-async function open(data: Uint8Array): Promise<Uuid> {
-  const uuid = newUuid();
-  await insertUpload(env.DB, uuid, workspace.id, Date.now());
-  valueOf(await gateway.open(uuid));
-  const terms = { offset: null, length: data.length, digest: null };
-  valueOf(await gateway.append(uuid, new Blob([data]).stream(), terms));
-  return uuid;
-}
-
-async function publish(name: string, data: Uint8Array): Promise<Uuid> {
-  const uuid = await open(data);
-  const sourceUrl = `sf://upload/owner/${name}`;
-  const by = { workspaceId: workspace.id, actor: "owner/ci", gift: false, shared: false };
-  valueOf(
-    await gateway.seal(
-      uuid,
-      { ...by, type: "image", name, sourceUrl },
-      { size: null, sha512: null },
-    ),
-  );
-  return uuid;
-}
 
 /** Declares an artifact of these files and brings their bytes; gives its id. */
 async function declare(files: Record<string, Uint8Array>): Promise<number> {
@@ -162,7 +139,7 @@ async function versionOf(versionId: number): Promise<string> {
 
 describe("fsck (T26)", () => {
   it("finds no difference in what requests have made, and says how much it compared", async () => {
-    const upload = await open(bytes(MiB, 7));
+    const upload = await uploader.upload(bytes(MiB, 7));
     const all = await check({ percent: 100 });
     expect(all).toMatchObject({ differences: [], uploads: 1 });
     expect(all.bytes).toBe(17 * MiB + 5_000 + 600);
@@ -201,9 +178,9 @@ describe("fsck (T26)", () => {
   });
 
   it("finds an object of an upload that is gone, and lists an upload again that has old ones", async () => {
-    const upload = await open(bytes(16 * MiB, 8));
+    const upload = await uploader.upload(bytes(16 * MiB, 8));
     // A cut inside a part completes the open object.
-    valueOf(await gateway.truncate(upload, 12 * MiB));
+    valueOf(await uploader.gateway.truncate(upload, 12 * MiB));
     const key = `uploads/${upload}/1`;
     const content = await (await env.BUCKET.get(key))?.bytes();
     await env.BUCKET.delete(key);
@@ -212,7 +189,7 @@ describe("fsck (T26)", () => {
     expect(await find()).toEqual([]);
     await run("DELETE FROM uploads WHERE uuid = ?1", upload);
     await expectRepaired("upload_unlisted", upload, DAY + 1_000);
-    await gateway.truncate(upload, 0);
+    await uploader.gateway.truncate(upload, 0);
   });
 
   it("lists an old object that nothing names as garbage, and leaves a young one alone", async () => {
@@ -361,13 +338,13 @@ describe("fsck (T26)", () => {
   });
 
   it("forgets an upload that ended", async () => {
-    const uuid = await publish("ended", bytes(10, 9));
+    const uuid = await uploader.publish("ended", bytes(10, 9));
     await insertUpload(env.DB, uuid, workspace.id, Date.now());
     await expectRepaired("upload_ended", uuid);
   });
 
   it("reports an upload that belongs to another workspace than its object says", async () => {
-    const uuid = await open(bytes(10, 10));
+    const uuid = await uploader.upload(bytes(10, 10));
     const other = await makeWorkspace("other");
     const set = "UPDATE uploads SET workspace_id = ?2 WHERE uuid = ?1";
     await run(set, uuid, other.id);

@@ -18,48 +18,22 @@ import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { smallFile } from "../support/small-file.ts";
+import { Uploader } from "../support/uploader.ts";
 
 const HOUR = 3_600_000;
 const IDLE = 24 * HOUR;
-const ANY = { size: null, sha512: null };
 
 let workspace: Workspace;
-let gateway: UploadGateway;
+let uploader: Uploader;
 
 beforeAll(async () => {
   await applySchema();
   workspace = await makeWorkspace("owner");
-  gateway = new UploadGateway(env.UPLOADS, workspace.id);
+  uploader = new Uploader(workspace);
 });
-
-async function upload(data: Uint8Array): Promise<Uuid> {
-  const uuid = newUuid();
-  await insertUpload(env.DB, uuid, workspace.id, Date.now());
-  valueOf(await gateway.open(uuid));
-  const terms = { offset: null, length: data.length, digest: null };
-  valueOf(await gateway.append(uuid, new Blob([data]).stream(), terms));
-  return uuid;
-}
-
-async function publish(name: string, data: Uint8Array): Promise<Uuid> {
-  const uuid = await upload(data);
-  const sourceUrl = `sf://upload/owner/${name}`;
-  const intent = {
-    workspaceId: workspace.id,
-    type: "image",
-    name,
-    sourceUrl,
-    shared: false,
-    actor: "owner/ci",
-    gift: false,
-  };
-  valueOf(await gateway.seal(uuid, intent, ANY));
-  return uuid;
-}
 
 async function countKeys(uuid: Uuid): Promise<number> {
   return (await env.BUCKET.list({ prefix: `uploads/${uuid}/` })).objects.length;
@@ -116,22 +90,22 @@ async function deliver(
 
 describe("sweep() (T26)", () => {
   it("removes an upload without a byte for 24 hours, with its R2 data, and keeps a younger one", async () => {
-    const uuid = await upload(bytes(LIMITS.partSize + 1, 1));
+    const uuid = await uploader.upload(bytes(LIMITS.partSize + 1, 1));
     const now = Date.now();
     expect(await sweep(env, IDLE, now + 23 * HOUR)).toMatchObject({ uploadsExpired: 0 });
-    expect(valueOf(await gateway.view(uuid)).size).toBe(LIMITS.partSize + 1);
+    expect(valueOf(await uploader.gateway.view(uuid)).size).toBe(LIMITS.partSize + 1);
     expect(await sweep(env, IDLE, now + 25 * HOUR)).toMatchObject({ uploadsExpired: 1 });
-    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await uploader.gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
     expect(await rows("SELECT * FROM uploads WHERE uuid = ?", uuid)).toEqual([]);
     expect(await sweep(env, IDLE, now + 25 * HOUR)).toMatchObject({ uploadsExpired: 0 });
   });
 
   it("lets the object decide when the catalog's time of the last append is old", async () => {
-    const uuid = await upload(bytes(100, 2));
+    const uuid = await uploader.upload(bytes(100, 2));
     await env.DB.prepare("UPDATE uploads SET last_append_at = 5 WHERE uuid = ?").bind(uuid).run();
     expect(await sweep(env, IDLE, Date.now())).toMatchObject({ uploadsExpired: 0 });
     const [row] = await rows("SELECT last_append_at FROM uploads WHERE uuid = ?", uuid);
-    const { lastAppendAt } = valueOf(await gateway.view(uuid));
+    const { lastAppendAt } = valueOf(await uploader.gateway.view(uuid));
     expect(row).toEqual({ last_append_at: lastAppendAt });
   });
 
@@ -144,11 +118,11 @@ describe("sweep() (T26)", () => {
 
   it("removes a superseded version and its bytes, each after a day, and nothing that is still named", async () => {
     const shared = bytes(500, 3);
-    const first = await publish("kept", shared);
-    await publish("pruned", shared);
-    const doomed = await publish("pruned", bytes(501, 4));
+    const first = await uploader.publish("kept", shared);
+    await uploader.publish("pruned", shared);
+    const doomed = await uploader.publish("pruned", bytes(501, 4));
     for (const seed of [5, 6, 7]) {
-      await publish("pruned", bytes(500, seed));
+      await uploader.publish("pruned", bytes(500, seed));
     }
     const now = Date.now();
     await sweep(env, 10 * IDLE, now);
@@ -171,12 +145,12 @@ describe("sweep() (T26)", () => {
 
   it("keeps bytes that an upload claimed again in the meantime", async () => {
     const data = bytes(700, 8);
-    const original = await publish("comes-back", data);
+    const original = await uploader.publish("comes-back", data);
     for (const seed of [9, 10, 11]) {
-      await publish("comes-back", bytes(700, seed));
+      await uploader.publish("comes-back", bytes(700, seed));
     }
     const now = Date.now();
-    await publish("claims", data);
+    await uploader.publish("claims", data);
     await sweep(env, 10 * IDLE, now + 25 * HOUR);
     await sweep(env, 10 * IDLE, now + 50 * HOUR);
     expect(await countKeys(original)).toBe(1);
@@ -185,7 +159,7 @@ describe("sweep() (T26)", () => {
   });
 
   it("deletes artifacts whose time has come", async () => {
-    await publish("brief", bytes(10, 12));
+    await uploader.publish("brief", bytes(10, 12));
     const now = Date.now();
     await env.DB.prepare("UPDATE artifacts SET expires_at = ? WHERE name = 'brief'")
       .bind(now)
@@ -209,8 +183,8 @@ describe("sweep() (T26)", () => {
   });
 
   it("forgets a deleted artifact after 30 days, with its metadata and events, and no other", async () => {
-    await publish("forgotten", bytes(10, 30));
-    await publish("remembered", bytes(10, 31));
+    await uploader.publish("forgotten", bytes(10, 30));
+    await uploader.publish("remembered", bytes(10, 31));
     const of = "artifact_id IN (SELECT id FROM artifacts WHERE name = ?)";
     const [{ id } = { id: 0 }] = (await rows(
       "SELECT id FROM artifacts WHERE name = 'forgotten'",
@@ -249,7 +223,7 @@ describe("sweep() (T26)", () => {
     expect(await living()).toHaveLength(1);
     await sweep(env, IDLE, now + 25 * HOUR);
     expect(await living()).toEqual([]);
-    expect(await gateway.view(uploadUuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await uploader.gateway.view(uploadUuid)).toMatchObject({ code: "upload_not_found" });
     await sweep(env, IDLE, now + 50 * HOUR);
     await sweep(env, IDLE, now + 75 * HOUR);
     expect((await env.BUCKET.list({ prefix: "files/" })).objects).toEqual([]);
@@ -266,7 +240,7 @@ describe("sweep() (T26)", () => {
       .run();
     await sweep(env, IDLE, Date.now());
     await deliver(declared, "slow", data.subarray(50), 50);
-    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await uploader.gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
     expect(
       await rows("SELECT sealed_at > 0 AS sealed FROM versions WHERE artifact_id = ?", declared),
     ).toEqual([{ sealed: 1 }]);
@@ -303,7 +277,10 @@ describe("sweep() (T26)", () => {
 
   it("goes on with everything else when one upload cannot be asked", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
-    const [broken, other] = [await upload(bytes(10, 20)), await upload(bytes(10, 21))];
+    const [broken, other] = [
+      await uploader.upload(bytes(10, 20)),
+      await uploader.upload(bytes(10, 21)),
+    ];
     const unreachable = { fetch: () => Promise.reject(new Error("Network connection lost.")) };
     const uploads = new Proxy(env.UPLOADS, {
       get: (target, property) =>
@@ -313,7 +290,7 @@ describe("sweep() (T26)", () => {
     });
     const report = await sweep({ ...env, UPLOADS: uploads }, IDLE, Date.now() + 25 * HOUR);
     expect(report).toMatchObject({ failures: 1 });
-    expect(await gateway.view(other)).toMatchObject({ code: "upload_not_found" });
+    expect(await uploader.gateway.view(other)).toMatchObject({ code: "upload_not_found" });
     await env.DB.prepare("DELETE FROM uploads WHERE uuid = ?").bind(broken).run();
   });
 
@@ -340,10 +317,10 @@ describe("sweep() (T26)", () => {
   });
 
   it("gives the same result when two run at once", async () => {
-    const uuid = await upload(bytes(LIMITS.partSize + 5, 13));
+    const uuid = await uploader.upload(bytes(LIMITS.partSize + 5, 13));
     const at = Date.now() + 25 * HOUR;
     await Promise.all([sweep(env, IDLE, at), sweep(env, IDLE, at)]);
-    expect(await gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
+    expect(await uploader.gateway.view(uuid)).toMatchObject({ code: "upload_not_found" });
     expect(await countKeys(uuid)).toBe(0);
   });
 });

@@ -14,7 +14,7 @@ import { append } from "../../../src/uploads/append.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { Ledger } from "../../../src/uploads/ledger.ts";
 import { bytes } from "../support/bytes.ts";
-import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { applySchema, byTest, makeWorkspace } from "../support/catalog.ts";
 
 const ANY = { size: null, sha512: null };
 const DAY = 24 * 3_600_000;
@@ -24,7 +24,7 @@ beforeAll(applySchema);
 /** A workspace that may hold `quota` bytes. */
 async function workspaceOf(name: string, quota: number): Promise<Workspace> {
   const { id } = await makeWorkspace(name);
-  await updateWorkspace(env.DB, id, { quotaBytes: quota });
+  await updateWorkspace(env.DB, id, { quotaBytes: quota }, byTest());
   return requireWorkspace(env.DB, name);
 }
 
@@ -107,7 +107,7 @@ describe("the quota of a workspace (T27)", () => {
     };
     valueOf(await desk.publish({ uuid, intent, blob: facts, extents: [], isFetch: false }));
     expect(await usage(workspace)).toEqual([700, 700]);
-    await updateWorkspace(env.DB, workspace.id, { quotaBytes: 100 });
+    await updateWorkspace(env.DB, workspace.id, { quotaBytes: 100 }, byTest());
     valueOf(await publish(workspace, "a", 700, 3));
     expect(await usage(workspace)).toEqual([700, 700]);
   });

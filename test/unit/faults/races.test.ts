@@ -9,7 +9,7 @@ import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
 import { updateWorkspace } from "../../../src/catalog/workspaces.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { calls } from "../support/calls.ts";
-import { applySchema } from "../support/catalog.ts";
+import { applySchema, byTest } from "../support/catalog.ts";
 import { Client } from "../support/client.ts";
 import { expectInvariants, expectNothingLeft } from "../support/invariants.ts";
 import { watchedEnv } from "../support/watched-worker.ts";
@@ -246,7 +246,7 @@ describe("at once", () => {
 describe("a quota that two reach at once", () => {
   it("lets one version in; the other upload is told so, and may still become smaller", async () => {
     const tight = await Client.make("tight");
-    await updateWorkspace(env.DB, tight.workspaceId, { quotaBytes: 1_500 });
+    await updateWorkspace(env.DB, tight.workspaceId, { quotaBytes: 1_500 }, byTest());
     const uuids = await Promise.all([31, 32].map((salt) => tight.upload(bytes(1_000, salt))));
     const statuses = await atOnce<number[]>(
       7,
@@ -264,7 +264,7 @@ describe("a quota that two reach at once", () => {
   it("lets one declared artifact in", () =>
     raceEach(async (word, salt) => {
       const tight = await Client.make(word);
-      await updateWorkspace(env.DB, tight.workspaceId, { quotaBytes: 1_500 });
+      await updateWorkspace(env.DB, tight.workspaceId, { quotaBytes: 1_500 }, byTest());
       const statuses = await atOnce(salt, [
         () => statusOf(tight.declare({ a: bytes(1_000, salt) })),
         () => statusOf(tight.declare({ a: bytes(1_000, salt + 1) })),

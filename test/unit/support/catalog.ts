@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 
 import schema from "../../../schema.sql?raw";
+import type { Author } from "../../../src/catalog/artifact-changes.ts";
 import { createWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 
@@ -14,9 +15,14 @@ export async function applySchema(): Promise<void> {
   await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
 }
 
+/** Who does what a test needs done. */
+export function byTest(): Author {
+  return { actor: "stowage", now: Date.now() };
+}
+
 /** A new workspace. */
 export async function makeWorkspace(name: string): Promise<Workspace> {
-  const workspace = await createWorkspace(env.DB, name, false, Date.now());
+  const workspace = await createWorkspace(env.DB, name, false, byTest());
   if (workspace === null) {
     throw new Error(`Workspace ${name} exists already`);
   }

@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers";
 import { signAccessToken } from "../../../src/auth/access-tokens.ts";
 import { putKey } from "../../../src/catalog/keys.ts";
 import { hexDigest } from "./bytes.ts";
-import { makeWorkspace } from "./catalog.ts";
+import { byTest, makeWorkspace } from "./catalog.ts";
 import { request } from "./watched-worker.ts";
 
 export class Client {
@@ -23,7 +23,7 @@ export class Client {
   static async make(workspace: string): Promise<Client> {
     const { id } = await makeWorkspace(workspace);
     const key = { workspaceId: id, name: "ci", secretHash: "none", nonce: "nonce" };
-    await putKey(env.DB, key, Date.now(), 1);
+    await putKey(env.DB, key, byTest(), 1);
     const subject = { workspace, keyName: "ci", nonce: "nonce" };
     return new Client(workspace, id, await signAccessToken(subject, env.TOKEN_SECRET, Date.now()));
   }
