@@ -60,6 +60,7 @@ export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
       }
       return { ok: true, result };
     },
+    isPublished: async (uuid) => (await findConversion(db, uuid)) !== null,
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
     giveUp: (uuid, message) => forgetUpload(db, uuid, message),
     ...explodeDesk(db),

@@ -97,6 +97,6 @@ async function expireIdle(env: Env, uuid: Uuid, before: number): Promise<boolean
     await noteAppend(env.DB, uuid, reply.lastAppendAt);
     return false;
   }
-  await forgetUpload(env.DB, uuid, "the fetch stood still for too long");
+  await forgetUpload(env.DB, uuid, "the fetch stood still for too long", before);
   return true;
 }

@@ -59,14 +59,21 @@ export async function listIdleUploads(
   return results.map(({ uuid }) => uuid);
 }
 
-/** Forgets an upload whose object is gone, and notes `why` with the artifact that it was fetched for. */
-export async function forgetUpload(db: D1Database, uuid: Uuid, why: string): Promise<void> {
+/** Forgets an upload whose object is gone, and notes `why` with the artifact that it was fetched for. One that got a
+ * byte at `idleBefore` or later stays: the object of a declared file may have been opened again. */
+export async function forgetUpload(
+  db: D1Database,
+  uuid: Uuid,
+  why: string,
+  idleBefore: number = Number.MAX_SAFE_INTEGER,
+): Promise<void> {
+  const idle = "uploads WHERE uuid = ?1 AND last_append_at < ?3";
   const fetched = `artifacts a
-    WHERE a.workspace_id = (SELECT workspace_id FROM uploads WHERE uuid = ?1) AND a.fetching = ?1`;
+    WHERE a.workspace_id = (SELECT workspace_id FROM ${idle}) AND a.fetching = ?1`;
   await db.batch([
     noteEvent(
       db,
-      { from: fetched, values: [uuid, why] },
+      { from: fetched, values: [uuid, why, idleBefore] },
       {
         type: "status",
         message: "fetch failed",
@@ -82,7 +89,9 @@ export async function forgetUpload(db: D1Database, uuid: Uuid, why: string): Pro
          ), 'created', 'error')
          WHERE id IN (SELECT a.id FROM ${fetched})`,
       )
-      .bind(uuid, why),
-    db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),
+      .bind(uuid, why, idleBefore),
+    db
+      .prepare("DELETE FROM uploads WHERE uuid = ?1 AND last_append_at < ?2")
+      .bind(uuid, idleBefore),
   ]);
 }

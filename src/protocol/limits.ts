@@ -36,6 +36,9 @@ export const LIMITS = {
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */
   alarmRetry: 15_000,
+  /** Milliseconds after which a seal that cannot be finished is given up; R2 drops an open multipart upload after seven
+   * days. Shorter than `conversionMemory`: the catalog then knows for sure that it has nothing of the upload. */
+  sealPatience: 8 * 24 * 3_600_000,
   /** Milliseconds for which the catalog remembers what an upload became: longer than any seal may take. */
   conversionMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */

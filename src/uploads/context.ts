@@ -18,6 +18,8 @@ export interface CatalogDesk {
   /** Makes the sealed upload a version; a repeat gives the result of the first. Refused when the workspace is
    * gone: the upload then stays as it is. */
   publish(sealed: SealedUpload): Promise<Outcome<{ result: SealResult }>>;
+  /** Has the catalog made something of the upload? */
+  isPublished(uuid: Uuid): Promise<boolean>;
   /** Notes when the upload last got a byte. */
   reportAppend(uuid: Uuid, at: number): Promise<void>;
   /** Notes why the upload's fetch was given up, and forgets the upload; a repeat changes nothing. */
@@ -94,8 +96,8 @@ export async function completeExtent(context: UploadContext, extent: UploadExten
   const { ledger, bucket } = context;
   const { key, multipart, length } = extent;
   if (multipart !== null) {
-    ledger.takePartNumbers(extent.n, LIMITS.partNumbers);
-    await completeMultipart(bucket, { key, id: multipart.id }, ledger.parts(extent.n), length);
+    ledger.parts.takeNumbers(extent.n, LIMITS.partNumbers);
+    await completeMultipart(bucket, { key, id: multipart.id }, ledger.parts.list(extent.n), length);
     ledger.closeExtent(extent.n);
   }
 }

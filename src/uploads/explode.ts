@@ -59,7 +59,7 @@ export async function explode(
     return { ok: true, artifactUuid: decision.result.artifactUuid };
   }
   if (decision.kind === "begin") {
-    ledger.beginSeal(intent, newUuid());
+    ledger.beginSeal(intent, newUuid(), Date.now());
   }
   return begin(context);
 }
@@ -81,7 +81,7 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
     refuseConflict(context);
   } catch (error) {
     if (error instanceof ArchiveProblem) {
-      await fail(context, error.message);
+      await failExplosion(context, error.message);
       return false;
     }
     throw error;
@@ -95,7 +95,7 @@ async function publishRead(context: UploadContext): Promise<boolean> {
   if (!requireExplosion(context).isPublished) {
     const checked = await context.desk.checkMembers(archive);
     if (!checked.ok) {
-      await fail(context, messageFor(checked.code, checked.detail ?? null));
+      await failExplosion(context, messageFor(checked.code, checked.detail ?? null));
       return false;
     }
     explosion.publish();
@@ -192,7 +192,7 @@ async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"
 }
 
 /** Tells the catalog, then opens the upload again: it may still become a plain artifact. */
-async function fail(context: UploadContext, message: string): Promise<void> {
+export async function failExplosion(context: UploadContext, message: string): Promise<void> {
   const { ledger, desk } = context;
   const { explosion } = ledger;
   await desk.failExplode(requireState(context).uuid, intentOf(context), message);

@@ -135,7 +135,8 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   // Written by beginSeal().
   const intent = { ...UNNAMED, ...(JSON.parse(row.intent ?? "null") as SealIntent) };
   if (row.phase === "sealing") {
-    return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid };
+    const sealingSince = row.sealed_at ?? 0;
+    return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid, sealingSince };
   }
   const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
   return { ...basis, phase: "sealed", intent, result, sealedAt: row.sealed_at ?? 0 };

@@ -10,6 +10,7 @@ import { ExplodeRows } from "./explode-rows.ts";
 import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { LeftoverRows } from "./leftover-rows.ts";
+import { PartRows } from "./part-rows.ts";
 import { clipExtents, nextAlarm, openExtent } from "./state.ts";
 import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 import { TailRows } from "./tail-rows.ts";
@@ -39,6 +40,8 @@ export class Ledger {
   readonly #sql: SqlStorage;
   /** The bytes after the last extent; to be read only, they change with the rest of the upload. */
   readonly tail: TailRows;
+  /** The parts of its extents. */
+  readonly parts: PartRows;
   /** What is left over of it in R2. */
   readonly leftovers: LeftoverRows;
   /** How far an archive is exploded. */
@@ -51,6 +54,7 @@ export class Ledger {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.tail = new TailRows(storage.sql);
+    this.parts = new PartRows(storage.sql);
     this.leftovers = new LeftoverRows(storage.sql);
     this.explosion = new ExplodeRows(storage);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
@@ -89,17 +93,6 @@ export class Ledger {
     return { ...row, checksums: RunningChecksums.load(new Uint8Array(row.checksums)) };
   }
 
-  /** The stored parts of an extent, in order. */
-  parts(extentNumber: number): StoredPart[] {
-    return this.#sql
-      .exec<{ number: number; etag: string }>(
-        "SELECT number, etag FROM parts WHERE extent_n = ? ORDER BY number",
-        extentNumber,
-      )
-      .toArray()
-      .map(({ number, etag }) => ({ partNumber: number, etag }));
-  }
-
   /** Takes a number and a key for a new R2 object; none is ever taken twice. */
   takeExtentNumber(): { n: number; key: string } {
     const { n, uuid } = this.#sql
@@ -126,27 +119,6 @@ export class Ledger {
     });
   }
 
-  /** How many part numbers of an extent are taken. */
-  partNumbersTaken(extentNumber: number): number {
-    return this.#sql
-      .exec<{ taken: number }>(
-        "SELECT next_number - 1 AS taken FROM extents WHERE n = ?",
-        extentNumber,
-      )
-      .one().taken;
-  }
-
-  /** Takes the next `count` part numbers of an extent and gives the first; none is ever taken twice. */
-  takePartNumbers(extentNumber: number, count: number): number {
-    return this.#sql
-      .exec<{ first: number }>(
-        "UPDATE extents SET next_number = next_number + ?1 WHERE n = ?2 RETURNING next_number - ?1 AS first",
-        count,
-        extentNumber,
-      )
-      .one().first;
-  }
-
   /** Notes that an extent's multipart upload is complete. */
   closeExtent(extentNumber: number): void {
     this.#change(() => this.#close(extentNumber));
@@ -158,7 +130,7 @@ export class Ledger {
     const tailLength = (tail.kind === "extend" ? (state?.tailLength ?? 0) : 0) + tail.bytes.length;
     const write = () => {
       for (const [extentNumber, stored] of parts) {
-        this.#addParts(extentNumber, stored);
+        this.parts.add(extentNumber, stored);
       }
       for (const boundary of boundaries) {
         this.#addBoundary(boundary.offset, boundary.checksums);
@@ -186,12 +158,7 @@ export class Ledger {
     this.#change(() => {
       for (const { extent, parts } of kept) {
         this.#sql.exec("UPDATE extents SET length = ? WHERE n = ?", extent.length, extent.n);
-        this.#sql.exec(
-          `DELETE FROM parts WHERE extent_n = ?1 AND number NOT IN
-             (SELECT number FROM parts WHERE extent_n = ?1 ORDER BY number LIMIT ?2)`,
-          extent.n,
-          parts,
-        );
+        this.parts.keep(extent.n, parts);
       }
       dropped.forEach((extent) => this.#drop(extent));
       this.#sql.exec("DELETE FROM boundaries WHERE offset > ?", end);
@@ -227,20 +194,23 @@ export class Ledger {
     }
   }
 
-  beginSeal(intent: SealIntent, blobUuid: Uuid): void {
+  beginSeal(intent: SealIntent, blobUuid: Uuid, at: number): void {
     this.#change(() => {
       this.#sql.exec(
-        "UPDATE upload SET phase = 'sealing', intent = ?, blob_uuid = ?",
+        "UPDATE upload SET phase = 'sealing', intent = ?, blob_uuid = ?, sealed_at = ?",
         JSON.stringify(intent),
         blobUuid,
+        at,
       );
     });
   }
 
-  /** Opens the upload again after the catalog refused what it was to become. */
+  /** Opens the upload again: it will not become what it was to. */
   reopen(): void {
     this.#change(() => {
-      this.#sql.exec("UPDATE upload SET phase = 'open', intent = NULL, blob_uuid = NULL");
+      this.#sql.exec(
+        "UPDATE upload SET phase = 'open', intent = NULL, blob_uuid = NULL, sealed_at = NULL",
+      );
     });
   }
 
@@ -317,22 +287,6 @@ export class Ledger {
     }
   }
 
-  #addParts(extentNumber: number, parts: readonly StoredPart[]): void {
-    const values = JSON.stringify(parts.map(({ partNumber, etag }) => [partNumber, etag]));
-    this.#sql.exec(
-      `INSERT INTO parts (extent_n, number, etag)
-       SELECT n, value ->> 0, value ->> 1 FROM json_each(?2), extents
-       WHERE n = ?1 AND multipart_id IS NOT NULL`,
-      extentNumber,
-      values,
-    );
-    this.#sql.exec(
-      "UPDATE extents SET length = length + part_size * ? WHERE n = ?",
-      parts.length,
-      extentNumber,
-    );
-  }
-
   #addBoundary(offset: number, checksums: Uint8Array): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO boundaries (offset, checksums) VALUES (?, ?)",
@@ -343,13 +297,13 @@ export class Ledger {
 
   #close(extentNumber: number): void {
     this.#sql.exec("UPDATE extents SET multipart_id = NULL WHERE n = ?", extentNumber);
-    this.#sql.exec("DELETE FROM parts WHERE extent_n = ?", extentNumber);
+    this.parts.remove(extentNumber);
   }
 
   #drop({ n, key, multipart }: UploadExtent): void {
     this.leftovers.add({ key, multipart: multipart && { key, id: multipart.id } });
     this.#sql.exec("DELETE FROM extents WHERE n = ?", n);
-    this.#sql.exec("DELETE FROM parts WHERE extent_n = ?", n);
+    this.parts.remove(n);
   }
 
   #read(): UploadState | null {

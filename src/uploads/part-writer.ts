@@ -78,7 +78,7 @@ export class PartWriter {
     const { ledger, bucket } = this.#context;
     const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
     try {
-      const first = ledger.takePartNumbers(extent.n, NUMBERS_PER_PART);
+      const first = ledger.parts.takeNumbers(extent.n, NUMBERS_PER_PART);
       keep(await putPart(bucket, multipart, first, bytes));
     } catch (cause) {
       this.#failure = { cause };
@@ -114,7 +114,7 @@ export class PartWriter {
   #isFull(extent: UploadExtent): boolean {
     // The tail, at the seal, needs numbers too.
     return (
-      this.#context.ledger.partNumbersTaken(extent.n) > LIMITS.partNumbers - 2 * NUMBERS_PER_PART
+      this.#context.ledger.parts.numbersTaken(extent.n) > LIMITS.partNumbers - 2 * NUMBERS_PER_PART
     );
   }
 
@@ -130,7 +130,7 @@ export class PartWriter {
       ledger.dropEmptyExtents({ openToo: true });
       return;
     }
-    await completeMultipart(bucket, multipart, [...ledger.parts(extent.n), ...added], size);
+    await completeMultipart(bucket, multipart, [...ledger.parts.list(extent.n), ...added], size);
     ledger.closeExtent(extent.n);
   }
 

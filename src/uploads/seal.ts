@@ -37,7 +37,7 @@ export async function seal(
     return { ok: true, result: decision.result };
   }
   if (decision.kind === "begin") {
-    ledger.beginSeal(intent, newUuid());
+    ledger.beginSeal(intent, newUuid(), Date.now());
   }
   return finishSeal(context);
 }
@@ -67,7 +67,7 @@ export async function bringToRest(context: UploadContext): Promise<void> {
   const { ledger } = context;
   const open = await confirmOpenExtent(context);
   if (open !== null && open.length > 0) {
-    if (ledger.partNumbersTaken(open.n) + LIMITS.storageAttempts <= LIMITS.partNumbers) {
+    if (ledger.parts.numbersTaken(open.n) + LIMITS.storageAttempts <= LIMITS.partNumbers) {
       await completeWithTail(context, open);
     } else {
       await completeExtent(context, open);
@@ -82,10 +82,10 @@ export async function bringToRest(context: UploadContext): Promise<void> {
 async function completeWithTail(context: UploadContext, extent: UploadExtent): Promise<void> {
   const { ledger, bucket } = context;
   const { tailLength } = requireState(context);
-  const parts = ledger.parts(extent.n);
+  const parts = ledger.parts.list(extent.n);
   const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
   if (tailLength > 0) {
-    const first = ledger.takePartNumbers(extent.n, LIMITS.storageAttempts);
+    const first = ledger.parts.takeNumbers(extent.n, LIMITS.storageAttempts);
     parts.push(await putPart(bucket, multipart, first, ledger.tail.read(tailLength)));
   }
   context.openExtentConfirmed = false;

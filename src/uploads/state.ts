@@ -62,7 +62,7 @@ export interface FetchState extends FetchJob {
 /** Where an upload stands. */
 export type UploadState =
   | (UploadBasis & { phase: "open" })
-  | (UploadBasis & { phase: "sealing"; intent: SealIntent; blobUuid: Uuid })
+  | (UploadBasis & { phase: "sealing"; intent: SealIntent; blobUuid: Uuid; sealingSince: number })
   | (UploadBasis & { phase: "sealed"; intent: SealIntent; result: SealResult; sealedAt: number })
   /** Its bytes are going or gone; nothing leads back. */
   | (UploadBasis & { phase: "expired" });
@@ -230,6 +230,12 @@ export function isExpired(state: UploadState, idleBefore: number): boolean {
   return state.phase === "expired" || (state.phase === "open" && state.lastAppendAt < idleBefore);
 }
 
+/** Has a seal been tried in vain for so long that it is given up? Not where the catalog may have forgotten it. */
+export function isHopeless(state: UploadState, now: number): boolean {
+  const age = state.phase === "sealing" ? now - state.sealingSince : 0;
+  return age >= LIMITS.sealPatience && age < LIMITS.conversionMemory;
+}
+
 /** A fetch that has not begun. */
 export function newFetch(job: FetchJob, now: number): FetchState {
   const nothing = { attempts: 0, failures: 0, etag: null, isComplete: false, failure: null };
@@ -267,7 +273,7 @@ export function nextAlarm(state: UploadState, now: number): number | null {
   switch (state.phase) {
     case "sealing":
       // The longer it takes, the rarer the attempts.
-      return Math.max(soon, now + (now - state.lastAppendAt) / 8);
+      return Math.max(soon, now + (now - state.sealingSince) / 8);
     case "sealed":
       return Math.max(soon, state.sealedAt + LIMITS.sealedMemory);
     case "expired":

@@ -16,6 +16,7 @@ import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
 import { continueExplode, explode } from "./explode.ts";
 import { continueFetch } from "./fetch.ts";
+import { giveUpHopeless } from "./give-up.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
 import type {
   ExpireRequest,
@@ -72,14 +73,21 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   override alarm(): Promise<void> {
     return this.#inTurn(async () => {
       let hasMore = false;
-      try {
+      await this.#attempt(async () => {
         hasMore = await this.#wake();
-      } catch (error) {
-        this.#context.openExtentConfirmed = false;
-        console.error("Cannot do yet what the alarm is for", error);
-      }
+      });
+      await this.#attempt(() => giveUpHopeless(this.#context));
       this.#context.ledger.setAlarm(hasMore ? Date.now() : undefined);
     });
+  }
+
+  async #attempt(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#context.openExtentConfirmed = false;
+      console.error("Cannot do yet what the alarm is for", error);
+    }
   }
 
   /** Says whether there is more to do at once. */

@@ -689,6 +689,7 @@ describe("a file that cannot be read", () => {
     const { id } = await service.upload("broken.bin", bytes, home.bearer);
     const [extent] = await listExtents(service, bytes);
     await loseObject(service, bytes);
+    service.tampered?.add("object_short");
     await (put && service.env.BUCKET.put(extent?.key ?? "", put));
     return `/a/${id}/broken.bin`;
   }

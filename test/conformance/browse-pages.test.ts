@@ -212,6 +212,7 @@ describe("GET /w/:workspace/", () => {
   });
 
   it("leaves out what is deleted or expired", async () => {
+    service.tampered?.add("sweep_behind");
     await service.env.DB.prepare(
       `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at, expires_at, deleted_at)
        SELECT 'gone' || r.key, w.id, 'other', 'gone' || r.key, 'gone', 0, 1, r.value ->> 0, r.value ->> 1

@@ -317,6 +317,7 @@ describe("the URLs of /a/", () => {
     const end = service.env.DB.prepare(
       "UPDATE versions SET deleted_at = 1 WHERE artifact_id = ?1 AND version_index = ?2",
     );
+    service.tampered?.add("sweep_behind");
     await end.bind(artifact.id, 2).run();
     expect((await get(`/a/${artifact.id}/log.txt?version=2`)).status).toBe(404);
     expect(await (await get(`/a/${artifact.id}/log.txt`)).text()).toBe("one");

@@ -145,6 +145,7 @@ describe("POST /api/1.0/artifact/", () => {
     const bytes = randomBytes(500);
     const made = await carl.make({ file: bytes });
     await carl.putFor(made.id, "file", bytes);
+    service.tampered?.add("sweep_behind");
     await service.env.DB.prepare("UPDATE artifacts SET expires_at = 1 WHERE id = ?1")
       .bind(made.id)
       .run();

@@ -141,6 +141,7 @@ describe("GET /artifacts", () => {
   /** Artifacts of one version, written straight into the catalog. */
   async function insertArtifacts(workspace: string, count: number, blob: string): Promise<void> {
     const { DB } = service.env;
+    service.tampered?.add("version_state").add("version_sums");
     const names = JSON.stringify(Array.from({ length: count }, (_, at) => `many-${at}`));
     const ours = `artifacts a JOIN workspaces w ON w.id = a.workspace_id AND w.name = ?1
       WHERE a.name LIKE 'many-%'`;

@@ -114,6 +114,7 @@ export async function loseObject(
   position = 0,
 ): Promise<void> {
   const { key } = (await listExtents(service, bytes))[position] ?? { key: "" };
+  service.tampered?.add("object_missing").add("content_unreadable");
   await service.env.BUCKET.delete(key);
 }
 

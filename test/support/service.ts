@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs";
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 import { createTestHarness } from "wrangler";
 
+import type { DIFFERENCES } from "../../src/protocol/differences.ts";
+import { findDifferences } from "./fsck.ts";
 import { ReplyCheck } from "./reply-check.ts";
 import { TEST_SECRETS } from "./secrets.ts";
 
@@ -88,13 +90,18 @@ export async function startService(vars: Record<string, string> = {}, configPath
     worker,
     /** What the Worker printed since. */
     log: () => harness.getLogs().map(({ message }) => message),
+    /** Ends the use of it; throws when what its tests left stored does not agree with itself. */
     [Symbol.asyncDispose]: async () => {
+      const differences = await findDifferences(service);
       if (isPlain && left.stowageService === undefined) {
         left.stowageService = started;
       } else {
         await harness.close();
       }
       service.replies.requireSome();
+      if (differences.length > 0) {
+        throw new Error(`Left behind:\n${differences.join("\n")}`);
+      }
     },
   });
 }
@@ -103,6 +110,9 @@ export async function startService(vars: Record<string, string> = {}, configPath
 export class Service {
   readonly origin: string;
   readonly replies = new ReplyCheck();
+  /** What tests break past the service, on purpose: kinds of differences with which it may end; null: what it stores
+   * is not compared at all. */
+  tampered: Set<keyof typeof DIFFERENCES> | null = new Set();
 
   constructor(origin: string) {
     this.origin = origin;

@@ -144,6 +144,25 @@ describe("at once", () => {
       }
     }));
 
+  it("a sweep and the next piece of a file: what is open afterwards is listed, so that it ends", () =>
+    raceEach(async (_word, salt) => {
+      const content = bytes(2_002, salt);
+      const { id } = await (await client.declare({ file: content })).json<{ id: number }>();
+      const put = (from: number, to: number) =>
+        client.send("PUT", `/api/1.0/artifact/${id}/files/file/`, content.subarray(from, to), {
+          "Content-Range": `bytes ${from}-${to - 1}/${content.length}`,
+        });
+      await put(0, 1_000);
+      await scheduler.wait(2);
+      const idleSince = Date.now();
+      await scheduler.wait(2);
+      const [status] = await atOnce(salt, [
+        () => statusOf(put(1_000, 1_500)),
+        () => sweep(watchedEnv, 0, idleSince),
+      ]);
+      expect([200, 206, 404]).toContain(status);
+    }));
+
   it("a sweep and a seal: the upload becomes a version, or is gone", () =>
     raceEach(async (word, salt) => {
       const content = bytes(1_006, salt);

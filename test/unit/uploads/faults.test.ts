@@ -1,15 +1,19 @@
-// An expiry that fails half-way. What else fails is in test/unit/faults.
+// An expiry that fails half-way, and a seal that never ends. What else fails is in test/unit/faults.
 
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import type { AppendTerms } from "../../../src/protocol/uploads.ts";
 import { append } from "../../../src/uploads/append.ts";
+import type { UploadContext } from "../../../src/uploads/context.ts";
 import { expire } from "../../../src/uploads/expire.ts";
+import { giveUpHopeless } from "../../../src/uploads/give-up.ts";
+import type { UploadState } from "../../../src/uploads/state.ts";
 import { bytes } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { Faults, faultyContext } from "../support/faults.ts";
@@ -45,5 +49,46 @@ describe("an expiry that R2 breaks off", () => {
       expect(later.ledger.state).toBeNull();
     });
     expect((await env.BUCKET.list({ prefix: `uploads/${uuid}/` })).objects).toEqual([]);
+  });
+});
+
+describe("a seal that cannot be finished", () => {
+  /** The phase of an upload, whose sealing began so many milliseconds ago, after it was looked at. */
+  async function phaseAfter(age: number, prepare: (context: UploadContext) => Promise<void>) {
+    const uuid = newUuid();
+    const intent = {
+      workspaceId: workspace.id,
+      type: "image",
+      name: uuid,
+      sourceUrl: `sf://upload/owner/${uuid}`,
+      shared: false,
+      actor: "owner/ci",
+      gift: false,
+    };
+    return runInDurableObject(env.UPLOADS.getByName(uuid), async (_object, { storage }) => {
+      const context = faultyContext(storage, new Faults(Infinity, "before"));
+      context.ledger.open(uuid, workspace.id, Date.now());
+      context.ledger.beginSeal(intent, newUuid(), Date.now() - age);
+      await prepare(context);
+      await giveUpHopeless(context);
+      return context.ledger.state?.phase;
+    });
+  }
+
+  const nothing = () => Promise.resolve();
+  const publish = async ({ ledger, desk }: UploadContext) => {
+    const { uuid, intent, blobUuid } = ledger.state as UploadState & { phase: "sealing" };
+    const blob = { insertion: blobUuid, size: 0, ...ledger.checksums().digests() };
+    valueOf(await desk.publish({ uuid, intent, blob, extents: [], isFetch: false }));
+  };
+
+  it("is an open upload again after days, which the sweep ends", async () => {
+    expect(await phaseAfter(LIMITS.sealPatience - 60_000, nothing)).toBe("sealing");
+    expect(await phaseAfter(LIMITS.sealPatience, nothing)).toBe("open");
+  });
+
+  it("is never given up when the catalog has it, or may have forgotten it", async () => {
+    expect(await phaseAfter(LIMITS.sealPatience, publish)).toBe("sealing");
+    expect(await phaseAfter(LIMITS.conversionMemory, nothing)).toBe("sealing");
   });
 });

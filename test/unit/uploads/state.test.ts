@@ -48,7 +48,13 @@ function openState(extents: UploadExtent[], tailLength: number): UploadState {
 }
 
 const open = openState([extent(1, 2 * PART), extent(2, PART, true)], 100);
-const sealing: UploadState = { ...open, phase: "sealing", intent, blobUuid: newUuid() };
+const sealing: UploadState = {
+  ...open,
+  phase: "sealing",
+  sealingSince: 5_000,
+  intent,
+  blobUuid: newUuid(),
+};
 const expired: UploadState = { ...open, phase: "expired" };
 const sealed: UploadState = { ...open, phase: "sealed", intent, result, sealedAt: 9_000 };
 

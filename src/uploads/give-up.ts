@@ -1,0 +1,19 @@
+import type { UploadContext } from "./context.ts";
+import { failExplosion } from "./explode.ts";
+import { isHopeless } from "./state.ts";
+
+/** Opens an upload again whose seal, or explosion, is hopeless, unless the catalog has or may have something of it: the
+ * sweep then ends it. Without this it would be tried again for ever, and counted as open. */
+export async function giveUpHopeless(context: UploadContext): Promise<void> {
+  const { ledger, desk } = context;
+  const { state } = ledger;
+  if (state === null || !isHopeless(state, Date.now()) || (await desk.isPublished(state.uuid))) {
+    return;
+  }
+  const explosion = ledger.explosion.read();
+  if (explosion === null) {
+    ledger.reopen();
+  } else if (!explosion.isPublished) {
+    await failExplosion(context, "it could not be read for days");
+  }
+}
