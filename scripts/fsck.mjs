@@ -8,12 +8,13 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
+import { DIFFERENCES } from "../src/openapi/differences.ts";
 import { findServer, readSecret } from "./local-state.mjs";
 import { onOutputLine, startChild, stopChildren, stopOnSignals } from "./processes.mjs";
 import { NODE, ROOT, toolEnvironment } from "./project.mjs";
 
 /**
- * @typedef {{ kind: string, subject: string, detail: string, means: string, todo: string, repaired: boolean }} Difference
+ * @typedef {{ kind: keyof typeof DIFFERENCES, subject: string, detail: string, repaired: boolean }} Difference
  * @typedef {{ cursor: string | null, rows: number, objects: number, uploads: number, bytes: number, young: number,
  *   differences: Difference[] }} Page
  */
@@ -132,7 +133,8 @@ async function check(url) {
 }
 
 /** @param {Difference} difference */
-function report({ kind, subject, detail, means, todo, repaired }) {
+function report({ kind, subject, detail, repaired }) {
+  const { means, todo } = DIFFERENCES[kind];
   console.log(`${kind} ${subject} (${detail}): ${means}; ${repaired ? "repaired" : todo}`);
 }
 

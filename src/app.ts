@@ -1,6 +1,5 @@
 // Every URL prefix and every middleware, in order, and the one place where errors become answers.
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
@@ -8,6 +7,7 @@ import { routePath } from "hono/route";
 import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
 import { renderProblem } from "./api/debusine/problem.ts";
+import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
 import { identify } from "./auth/identify.ts";
@@ -33,7 +33,7 @@ import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
 /** The whole service over HTTP. */
-export const app = new Hono<AppEnv>({
+export const app = new Routes({
   // Clients that were redirected from http keep the slash of the new address and add their own.
   getPath: (request) => new URL(request.url).pathname.replace(/^\/+/u, "/"),
 });

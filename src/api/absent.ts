@@ -1,10 +1,8 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireSomebody } from "../auth/access.ts";
 
 /** What Shaken Fist has and we do not: clients that list it find none, and delete none of it. */
-export const absent = new Hono<AppEnv>()
+export const absent = new Routes()
   .get("/instances", (c) => {
     requireSomebody(c.var.identity);
     return c.json([]);

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { absent } from "./absent.ts";
 import { artifactEvents } from "./artifact-events.ts";
 import { artifactMetadata } from "./artifact-metadata.ts";
@@ -23,7 +21,7 @@ import { workspaceMetadata } from "./workspace-metadata.ts";
 import { workspaces } from "./workspaces.ts";
 
 /** The Shaken Fist API and the administration. */
-export const api = new Hono<AppEnv>()
+export const api = new Routes()
   .route("/auth/namespaces", workspaces)
   .route("/auth/namespaces", workspaceMetadata)
   .route("/auth/users", users)

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { mayWrite } from "../auth/access.ts";
 import { EVENT_TYPES, listEvents } from "../catalog/events.ts";
 import type { EventType } from "../catalog/events.ts";
@@ -13,7 +11,7 @@ import { requireArtifact } from "./artifact-lookup.ts";
 import { readJson } from "./json-body.ts";
 
 /** What happened to an artifact, newest first. */
-export const artifactEvents = new Hono<AppEnv>().get("/:ref/events", async (c) => {
+export const artifactEvents = new Routes().get("/:ref/events", async (c) => {
   const artifact = await requireArtifact(c);
   const body = await readJson(c.req.raw, EventsRequest);
   const type = readType(body.event_type ?? c.req.query("event_type") ?? null);

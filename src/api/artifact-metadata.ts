@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
 import type { Author } from "../catalog/artifact-changes.ts";
 import { deleteMetadata, putMetadata } from "../catalog/artifact-metadata.ts";
@@ -11,7 +9,7 @@ import { readMetadata, requireMetadataKey } from "./metadata.ts";
 import { pathName } from "./path-name.ts";
 
 /** What a workspace notes on its artifacts. Who reads an artifact reads this too: it is part of the view. */
-export const artifactMetadata = new Hono<AppEnv>()
+export const artifactMetadata = new Routes()
   .get("/:ref/metadata", async (c) => {
     const { metadata } = await requireArtifact(c);
     return c.json(metadata);

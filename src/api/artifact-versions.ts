@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
 import { deleteVersion, setMaxVersions } from "../catalog/artifact-changes.ts";
 import { AppError } from "../protocol/errors.ts";
@@ -18,7 +16,7 @@ import {
 import { readJson } from "./json-body.ts";
 
 /** The versions of an artifact, and how many of them it keeps. */
-export const artifactVersions = new Hono<AppEnv>()
+export const artifactVersions = new Routes()
   .get("/:ref/versions", async (c) => {
     const artifact = await requireArtifact(c);
     const versions = await versionsOf(c.env.DB, c.var.identity, artifact);

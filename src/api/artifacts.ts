@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { deleteArtifact, deleteArtifactsOf, setShared } from "../catalog/artifact-changes.ts";
@@ -26,7 +24,7 @@ import { respondWithArray } from "./json-array.ts";
 import { readJson } from "./json-body.ts";
 
 /** Artifacts as a whole: all of them, one, its end and its sharing. */
-export const artifacts = new Hono<AppEnv>()
+export const artifacts = new Routes()
   // The body that clients send names a node, which means nothing here.
   .get("/", (c) => {
     requireSomebody(c.var.identity);

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireOwn, requireWorkspaceKey } from "../auth/access.ts";
 import { listAudit } from "../catalog/audit.ts";
 import { AppError } from "../protocol/errors.ts";
@@ -9,7 +7,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { toAuditReply } from "../protocol/views.ts";
 
 /** GET /audit: who did what, newest first; all of it for `system`, what concerns its workspace for another key. */
-export const audit = new Hono<AppEnv>().get("/", async (c) => {
+export const audit = new Routes().get("/", async (c) => {
   const key = requireWorkspaceKey(c.var.identity);
   const { workspace, action = null, from, to, after } = c.req.query();
   if (workspace !== undefined) {

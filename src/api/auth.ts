@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { signAccessToken } from "../auth/access-tokens.ts";
 import type { TokenSubject } from "../auth/access-tokens.ts";
 import { requestNetwork } from "../auth/author.ts";
@@ -17,7 +15,7 @@ import type { Settings } from "../settings.ts";
 import { readJson } from "./json-body.ts";
 
 /** POST /auth: a workspace's key for a token of 15 minutes. */
-export const auth = new Hono<AppEnv>().post("/", async (c) => {
+export const auth = new Routes().post("/", async (c) => {
   const { namespace, key } = await readJson(c.req.raw, AuthRequest);
   if (typeof namespace !== "string" || namespace === "") {
     throw new AppError("namespace_missing");

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findSeenBlob, listExtents, walkBlobs } from "../catalog/blobs.ts";
@@ -22,7 +20,7 @@ import { respondWithArray } from "./json-array.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
 
 /** Blobs by their uuid; those that the caller cannot read do not exist. */
-export const blobs = new Hono<AppEnv>()
+export const blobs = new Routes()
   .get("/", (c) => {
     requireSystem(c.var.identity);
     return respondWithArray(listBlobs(c.env.DB, readerFor(c.var.identity)));
@@ -65,7 +63,7 @@ export const blobs = new Hono<AppEnv>()
 
 /** Blobs by their checksum. Unknown, and known only to others, is null: an error would stop the client's
  * upload. */
-export const blobChecksums = new Hono<AppEnv>().get("/:algorithm/:hash", async (c) => {
+export const blobChecksums = new Routes().get("/:algorithm/:hash", async (c) => {
   requireSomebody(c.var.identity);
   const key = readChecksum(c.req.param("algorithm"), c.req.param("hash").toLowerCase());
   const reader = readerFor(c.var.identity);

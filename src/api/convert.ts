@@ -1,8 +1,8 @@
 // POST /artifacts/upload/<name>: an upload or a blob becomes a version of an artifact.
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
@@ -23,7 +23,7 @@ import { requireTarget } from "./target.ts";
 const TYPES = new Set(["image", "snapshot", "label", "other"]);
 
 /** Conversions. */
-export const convert = new Hono<AppEnv>().post("/:name", async (c) => {
+export const convert = new Routes().post("/:name", async (c) => {
   const key = requireWorkspaceKey(c.var.identity);
   const name = pathName(c.req.url, 2);
   const request = await readJson(c.req.raw, ConvertRequest);

@@ -1,8 +1,6 @@
 // POST /artifacts: a URL is fetched into an artifact, in the background.
 
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
 import { requesterOf } from "../auth/author.ts";
 import { beginFetch } from "../catalog/fetches.ts";
@@ -18,7 +16,7 @@ import { isName } from "./path-name.ts";
 import { requireTarget } from "./target.ts";
 
 /** Fetches. The answer shows the artifact as it is before anything is fetched. */
-export const fetches = new Hono<AppEnv>().post("/", async (c) => {
+export const fetches = new Routes().post("/", async (c) => {
   const key = requireWorkspaceKey(c.var.identity);
   const request = await readJson(c.req.raw, FetchRequest);
   const { fetchAllowPrivate: allowPrivate, fetchMaxBytes: maxBytes, fetchMaxMs } = c.var.settings;

@@ -1,17 +1,14 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { checkOn, isCheckName } from "../artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../artifacts/fsck/fsck.ts";
 import { requireSystem } from "../auth/access.ts";
-import { DIFFERENCES } from "../protocol/differences.ts";
 import type { Difference } from "../protocol/differences.ts";
 import { AppError } from "../protocol/errors.ts";
 import { FsckRequest } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
 
 /** The check of what is stored, a piece a request (scripts/fsck.mjs asks for all of them). */
-export const fsck = new Hono<AppEnv>().post("/", async (c) => {
+export const fsck = new Routes().post("/", async (c) => {
   requireSystem(c.var.identity);
   const { cursor, repair, deep } = await readJson(c.req.raw, FsckRequest);
   const { uploadIdleMs: idleMs } = c.var.settings;
@@ -30,8 +27,7 @@ export const fsck = new Hono<AppEnv>().post("/", async (c) => {
 });
 
 function toReply({ kind, subject, detail, isRepaired }: Difference) {
-  const { means, todo } = DIFFERENCES[kind];
-  return { kind, subject, detail, means, todo, repaired: isRepaired };
+  return { kind, subject, detail, repaired: isRepaired };
 }
 
 /** Reads a cursor that an answer gave. */

@@ -1,13 +1,11 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { probeBucket } from "../blobs/probe.ts";
 import { probeCatalog } from "../catalog/metrics.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** GET /healthz: 200 while the catalog and R2 answer; which of them does not is for the log. */
-export const health = new Hono<AppEnv>().get("/", async (c) => {
+export const health = new Routes().get("/", async (c) => {
   try {
     await Promise.all([inTime(probeCatalog(c.env.DB)), inTime(probeBucket(c.env.BUCKET))]);
   } catch (error) {

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
 import { deleteMetadata } from "../catalog/artifact-metadata.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
@@ -12,7 +10,7 @@ import { pathName } from "./path-name.ts";
 
 /** The public client's commands to set and delete metadata of artifacts and of blobs ask for an instance's. Its
  * reference is taken as an artifact's, then as a blob's. */
-export const instanceMetadata = new Hono<AppEnv>()
+export const instanceMetadata = new Routes()
   .put("/:ref/metadata/:key", async (c) => {
     const { identity } = c.var;
     const artifact = await findArtifact(c);

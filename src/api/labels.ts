@@ -1,8 +1,8 @@
 // Labels: artifacts of type `label`, whose versions are blobs that POST chooses. A label keeps them alive.
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
 import { requireSomebody, requireWorkspaceKey, readerFor } from "../auth/access.ts";
@@ -22,7 +22,7 @@ import { requireTarget } from "./target.ts";
 const TYPE = "label";
 
 /** A label by `<name>`, of the caller's own workspace, or by `<namespace>/<name>`. */
-export const labels = new Hono<AppEnv>()
+export const labels = new Routes()
   .on("POST", ["/:name", "/:namespace/:name"], async (c) => {
     const key = requireWorkspaceKey(c.var.identity);
     const { namespace, name } = readLabel(c.req.url, key);

@@ -1,8 +1,6 @@
 // GET /metrics: what the catalog knows, for Prometheus. Requests are counted from the log: isolates share no memory.
 
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { readMetrics } from "../catalog/metrics.ts";
 import type { CatalogMetrics } from "../catalog/metrics.ts";
@@ -11,7 +9,7 @@ import type { Metric } from "../http/prometheus.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** Metrics, for the workspace `system`. */
-export const metrics = new Hono<AppEnv>().get("/", async (c) => {
+export const metrics = new Routes().get("/", async (c) => {
   requireSystem(c.var.identity);
   const now = Date.now();
   const overdue = now - c.var.settings.uploadIdleMs - LIMITS.uploadOverdue;

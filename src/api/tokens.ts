@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { forgetTokens } from "../auth/identify.ts";
@@ -22,7 +20,7 @@ import { ChangeTokenRequest, CreateTokenRequest } from "../protocol/requests.ts"
 import { readJson } from "./json-body.ts";
 
 /** Long-lived tokens of users and workers, by the workspace `system`; users see to their own. */
-export const tokens = new Hono<AppEnv>()
+export const tokens = new Routes()
   .post("/", async (c) => {
     requireUserOrSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateTokenRequest);

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
 import { insertUpload } from "../catalog/uploads.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
@@ -12,7 +10,7 @@ import { UploadGateway } from "../uploads/gateway.ts";
 import { parseContentDigest } from "./content-digest.ts";
 
 /** POST /upload and what follows it. Bodies of appends are bytes, whatever they look like. */
-export const uploads = new Hono<AppEnv>()
+export const uploads = new Routes()
   .post("/", async (c) => {
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
     const [uuid, now] = [newUuid(), Date.now()];

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { forgetTokens } from "../auth/identify.ts";
@@ -15,7 +13,7 @@ import { readJson } from "./json-body.ts";
 const PASSWORD_LENGTH = 8;
 
 /** The people who may log in, by the workspace `system`. */
-export const users = new Hono<AppEnv>()
+export const users = new Routes()
   .post("/", async (c) => {
     requireSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateUserRequest);

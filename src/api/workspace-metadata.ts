@@ -1,13 +1,11 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
 import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/metadata.ts";
 import { describeWorkspace, requireWorkspace } from "../catalog/workspaces.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
 
 /** What a workspace notes of itself, for its own keys and `system`. */
-export const workspaceMetadata = new Hono<AppEnv>()
+export const workspaceMetadata = new Routes()
   .get("/:namespace/metadata", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
     return c.json((await describeWorkspace(c.env.DB, c.req.param("namespace"))).metadata);

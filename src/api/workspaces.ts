@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
@@ -31,7 +31,7 @@ import {
 import { readJson } from "./json-body.ts";
 
 /** Workspaces, which this API calls namespaces, with their keys, trusts and members. */
-export const workspaces = new Hono<AppEnv>()
+export const workspaces = new Routes()
   .post("/", async (c) => {
     requireSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateNamespaceRequest);

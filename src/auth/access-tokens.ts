@@ -1,7 +1,7 @@
 // The 15-minute tokens of workspace keys: JWT, HS256 only. Each carries the nonce of the key that it was
 // given for, so that a deleted or changed key ends its tokens (docs/conformance.md, Shaken Fist).
 
-import { sign, verify } from "hono/jwt";
+import { sign, verify } from "hono/utils/jwt/jwt";
 import * as v from "valibot";
 
 import type { Outcome } from "../protocol/errors.ts";

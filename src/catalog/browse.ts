@@ -45,6 +45,22 @@ export interface BrowseQuery {
   path: string;
 }
 
+/** The same as far as a file's bytes need it. */
+export interface BrowsedFile extends Pick<Artifact, "id" | "shared" | "public"> {
+  readable: boolean;
+  version: Pick<BrowsedVersion, "id" | "createdAt"> | null;
+  file: StoredFile | null;
+}
+
+type BrowsedFileRow = {
+  id: number;
+  shared: number;
+  public: number;
+  readable: number;
+  version_id: number | null;
+  version_created_at: number;
+} & ({ path: null } | FileRow);
+
 /** What is looked up at the path, and where: for nobody who may not read it, so that the time taken tells nothing. */
 const AT_PATH = {
   file: {
@@ -57,28 +73,67 @@ const AT_PATH = {
   },
 };
 
+/** Of every request. */
+const ADMISSION = `${READABLE} AS readable, v.id AS version_id, v.created_at AS version_created_at`;
+
 /** A living artifact by its id or uuid, with one version and what is at a path in it. */
 export async function findBrowsed(
   db: D1Database,
   reader: Reader,
-  { artifact, version, path }: BrowseQuery,
+  query: BrowseQuery,
   now: number,
 ): Promise<BrowsedArtifact | null> {
-  const { columns, join } = AT_PATH[path === "" || path.endsWith("/") ? "folder" : "file"];
+  const { columns, join } = AT_PATH[isFolderPath(query.path) ? "folder" : "file"];
+  const all = `${COLUMNS}, ${ADMISSION}, v.version_index, v.sealed_at AS version_sealed_at,
+    iif(?5 IS NULL, v.version_index, ${NEWEST}) AS newest, ${columns}`;
   const row = await db
-    .prepare(
-      `SELECT ${COLUMNS}, ${READABLE} AS readable, v.id AS version_id, v.version_index,
-         v.created_at AS version_created_at, v.sealed_at AS version_sealed_at,
-         iif(?5 IS NULL, v.version_index, ${NEWEST}) AS newest, ${columns}
-       FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       LEFT JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
-         AND v.version_index = coalesce(?5, ${NEWEST})
-       LEFT JOIN ${join}
-       WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}`,
-    )
-    .bind(...readerParameters(reader), artifact, version, now, path)
+    .prepare(statementFor(query, all, join))
+    .bind(...parametersFor(reader, query, now))
     .first<BrowsedRow>();
   return row && toBrowsed(row);
+}
+
+/** What the bytes of a file need of that: clients ask for them more often, and in pieces. */
+export async function findBrowsedFile(
+  db: D1Database,
+  reader: Reader,
+  query: BrowseQuery,
+  now: number,
+): Promise<BrowsedFile | null> {
+  const { columns, join } = AT_PATH.file;
+  const row = await db
+    .prepare(statementFor(query, `a.id, a.shared, w.public, ${ADMISSION}, ${columns}`, join))
+    .bind(...parametersFor(reader, query, now))
+    .first<BrowsedFileRow>();
+  return (
+    row && {
+      id: row.id,
+      shared: row.shared === 1,
+      public: row.public === 1,
+      readable: row.readable === 1,
+      version:
+        row.version_id === null ? null : { id: row.version_id, createdAt: row.version_created_at },
+      file: row.path === null ? null : toFile(row),
+    }
+  );
+}
+
+/** Is a path that of a folder? */
+export function isFolderPath(path: string): boolean {
+  return path === "" || path.endsWith("/");
+}
+
+function statementFor({ artifact }: BrowseQuery, columns: string, join: string): string {
+  return `SELECT ${columns}
+    FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+    LEFT JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
+      AND v.version_index = coalesce(?5, ${NEWEST})
+    LEFT JOIN ${join}
+    WHERE ${typeof artifact === "number" ? "a.id" : "a.uuid"} = ?4 AND ${livingAt("?6")}`;
+}
+
+function parametersFor(reader: Reader, { artifact, version, path }: BrowseQuery, now: number) {
+  return [...readerParameters(reader), artifact, version, now, path];
 }
 
 function toBrowsed(row: BrowsedRow): BrowsedArtifact {

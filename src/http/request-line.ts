@@ -19,6 +19,11 @@ export interface RequestFacts {
 
 /** A request as one line of JSON. JSON escapes line ends, so a name cannot begin a line of its own. */
 export function requestLine(at: number, facts: RequestFacts): string {
-  const line = { event: "request", at: new Date(at).toISOString(), ...facts };
-  return JSON.stringify(line, (_, value: unknown) => value ?? undefined);
+  const line: Record<string, unknown> = { event: "request", at: new Date(at).toISOString() };
+  for (const [name, value] of Object.entries(facts)) {
+    if (value !== null) {
+      line[name] = value;
+    }
+  }
+  return JSON.stringify(line);
 }

@@ -1,5 +1,5 @@
-import { DIFFERENCES } from "../protocol/differences.ts";
 import { FsckRequest } from "../protocol/requests.ts";
+import { DIFFERENCES } from "./differences.ts";
 import { text } from "./json-schema.ts";
 import type { Area } from "./operation.ts";
 import { ref } from "./schemas.ts";

@@ -1,7 +1,7 @@
 // What replies hold, each thing once. docs/conformance.md says where the shapes come from; every reply in
 // the service tests is held to them.
 
-import { DIFFERENCES } from "../protocol/differences.ts";
+import { DIFFERENCE_KINDS } from "../protocol/differences.ts";
 import {
   BOOLEAN,
   count,
@@ -135,11 +135,9 @@ export const SCHEMAS = {
     young: count("Objects that nothing names yet, too young to tell"),
     differences: listOf(
       record("One thing that does not agree with another", {
-        kind: oneOf(...Object.keys(DIFFERENCES)),
+        kind: oneOf(...DIFFERENCE_KINDS),
         subject: text("The key, uuid or name that it is about"),
         detail: text("The values"),
-        means: text("What it means"),
-        todo: text("What to do"),
         repaired: BOOLEAN,
       }),
     ),

@@ -1,6 +1,4 @@
-import { Hono } from "hono";
-
-import type { AppEnv } from "../app-env.ts";
+import { Routes } from "../app-env.ts";
 import { API_DOCS_URL, FAVICON_URL, HOME_URL, OPENAPI_URL } from "../protocol/urls.ts";
 import { renderPage } from "./layout.tsx";
 
@@ -9,7 +7,7 @@ const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /** /apidocs/: the API document to read and to try. */
-export const apiDocs = new Hono<AppEnv>()
+export const apiDocs = new Routes()
   .get("/apidocs", (c) => c.redirect(API_DOCS_URL, 301))
   .get(API_DOCS_URL, (c) => {
     c.header("Content-Security-Policy", CONTENT_SECURITY_POLICY);

@@ -1,12 +1,13 @@
 // /a/: who may not read is refused before anything that depends on the path, so that a stranger learns nothing of paths.
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
+import { isFolderPath } from "../catalog/browse.ts";
 import { AppError } from "../protocol/errors.ts";
 import { folderUrl } from "../protocol/urls.ts";
-import { readPath, redirect, requireBrowsed } from "./browsed.ts";
+import { readPath, redirect, requireBrowsed, requireBrowsedFile } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { listFolder } from "./list-folder.tsx";
 import { sendArchive } from "./send-archive.ts";
@@ -15,11 +16,14 @@ import { requireFile, sendFile } from "./send-file.ts";
 import { viewFile } from "./view-file.tsx";
 
 /** The pages and files of artifacts. The wildcard takes the address without the slash, too. */
-export const browse = new Hono<AppEnv>().get("/:id/*", show);
+export const browse = new Routes().get("/:id/*", show);
 
 async function show(c: Context<AppEnv>): Promise<Response> {
   const path = readPath(c.req.path);
   const asked = typeof path === "string" ? path : "";
+  if (!isFolderPath(asked) && c.req.query("view") === undefined) {
+    return sendBytes(c, asked);
+  }
   const artifact = await requireBrowsed(c, asked);
   if (artifact instanceof Response) {
     return artifact;
@@ -30,19 +34,21 @@ async function show(c: Context<AppEnv>): Promise<Response> {
   if (path === null) {
     return redirect(c, folderUrl(artifact.id, ""));
   }
-  return path === "" || path.endsWith("/")
-    ? showFolder(c, artifact, path)
-    : showFile(c, artifact, path);
+  return isFolderPath(path) ? showFolder(c, artifact, path) : showFile(c, artifact, path);
+}
+
+async function sendBytes(c: Context<AppEnv>, path: string): Promise<Response> {
+  const artifact = await requireBrowsedFile(c, path);
+  if (artifact instanceof Response) {
+    return artifact;
+  }
+  const file = await requireFile(c, artifact, path);
+  return file instanceof Response ? file : sendFile(c, artifact, file);
 }
 
 async function showFile(c: Context<AppEnv>, artifact: Browsed, path: string): Promise<Response> {
   const file = await requireFile(c, artifact, path);
-  if (file instanceof Response) {
-    return file;
-  }
-  return c.req.query("view") === undefined
-    ? sendFile(c, artifact, file)
-    : viewFile(c, artifact, file);
+  return file instanceof Response ? file : viewFile(c, artifact, file);
 }
 
 function showFolder(

@@ -5,8 +5,8 @@ import type { Context } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
 import { parseArtifactId } from "../catalog/artifacts.ts";
-import { findBrowsed } from "../catalog/browse.ts";
-import type { BrowsedArtifact } from "../catalog/browse.ts";
+import { findBrowsed, findBrowsedFile } from "../catalog/browse.ts";
+import type { BrowsedArtifact, BrowsedFile } from "../catalog/browse.ts";
 import { userContentHeaders } from "../http/user-content.ts";
 import { AppError, isAppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
@@ -18,14 +18,33 @@ import { formatBytes, formatCount } from "./format.ts";
 /** An artifact that the reader may read, with the version asked for. */
 export type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["version"]> };
 
+/** The same as far as a file's bytes need it. */
+export type BrowsedBytes = BrowsedFile & { version: NonNullable<BrowsedFile["version"]> };
+
 /** The artifact of a request with what is at a path in it, or the way to the login page; refuses those who may not
  * read it. */
 export async function requireBrowsed(
   c: Context<AppEnv>,
   path: string,
 ): Promise<Browsed | Response> {
-  const found = await findAsked(c, path);
+  const found = await findAsked(c, path, findBrowsed);
   return admit(c, found.readable) ?? { ...found, version: requireVersion(c, found) };
+}
+
+/** The same for the bytes of a file. */
+export async function requireBrowsedFile(
+  c: Context<AppEnv>,
+  path: string,
+): Promise<BrowsedBytes | Response> {
+  const found = await findAsked(c, path, findBrowsedFile);
+  const way = admit(c, found.readable);
+  if (way !== null) {
+    return way;
+  }
+  readVersion(c);
+  // Why there is none, only the whole artifact tells.
+  const version = found.version ?? requireVersion(c, await findAsked(c, path, findBrowsed));
+  return { ...found, version };
 }
 
 /** Null where the reader may read; the way to the login page for nobody; otherwise refuses. */
@@ -42,13 +61,14 @@ export function admit(c: Context<AppEnv>, readable: boolean): Response | null {
   }
 }
 
-async function findAsked(c: Context<AppEnv>, path: string): Promise<BrowsedArtifact> {
+type Find<T> = (...query: Parameters<typeof findBrowsed>) => Promise<T | null>;
+
+async function findAsked<T>(c: Context<AppEnv>, path: string, find: Find<T>): Promise<T> {
   const artifact = parseArtifactId(c.req.param("id") ?? "");
   // One that is not a number is refused later, to those who may read.
   const version = parseCount(c.req.query("version") ?? "");
   const reader = readerFor(c.var.identity);
-  const found =
-    artifact && (await findBrowsed(c.env.DB, reader, { artifact, version, path }, Date.now()));
+  const found = artifact && (await find(c.env.DB, reader, { artifact, version, path }, Date.now()));
   if (!found) {
     throw new AppError("artifact_not_found");
   }
@@ -56,7 +76,7 @@ async function findAsked(c: Context<AppEnv>, path: string): Promise<BrowsedArtif
 }
 
 function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed["version"] {
-  readPositive(c.req.query("version"), "version_malformed");
+  readVersion(c);
   const { version, state, errorMessage, progress } = artifact;
   if (version === null) {
     throw state === "initial"
@@ -64,6 +84,11 @@ function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed[
       : new AppError("version_not_found", errorMessage);
   }
   return version;
+}
+
+/** The version that is asked for, null where none is. */
+function readVersion(c: Context<AppEnv>): number | null {
+  return readPositive(c.req.query("version"), "version_malformed");
 }
 
 /** How far an explosion has come, in a line. */
@@ -123,7 +148,11 @@ export function redirect(c: Context<AppEnv>, to: string): Response {
 
 /** The headers of a user's bytes; how long they may be kept depends on whether the URL can come to mean
  * others (docs/conformance.md, Bytes). */
-export function bytesHeaders(c: Context<AppEnv>, artifact: Browsed, contentType: string): Headers {
+export function bytesHeaders(
+  c: Context<AppEnv>,
+  artifact: Visibility,
+  contentType: string,
+): Headers {
   const isPinned = c.req.query("version") !== undefined;
   const shared = isPinned ? "public, max-age=31536000, immutable, no-transform" : "no-cache";
   return new Headers({
@@ -134,10 +163,12 @@ export function bytesHeaders(c: Context<AppEnv>, artifact: Browsed, contentType:
 }
 
 /** A page about an artifact is asked about again each time, and a private one kept by no cache on the way. */
-export function pageCaching(artifact: Browsed): string {
+export function pageCaching(artifact: Visibility): string {
   return isPublic(artifact) ? "no-cache" : "private, no-cache";
 }
 
-function isPublic(artifact: Browsed): boolean {
+type Visibility = Pick<Browsed, "public" | "shared">;
+
+function isPublic(artifact: Visibility): boolean {
   return artifact.public || artifact.shared;
 }

@@ -5,10 +5,11 @@ import { raw } from "hono/html";
 
 import { highlight } from "./highlight.ts";
 import type { Run } from "./highlight.ts";
+import type { Language } from "./languages.ts";
 
 /** The text's lines with a number to link to, `most` of them, and how many there are. */
 export function renderLines(
-  fileName: string,
+  language: Language | null,
   text: string,
   most: number,
 ): { html: ReturnType<typeof raw>; shown: number; isWhole: boolean } {
@@ -21,7 +22,7 @@ export function renderLines(
     );
     line = "";
   };
-  for (const { hue, text: cut } of piecesOf(highlight(fileName, text))) {
+  for (const { hue, text: cut } of piecesOf(highlight(language, text))) {
     if (cut !== "\n") {
       line += hue === null ? escapeText(cut) : `<span class="${hue}">${escapeText(cut)}</span>`;
     } else if (count < most) {

@@ -1,11 +1,11 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 
 /** The addresses under which Debusine shows artifacts; ours for the same things are below /a/, where access is
  * decided. */
-export const debusineUrls = new Hono<AppEnv>()
+export const debusineUrls = new Routes()
   .get("/:scope/:workspace/artifact/:id{[1-9]\\d*}", redirect)
   .get("/:scope/:workspace/artifact/:id{[1-9]\\d*}/*", redirect);
 

@@ -3,20 +3,19 @@
 // Highlighters made of regular expressions do not give that (docs/dependencies.md).
 
 import { LIMITS } from "../protocol/limits.ts";
-import { languageOf } from "./languages.ts";
-import type { Code, Hue, Span } from "./languages.ts";
+import type { Code, Hue, Language, Span } from "./languages.ts";
 
 export interface Run {
   hue: Hue | null;
   text: string;
 }
 
-/** Cuts a file's text into runs, by the language that its name stands for; together they are the text. */
-export function highlight(fileName: string, text: string): Iterable<Run> {
-  const language = text.length > LIMITS.highlightedLength ? null : languageOf(fileName);
-  switch (language?.kind) {
-    case undefined:
-      return [{ hue: null, text }];
+/** Cuts a text into runs; together they are the text. `language` null is plain text, as is what is too long. */
+export function highlight(language: Language | null, text: string): Iterable<Run> {
+  if (language === null || text.length > LIMITS.highlightedLength) {
+    return [{ hue: null, text }];
+  }
+  switch (language.kind) {
     case "diff":
       return diffRuns(text);
     case "markup":

@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
 import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
@@ -21,7 +21,7 @@ const CAPABILITIES = [
 ];
 
 /** The public start of the service, for people and for the probes of clients. */
-export const home = new Hono<AppEnv>().get("/", async (c) => {
+export const home = new Routes().get("/", async (c) => {
   if (preferredForm(c.req.header("Accept") ?? null, "json") === "html") {
     return showHome(c);
   }

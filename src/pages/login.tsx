@@ -1,8 +1,8 @@
 // /login and /logout: sessions of people. That a form is one of ours is checked before (app.ts).
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
 import { cookieKind, readSessionId, sessionCookie } from "../auth/session-cookie.ts";
@@ -19,7 +19,7 @@ import { LoginPage } from "./login-page.tsx";
 import type { LoginPageProps } from "./login-page.tsx";
 import { LogoutPage } from "./logout-page.tsx";
 
-export const login = new Hono<AppEnv>()
+export const login = new Routes()
   .get("/login", (c) => {
     requireCookieKind(c);
     c.header("Cache-Control", "no-store");

@@ -10,13 +10,13 @@ import { servedAs } from "../http/media-types.ts";
 import { AppError } from "../protocol/errors.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { bytesHeaders, redirect } from "./browsed.ts";
-import type { Browsed } from "./browsed.ts";
+import type { BrowsedBytes } from "./browsed.ts";
 import { lastSegment } from "./names.tsx";
 
 /** The file at a path, or the way to the folder that has the name. */
 export async function requireFile(
   c: Context<AppEnv>,
-  artifact: Browsed,
+  artifact: BrowsedBytes,
   path: string,
 ): Promise<StoredFile | Response> {
   const { version, file } = artifact;
@@ -30,7 +30,7 @@ export async function requireFile(
 }
 
 /** A file's bytes, shown or saved by the browser as is safe for its type. */
-export function sendFile(c: Context<AppEnv>, artifact: Browsed, file: StoredFile): Response {
+export function sendFile(c: Context<AppEnv>, artifact: BrowsedBytes, file: StoredFile): Response {
   const name = lastSegment(file.path);
   const { contentType, disposition } = servedAs(name);
   const kind = c.req.query("download") === undefined ? disposition : "attachment";

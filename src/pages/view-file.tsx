@@ -12,6 +12,7 @@ import { FilePage } from "./file-page.tsx";
 import type { Viewed } from "./file-page.tsx";
 import { revealHiddenInLines } from "./format.ts";
 import { frameOf } from "./frame.ts";
+import { languageOf, loadLanguages } from "./languages.ts";
 import { renderPage } from "./layout.tsx";
 import { lastSegment } from "./names.tsx";
 
@@ -26,13 +27,16 @@ export async function viewFile(
     artifact: { ...artifact, listed: artifact.public || !artifact.shared },
     version: { ...version, pinned: c.req.query("version") !== undefined },
     file,
-    viewed: await readViewed(c.env.BUCKET, file),
+    viewed: await readViewed(c.env, file),
   };
   c.header("Cache-Control", pageCaching(artifact));
   return c.html(renderPage(<FilePage {...props} />, frameOf(c)));
 }
 
-async function readViewed(bucket: Env["BUCKET"], file: StoredFile): Promise<Viewed> {
+async function readViewed(
+  { BUCKET: bucket, ASSETS: assets }: Env,
+  file: StoredFile,
+): Promise<Viewed> {
   const name = lastSegment(file.path);
   const kind = viewedAs(name);
   if (kind !== "text") {
@@ -48,6 +52,7 @@ async function readViewed(bucket: Env["BUCKET"], file: StoredFile): Promise<View
   if (text.includes("\u0000")) {
     return { kind: "nothing" };
   }
-  const lines = renderLines(name, revealHiddenInLines(text), LIMITS.viewedLines);
+  const language = languageOf(await loadLanguages(assets), name);
+  const lines = renderLines(language, revealHiddenInLines(text), LIMITS.viewedLines);
   return { kind, ...lines, isWhole: lines.isWhole && size === file.size };
 }

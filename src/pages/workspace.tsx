@@ -1,8 +1,8 @@
 // /w/: the artifacts of a workspace. One that does not exist looks like a private one to those who may not list it.
 
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
 import { findListedWorkspace, listArtifacts } from "../catalog/directory.ts";
@@ -18,7 +18,7 @@ import { WorkspacePage } from "./workspace-page.tsx";
 import type { WorkspacePageProps } from "./workspace-page.tsx";
 
 /** The pages of workspaces. */
-export const workspaces = new Hono<AppEnv>()
+export const workspaces = new Routes()
   .get("/:name/", async (c) => {
     const workspace = await requireListed(c);
     return workspace instanceof Response ? workspace : listWorkspace(c, workspace);

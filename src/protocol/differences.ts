@@ -1,103 +1,32 @@
-// Every difference that `npm run fsck` can find: what it means, and what to do where a repair does not do it.
-
-interface DifferenceKind {
-  means: string;
-  todo: string;
-}
-
-const REPAIR = "run again with --repair";
-const RESTORE =
-  "restore the object from a copy, or delete the versions that hold the blob and upload them again";
-
-export const DIFFERENCES = {
-  blob_extents: {
-    means: "the extents of the blob do not make up its size",
-    todo: "delete the versions that hold the blob and upload them again",
-  },
-  blob_unreferenced: {
-    means: "no file holds the blob, so the sweep never looks at it",
-    todo: `${REPAIR}: the blob goes, its objects become garbage`,
-  },
-  object_missing: { means: "bytes that a blob or an upload names are gone from R2", todo: RESTORE },
-  object_short: {
-    means: "the object in R2 ends before the bytes that a blob or an upload names",
-    todo: RESTORE,
-  },
-  object_orphan: {
-    means: "nothing names the object, and it is older than the grace",
-    todo: `${REPAIR}: the object becomes garbage, which the sweep deletes after the grace`,
-  },
-  object_foreign: {
-    means: "the object's key is none that Stowage gives",
-    todo: "find out who writes to this bucket; Stowage wants one of its own",
-  },
-  content_damaged: {
-    means: "the bytes are not those that were sealed: another checksum comes out",
-    todo: RESTORE,
-  },
-  content_unreadable: { means: "the bytes of the blob cannot all be read", todo: RESTORE },
-  version_state: {
-    means: "the version's seal does not agree with what its files miss",
-    todo: `${REPAIR}: a version that misses nothing is sealed; one that misses bytes must be deleted and made anew`,
-  },
-  version_order: {
-    means: "the version's files and folders are not numbered in the order of their paths",
-    todo: "delete the version and make it anew",
-  },
-  version_sums: {
-    means: "counts or sums of the version's files and folders are wrong",
-    todo: `${REPAIR}: they are computed again`,
-  },
-  file_blob: {
-    means: "files repeat other sizes or checksums than their blobs have",
-    todo: "delete the version and make it anew",
-  },
-  file_owner: {
-    means: "files are marked with another workspace, or another sharing, than their artifact",
-    todo: `${REPAIR}: they get the artifact's`,
-  },
-  artifact_index: {
-    means: "the artifact would give a version index a second time",
-    todo: `${REPAIR}: the highest index is raised`,
-  },
-  artifact_fetching: {
-    means: "the artifact waits for an upload that is not there",
-    todo: `${REPAIR}: it says that the fetch failed, and can be fetched again`,
-  },
-  garbage_referenced: {
-    means: "the sweep would delete an object that a blob names",
-    todo: `${REPAIR} before the sweep does: the object is garbage no more`,
-  },
-  sweep_behind: {
-    means: "what the sweep removes has been due for more than an hour",
-    todo: "let the cron run and look at its log for failures; --repair runs one sweep",
-  },
-  used_bytes: {
-    means: "the workspace's used_bytes is not the sum of its living versions",
-    todo: `${REPAIR}: it is summed again`,
-  },
-  upload_lost: {
-    means: "the upload's object has none of it: it was never opened, or its bytes are lost",
-    todo: `${REPAIR}: the upload is forgotten; its client gets 404 and begins a new one`,
-  },
-  upload_ended: {
-    means: "the upload became a version, yet the catalog still lists it",
-    todo: `${REPAIR}: the row goes`,
-  },
-  upload_foreign: {
-    means: "the upload's object belongs to another workspace than the catalog says",
-    todo: "report this with the log of the upload: neither side can be trusted",
-  },
-  upload_unlisted: {
-    means:
-      "an upload has bytes that the catalog does not know of, so the sweep never asks for them",
-    todo: `${REPAIR}: the upload is listed again, and goes as an idle one`,
-  },
-} as const satisfies Record<string, DifferenceKind>;
+/** Every kind of difference that the check finds; src/openapi/differences.ts tells what they mean. */
+export const DIFFERENCE_KINDS = [
+  "blob_extents",
+  "blob_unreferenced",
+  "object_missing",
+  "object_short",
+  "object_orphan",
+  "object_foreign",
+  "content_damaged",
+  "content_unreadable",
+  "version_state",
+  "version_order",
+  "version_sums",
+  "file_blob",
+  "file_owner",
+  "artifact_index",
+  "artifact_fetching",
+  "garbage_referenced",
+  "sweep_behind",
+  "used_bytes",
+  "upload_lost",
+  "upload_ended",
+  "upload_foreign",
+  "upload_unlisted",
+] as const;
 
 /** One thing that does not agree with another. */
 export interface Difference {
-  kind: keyof typeof DIFFERENCES;
+  kind: (typeof DIFFERENCE_KINDS)[number];
   /** The key, uuid or name that it is about. */
   subject: string;
   /** The values. */

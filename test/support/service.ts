@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 import { createTestHarness } from "wrangler";
 
-import type { DIFFERENCES } from "../../src/protocol/differences.ts";
+import type { Difference } from "../../src/protocol/differences.ts";
 import { findDifferences } from "./fsck.ts";
 import { ReplyCheck } from "./reply-check.ts";
 import { TEST_SECRETS } from "./secrets.ts";
@@ -112,7 +112,7 @@ export class Service {
   readonly replies = new ReplyCheck();
   /** What tests break past the service, on purpose: kinds of differences with which it may end; null: what it stores
    * is not compared at all. */
-  tampered: Set<keyof typeof DIFFERENCES> | null = new Set();
+  tampered: Set<Difference["kind"]> | null = new Set();
 
   constructor(origin: string) {
     this.origin = origin;

@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { declareArtifact } from "../../artifacts/declare.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
@@ -17,7 +17,7 @@ import type { BundleRequest } from "./read-bundle.ts";
 const DAY = 86_400_000;
 
 /** Artifacts: made with all their files declared, and described. */
-export const bundles = new Hono<AppEnv>()
+export const bundles = new Routes()
   .post("/artifact/", create)
   .post("/artifact", create)
   .get("/artifact/:id/", show)

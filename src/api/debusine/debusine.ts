@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { AppError } from "../../protocol/errors.ts";
 import type { Identity } from "../../protocol/identity.ts";
@@ -9,7 +9,7 @@ import { files } from "./files.ts";
 import { relations } from "./relations.ts";
 
 /** `/api/1.0/`: what Debusine's client needs to make, fill, show and relate artifacts. */
-export const debusine = new Hono<AppEnv>()
+export const debusine = new Routes()
   .route("/", bundles)
   .route("/", files)
   .route("/", relations)

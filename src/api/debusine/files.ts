@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
 import type { Delivered, Piece } from "../../artifacts/deliver.ts";
@@ -15,7 +15,7 @@ import { parseCount } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
 /** The bytes of declared files. */
-export const files = new Hono<AppEnv>().put("/artifact/:id/files/*", (c) => {
+export const files = new Routes().put("/artifact/:id/files/*", (c) => {
   requireSomebody(c.var.identity);
   const sent = readSent(c.req.raw.headers);
   // Who may never add is refused before anything is stored.

@@ -1,6 +1,6 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
 
+import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
 import {
@@ -17,7 +17,7 @@ import { readJson } from "../json-body.ts";
 import { requireBundle } from "./bundles.ts";
 
 /** What artifacts have to do with each other. */
-export const relations = new Hono<AppEnv>()
+export const relations = new Routes()
   .post("/artifact-relation/", create)
   .post("/artifact-relation", create)
   .get("/artifact-relation/", list)

@@ -1,9 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import file from "../../../public/languages.json?raw";
 import { renderLines } from "../../../src/pages/code-lines.ts";
 import { revealHiddenInLines } from "../../../src/pages/format.ts";
 import { highlight } from "../../../src/pages/highlight.ts";
+import { languageOf, parseLanguages } from "../../../src/pages/languages.ts";
+import type { LanguagesFile } from "../../../src/pages/languages.ts";
 import { parsePage, structureOf } from "./parse-page.ts";
 
 const NAMES = "a.c a.js a.py a.sh a.sql a.json a.yaml a.toml a.xml a.diff a.lua Dockerfile a.txt";
@@ -12,8 +15,11 @@ const PIECES =
     .split(" ")
     .concat(" ", "\n", "\t", "\ud800", "if", "x: y\n");
 
+const LANGUAGES = parseLanguages(JSON.parse(file) as LanguagesFile);
+const languageFor = (name: string) => languageOf(LANGUAGES, name);
+
 function hues(name: string, text: string): string[] {
-  return [...highlight(name, text)].flatMap(({ hue, text: run }) =>
+  return [...highlight(languageFor(name), text)].flatMap(({ hue, text: run }) =>
     hue === null ? [] : [`${hue} ${run}`],
   );
 }
@@ -42,7 +48,7 @@ describe("highlight()", () => {
     const text = fc.array(fc.constantFrom(...PIECES)).map((pieces) => pieces.join(""));
     fc.assert(
       fc.property(fc.constantFrom(...NAMES.split(" ")), text, (name, given) => {
-        const runs = [...highlight(name, given)];
+        const runs = [...highlight(languageFor(name), given)];
         expect(runs.map((run) => run.text).join("")).toBe(given);
       }),
     );
@@ -53,7 +59,7 @@ describe("highlight()", () => {
       const text = seed.repeat(131_072);
       for (const name of ["a.c", "a.toml", "a.xml"]) {
         let length = 0;
-        for (const run of highlight(name, text)) {
+        for (const run of highlight(languageFor(name), text)) {
           length += run.text.length;
         }
         expect(length).toBe(text.length);
@@ -64,7 +70,7 @@ describe("highlight()", () => {
 
 describe("renderLines()", () => {
   it("gives every line a number to link to, and spans that end with their line", async () => {
-    const { html, shown, isWhole } = renderLines("a.py", '"""a\nb"""\n', 10);
+    const { html, shown, isWhole } = renderLines(languageFor("a.py"), '"""a\nb"""\n', 10);
     expect([shown, isWhole]).toEqual([2, true]);
     const elements = await parsePage(String(html));
     const spans = elements.filter(({ tag }) => tag === "span").map(({ text }) => text);
@@ -83,7 +89,7 @@ describe("renderLines()", () => {
     ["a\nb\nc", 2, false],
     ["\n\n\n", 2, false],
   ])("shows of %j at most 2 lines: %i", (text, lines, whole) => {
-    const { shown, isWhole } = renderLines("a.txt", text, 2);
+    const { shown, isWhole } = renderLines(null, text, 2);
     expect([shown, isWhole]).toEqual([lines, whole]);
   });
 
@@ -92,7 +98,7 @@ describe("renderLines()", () => {
     const text = fc.array(piece).map((pieces) => pieces.join(""));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...NAMES.split(" ")), text, async (name, given) => {
-        const line = renderLines(name, `x${given}`, 1);
+        const line = renderLines(languageFor(name), `x${given}`, 1);
         const tags = new Set(await structureOf(String(line.html)));
         for (const known of ["div id", "a href aria-label", "code", "span class"]) {
           tags.delete(known);
