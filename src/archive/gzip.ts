@@ -15,8 +15,8 @@ const FIRST_CHUNK_SIZE = 512;
 const OUTPUT_SIZE = 2 * CHUNK_SIZE;
 
 /**
- * Compresses `source`, a byte stream of the runtime. The work starts at once and stays at most one output ahead of
- * the consumer. An error of the source errors the stream; when the consumer cancels, the source is cancelled, after
+ * Compresses `source`, a byte stream of the runtime. The work starts at once and stays at most two outputs ahead of
+ * the consumer: one that it is taking and one that is made meanwhile. An error of the source errors the stream; when the consumer cancels, the source is cancelled, after
  * the read that may be under way. When a client's departure ends the whole request, the runtime drops all of them
  * without a word.
  */
@@ -28,19 +28,23 @@ export function gzipStream(source: ReadableStream<Uint8Array>): ReadableStream<U
 
 /** Moves everything; never rejects, as its errors are the consumer's. */
 async function pump(gzip: Gzip, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  let taken: Promise<void> | null = null;
   try {
-    let hasBegun = false;
     for (let bytes = await gzip.read(); bytes !== null; bytes = await gzip.read()) {
-      await writer.write(bytes); // waits until the consumer has taken them all
-      if (!hasBegun) {
-        hasBegun = true;
+      const isFirst = taken === null;
+      await taken;
+      taken = writer.write(bytes); // ends when the consumer has taken them all
+      taken.catch(() => {}); // it is thrown above, or by close()
+      if (isFirst) {
         await scheduler.wait(1); // lets the first bytes leave before the work on those that follow
       }
     }
     await writer.close();
   } catch (error) {
     // Either the source failed and the consumer must know, or it cancelled and the source must.
-    await Promise.allSettled([writer.abort(error), gzip.cancel(error)]);
+    const cancelled = gzip.cancel(error);
+    await Promise.allSettled([taken]); // what was made before is good
+    await Promise.allSettled([writer.abort(error), cancelled]);
   }
 }
 
@@ -52,8 +56,11 @@ class Gzip {
   /** Holds a chunk; as with the output below. */
   #chunk: ArrayBufferLike = new ArrayBuffer(CHUNK_SIZE);
   #chunkSize = FIRST_CHUNK_SIZE;
-  /** Holds an output; reading the compressor detaches it and gives another in its place. */
-  #buffer: ArrayBufferLike = new ArrayBuffer(OUTPUT_SIZE);
+  /** Hold outputs, the oldest first; reading the compressor detaches one and gives another in its place. */
+  readonly #buffers: ArrayBufferLike[] = [
+    new ArrayBuffer(OUTPUT_SIZE),
+    new ArrayBuffer(OUTPUT_SIZE),
+  ];
   /** A read of the compressor waits, so it has nothing to give. */
   #isDrained = false;
   /** The compressor has got everything. */
@@ -66,7 +73,7 @@ class Gzip {
     this.#output = compressor.readable.getReader({ mode: "byob" });
   }
 
-  /** Reads the next output, or null after the last. The bytes are valid until the next call. */
+  /** Reads the next output, or null after the last. The bytes are valid until the call after the next. */
   async read(): Promise<Uint8Array | null> {
     const [output] = await Promise.all([this.#drain(), this.#feed()]);
     return output;
@@ -79,12 +86,13 @@ class Gzip {
 
   async #drain(): Promise<Uint8Array | null> {
     this.#isDrained = true;
-    const { done, value } = await this.#output.read(new Uint8Array(this.#buffer));
+    const buffer = this.#buffers.shift() ?? new ArrayBuffer(OUTPUT_SIZE);
+    const { done, value } = await this.#output.read(new Uint8Array(buffer));
     this.#isDrained = false;
     if (done) {
       return null;
     }
-    this.#buffer = value.buffer;
+    this.#buffers.push(value.buffer);
     return value;
   }
 
