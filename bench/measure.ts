@@ -31,11 +31,15 @@ export interface Pairs {
   growth: { ours: number | null; bare: number | null };
 }
 
-/** Measures both sides in turn, so often. A run gives its figure. */
+/** Measures both sides in turn, so often, and then what stands beside them. A run gives its figure. */
 export async function runPairs(
   { ours, bare }: Sides,
   count: number,
-  run: { ours: (round: number) => Promise<number>; bare: (round: number) => Promise<number> },
+  run: {
+    ours: (round: number) => Promise<number>;
+    bare: (round: number) => Promise<number>;
+    beside?: (round: number) => Promise<void>;
+  },
 ): Promise<Pairs> {
   const pairs: Pairs = { ours: [], bare: [], growth: { ours: null, bare: null } };
   for (let round = 0; round < count; round += 1) {
@@ -44,6 +48,7 @@ export async function runPairs(
       pairs[name].push(result);
       pairs.growth[name] = largest(pairs.growth[name], growth);
     }
+    await run.beside?.(round);
   }
   return pairs;
 }

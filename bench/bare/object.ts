@@ -1,7 +1,10 @@
 // The least that an upload needs: bodies cut into parts of one size, the rest kept in rows, no checksums, no
-// checks, no order of writes that would survive anything.
+// checks, no order of writes that would survive anything. Under keys that begin with HASHED it makes Stowage's
+// checksums, too: the difference is what they cost.
 
 import { DurableObject } from "cloudflare:workers";
+
+import { HASHED, LENGTH } from "./names.ts";
 
 export interface BareEnv {
   DB: D1Database;
@@ -14,9 +17,6 @@ const PART = 8 * MiB;
 const READ = 256 * 1024;
 const IN_FLIGHT = 2;
 
-/** The header that tells a body's length to the object. */
-export const LENGTH = "X-Body-Length";
-
 /** One upload. */
 export class BareObject extends DurableObject<BareEnv> {
   readonly #sql: SqlStorage;
@@ -24,6 +24,7 @@ export class BareObject extends DurableObject<BareEnv> {
   #parts = 0;
   #tail = 0;
   #size = 0;
+  #hash: Hash | null = null;
 
   constructor(ctx: DurableObjectState, env: BareEnv) {
     super(ctx, env);
@@ -37,6 +38,9 @@ export class BareObject extends DurableObject<BareEnv> {
     const { pathname } = new URL(request.url);
     const key = pathname.slice(1);
     const length = Number(request.headers.get(LENGTH));
+    if (key.startsWith(HASHED)) {
+      this.#hash ??= await newHash();
+    }
     if (request.body === null || length === 0) {
       return this.#complete(key);
     }
@@ -49,7 +53,7 @@ export class BareObject extends DurableObject<BareEnv> {
 
   /** Writes a body that fills no part into rows. */
   async #keep(body: ReadableStreamBYOBReader, length: number): Promise<void> {
-    const bytes = await fill(body, new Uint8Array(length), 0, length);
+    const bytes = await this.#fill(body, new Uint8Array(length), 0, length);
     this.ctx.storage.transactionSync(() => this.#addTail(bytes));
     this.#size += length;
   }
@@ -62,7 +66,7 @@ export class BareObject extends DurableObject<BareEnv> {
     let filled = this.#readTail(buffer);
     for (let taken = 0; taken < length;) {
       const wanted = Math.min(PART - filled, length - taken);
-      buffer = await fill(body, buffer, filled, wanted);
+      buffer = await this.#fill(body, buffer, filled, wanted);
       taken += wanted;
       filled += wanted;
       if (filled === PART) {
@@ -123,24 +127,35 @@ export class BareObject extends DurableObject<BareEnv> {
     }
     return filled;
   }
+
+  /** Reads `length` bytes into a buffer, which is handed over and comes back. */
+  async #fill(
+    body: ReadableStreamBYOBReader,
+    into: Uint8Array,
+    from: number,
+    length: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    let { buffer } = into;
+    for (let filled = 0; filled < length;) {
+      const view = new Uint8Array(buffer, from + filled, Math.min(READ, length - filled));
+      const { value } = await body.read(view);
+      if (value === undefined) {
+        throw new Error("The body ended early");
+      }
+      this.#hash?.update(value);
+      filled += value.length;
+      ({ buffer } = value);
+    }
+    return new Uint8Array(buffer as ArrayBuffer);
+  }
 }
 
-/** Reads `length` bytes into a buffer, which is handed over and comes back. */
-async function fill(
-  body: ReadableStreamBYOBReader,
-  into: Uint8Array,
-  from: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  let { buffer } = into;
-  for (let filled = 0; filled < length;) {
-    const view = new Uint8Array(buffer, from + filled, Math.min(READ, length - filled));
-    const { value } = await body.read(view);
-    if (value === undefined) {
-      throw new Error("The body ended early");
-    }
-    filled += value.length;
-    ({ buffer } = value);
-  }
-  return new Uint8Array(buffer as ArrayBuffer);
+interface Hash {
+  update(bytes: Uint8Array): void;
+}
+
+/** Loaded when it is wanted: other jobs must not wait for it. */
+async function newHash(): Promise<Hash> {
+  const { RunningChecksums } = await import("../../src/blobs/checksums.ts");
+  return new RunningChecksums();
 }

@@ -3,7 +3,8 @@
 import { sendArchive } from "./archive.ts";
 import { createEntries, listEntries, putFile } from "./catalog.ts";
 import { fillObject, fillObjects, sendFile } from "./files.ts";
-import { BareObject, LENGTH } from "./object.ts";
+import { LENGTH } from "./names.ts";
+import { BareObject } from "./object.ts";
 import type { BareEnv } from "./object.ts";
 
 type Handler = (request: Request, env: BareEnv, rest: string) => Promise<Response>;

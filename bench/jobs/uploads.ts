@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
+import { HASHED } from "../bare/names.ts";
 import type { Bench, Job } from "../bench.ts";
 import { expectStatus } from "../client.ts";
 import { Content, expectSame } from "../content.ts";
@@ -26,6 +27,8 @@ interface Appends {
   atLeast: number;
   /** Are seals measured too? */
   hasSeals: boolean;
+  /** Does most of the time go into checksums? */
+  isHashBound: boolean;
 }
 
 class UploadRuns {
@@ -34,6 +37,8 @@ class UploadRuns {
   readonly #contents: Content[] = [];
   /** Milliseconds of each: of this size by either side, and of 10 MiB by ours. */
   readonly seals = { ours: [] as number[], bare: [] as number[], small: [] as number[] };
+  /** The figures of the bare object when it makes the checksums, too. */
+  readonly hashed: number[] = [];
 
   constructor(bench: Bench, job: Appends) {
     this.#bench = bench;
@@ -52,15 +57,26 @@ class UploadRuns {
 
   /** Uploads to the bare object. */
   async bare(round: number): Promise<number> {
+    const { speed, ms } = await this.#uploadBare(`${this.#job.name}/${round}`, round);
+    this.seals.bare.push(ms);
+    return speed;
+  }
+
+  /** The same with the checksums that Stowage makes. */
+  async bareHashed(round: number): Promise<void> {
+    const { speed } = await this.#uploadBare(`${HASHED}${this.#job.name}/${round}`, round);
+    this.hashed.push(speed);
+  }
+
+  /** Gives the speed, and how long the completion took. */
+  async #uploadBare(key: string, round: number): Promise<{ speed: number; ms: number }> {
     const { bare } = this.#bench.sides;
     const content = this.#content(round);
-    const key = `${this.#job.name}/${round}`;
     const url = `${bare.origin}/upload/${key}`;
     const speed = await this.#appendAll(url, content, {});
-    const sealed = await expectStatus(200, url, { method: "POST" });
-    this.seals.bare.push(sealed.ms);
+    const { ms } = await expectStatus(200, url, { method: "POST" });
     expectSame(await bare.etagOf(key), content.etag(), "etag");
-    return speed;
+    return { speed, ms };
   }
 
   /** Both sides of a round get the same. */
@@ -107,9 +123,12 @@ function appendsJob(full: Appends): Job {
       const pairs = await runPairs(bench.sides, bench.rounds(job.rounds), {
         ours: (round) => runs.ours(round),
         bare: (round) => runs.bare(round),
+        ...(job.isHashBound ? { beside: (round) => runs.bareHashed(round) } : {}),
       });
+      const hashed = { ours: pairs.ours, bare: runs.hashed };
       return [
         toRow(job.title, job.unit.name, pairs, { of: "ratio", atLeast: job.atLeast }),
+        ...(job.isHashBound ? [toRow(`${job.title}: bare, hashing`, job.unit.name, hashed)] : []),
         ...memoryRow(job.title, pairs, 200),
         ...(job.hasSeals ? sealRows(runs.seals, job.size) : []),
       ];
@@ -144,6 +163,7 @@ export const uploadJobs: readonly Job[] = [
     rounds: 3,
     atLeast: 0.7,
     hasSeals: true,
+    isHashBound: true,
   }),
   appendsJob({
     name: "upload-2m",
@@ -155,6 +175,7 @@ export const uploadJobs: readonly Job[] = [
     rounds: 4,
     atLeast: 0.75,
     hasSeals: false,
+    isHashBound: true,
   }),
   appendsJob({
     name: "append-4k",
@@ -166,5 +187,6 @@ export const uploadJobs: readonly Job[] = [
     rounds: 5,
     atLeast: 0.7,
     hasSeals: false,
+    isHashBound: false,
   }),
 ];
