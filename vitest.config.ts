@@ -18,7 +18,7 @@ const STORAGE_TESTS = [
 ];
 
 /** Sequences that the model test tries, and where it begins. */
-const { STOWAGE_RUNS: runs = "200", STOWAGE_STEPS: steps = "20", STOWAGE_SEED: seed } = process.env;
+const { STOWAGE_RUNS: runs = "200", STOWAGE_STEPS: steps = "15", STOWAGE_SEED: seed } = process.env;
 const MODEL = {
   runs: Number(runs),
   steps: Number(steps),
@@ -43,8 +43,8 @@ export default defineConfig({
         test: {
           name: "storage",
           include: STORAGE_TESTS,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000, // five services start at once, on two cores that may be busy
           globalSetup: "./test/support/remote-server.ts",
           provide: { model: MODEL },
         },
@@ -64,8 +64,8 @@ export default defineConfig({
           name: "service",
           isolate: false, // each file starts a service of its own; wrangler is loaded once
           include: ["test/{conformance,e2e,faults}/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000, // five services start at once, on two cores that may be busy
         },
       },
       {

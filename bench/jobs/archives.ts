@@ -130,7 +130,7 @@ export const archiveJobs: readonly Job[] = [
     count: 25,
     size: 4 * MB,
     formats: ["tar.gz"],
-    rounds: 3,
+    rounds: 5,
     atLeast: 0.95,
   }),
   slowClient,

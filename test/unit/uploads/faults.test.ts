@@ -7,8 +7,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
+import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import type { AppendTerms } from "../../../src/protocol/uploads.ts";
+import type { AppendTerms, ArtifactIntent } from "../../../src/protocol/uploads.ts";
 import { append } from "../../../src/uploads/append.ts";
 import type { UploadContext } from "../../../src/uploads/context.ts";
 import { expire } from "../../../src/uploads/expire.ts";
@@ -54,7 +55,11 @@ describe("an expiry that R2 breaks off", () => {
 
 describe("a seal that cannot be finished", () => {
   /** The phase of an upload, whose sealing began so many milliseconds ago, after it was looked at. */
-  async function phaseAfter(age: number, prepare: (context: UploadContext) => Promise<void>) {
+  async function phaseAfter(
+    age: number,
+    prepare: (context: UploadContext) => Promise<void>,
+    kind: { explode?: true } = {},
+  ) {
     const uuid = newUuid();
     const intent = {
       workspaceId: workspace.id,
@@ -64,6 +69,7 @@ describe("a seal that cannot be finished", () => {
       shared: false,
       actor: "owner/ci",
       gift: false,
+      ...kind,
     };
     return runInDurableObject(env.UPLOADS.getByName(uuid), async (_object, { storage }) => {
       const context = faultyContext(storage, new Faults(Infinity, "before"));
@@ -90,5 +96,23 @@ describe("a seal that cannot be finished", () => {
   it("is never given up when the catalog has it, or may have forgotten it", async () => {
     expect(await phaseAfter(LIMITS.sealPatience, publish)).toBe("sealing");
     expect(await phaseAfter(LIMITS.conversionMemory, nothing)).toBe("sealing");
+  });
+
+  it("is the same of an archive that cannot be read, unless the catalog may name its bytes", async () => {
+    const late = LIMITS.sealPatience;
+    let artifact = "";
+    const begin = async ({ ledger, desk }: UploadContext) => {
+      const { uuid, intent } = ledger.state as UploadState & { intent: ArtifactIntent };
+      artifact = valueOf(await desk.beginExplode(uuid, intent)).artifactUuid;
+      ledger.explosion.begin(artifact as Uuid, null);
+    };
+    expect(await phaseAfter(late, begin, { explode: true })).toBe("open");
+    const row = env.DB.prepare("SELECT state, error_message FROM artifacts WHERE uuid = ?1");
+    expect(await row.bind(artifact).first()).toMatchObject({ state: "error" });
+    const publishing = async (context: UploadContext) => {
+      await begin(context);
+      context.ledger.explosion.publish();
+    };
+    expect(await phaseAfter(late, publishing, { explode: true })).toBe("sealing");
   });
 });
