@@ -25,6 +25,11 @@ const LOGIN_MS = 600_000;
 /** Tries of one call before the check is given up. */
 const TRIES = 5;
 
+const UNKNOWN_HERE = {
+  means: "this script does not know what that is",
+  todo: "run the script of the version that is deployed",
+};
+
 const options = readOptions();
 
 stopOnSignals(130);
@@ -132,9 +137,9 @@ async function check(url) {
   return total.found > total.repaired ? 1 : 0;
 }
 
-/** @param {Difference} difference */
+/** @param {Difference} difference A newer service may know kinds that are new here. */
 function report({ kind, subject, detail, repaired }) {
-  const { means, todo } = DIFFERENCES[kind];
+  const { means, todo } = Object.hasOwn(DIFFERENCES, kind) ? DIFFERENCES[kind] : UNKNOWN_HERE;
   console.log(`${kind} ${subject} (${detail}): ${means}; ${repaired ? "repaired" : todo}`);
 }
 

@@ -41,7 +41,7 @@ export async function requireBrowsedFile(
   if (way !== null) {
     return way;
   }
-  readVersion(c);
+  refuseMalformedVersion(c);
   // Why there is none, only the whole artifact tells.
   const version = found.version ?? requireVersion(c, await findAsked(c, path, findBrowsed));
   return { ...found, version };
@@ -76,7 +76,7 @@ async function findAsked<T>(c: Context<AppEnv>, path: string, find: Find<T>): Pr
 }
 
 function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed["version"] {
-  readVersion(c);
+  refuseMalformedVersion(c);
   const { version, state, errorMessage, progress } = artifact;
   if (version === null) {
     throw state === "initial"
@@ -86,9 +86,9 @@ function requireVersion(c: Context<AppEnv>, artifact: BrowsedArtifact): Browsed[
   return version;
 }
 
-/** The version that is asked for, null where none is. */
-function readVersion(c: Context<AppEnv>): number | null {
-  return readPositive(c.req.query("version"), "version_malformed");
+/** Refuses a version that is no number. */
+function refuseMalformedVersion(c: Context<AppEnv>): void {
+  readPositive(c.req.query("version"), "version_malformed");
 }
 
 /** How far an explosion has come, in a line. */

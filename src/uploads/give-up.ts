@@ -3,7 +3,7 @@ import { failExplosion } from "./explode.ts";
 import { isHopeless } from "./state.ts";
 
 /** Opens an upload again whose seal, or explosion, is hopeless, unless the catalog has or may have something of it: the
- * sweep then ends it. Without this it would be tried again for ever, and counted as open. */
+ * sweep then ends it, or its fetch, which has failed. Without this it would be tried again for ever, and counted as open. */
 export async function giveUpHopeless(context: UploadContext): Promise<void> {
   const { ledger, desk } = context;
   const { state } = ledger;
@@ -13,6 +13,9 @@ export async function giveUpHopeless(context: UploadContext): Promise<void> {
   const explosion = ledger.explosion.read();
   if (explosion === null) {
     ledger.reopen();
+    if (state.fetch !== null) {
+      ledger.noteFetch({ ...state.fetch, failure: "it could not be stored for days" });
+    }
   } else if (!explosion.isPublished) {
     await failExplosion(context, "it could not be read for days");
   }

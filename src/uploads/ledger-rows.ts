@@ -135,7 +135,7 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   // Written by beginSeal().
   const intent = { ...UNNAMED, ...(JSON.parse(row.intent ?? "null") as SealIntent) };
   if (row.phase === "sealing") {
-    const sealingSince = row.sealed_at ?? 0;
+    const sealingSince = row.sealed_at ?? row.last_append_at; // rows may be older than the column's use
     return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid, sealingSince };
   }
   const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
