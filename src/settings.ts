@@ -1,5 +1,6 @@
 import { AppError } from "./protocol/errors.ts";
 import { LIMITS } from "./protocol/limits.ts";
+import type { HostRules } from "./protocol/uploads.ts";
 
 /** What a deployment may set, read and checked once. */
 export interface Settings {
@@ -11,8 +12,8 @@ export interface Settings {
   fetchMaxBytes: number;
   /** Milliseconds that a fetch may take with all its attempts. */
   fetchMaxMs: number;
-  /** May URLs lead to private addresses? */
-  fetchAllowPrivate: boolean;
+  /** Where URLs may lead to. */
+  fetchHosts: HostRules;
   /** Milliseconds for which rows of the audit are kept. */
   auditMs: number;
   /** Is a line printed for each request? */
@@ -43,7 +44,10 @@ export function readSettings(env: Env): Settings {
     uploadIdleMs: readPositive(env, "UPLOAD_IDLE_HOURS", DEFAULT_IDLE_HOURS) * 3_600_000,
     fetchMaxBytes: readPositive(env, "FETCH_MAX_BYTES", DEFAULT_FETCH_BYTES),
     fetchMaxMs: readPositive(env, "FETCH_MAX_SECONDS", DEFAULT_FETCH_SECONDS) * 1_000,
-    fetchAllowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE", "off"),
+    fetchHosts: {
+      allowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE", "off"),
+      hosts: readHosts(env),
+    },
     auditMs: readAuditDays(env) * 86_400_000,
     requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
@@ -68,6 +72,19 @@ function readAuditDays(env: Env): number {
     throw new AppError("configuration_incomplete", `AUDIT_DAYS is less than ${LEAST_AUDIT_DAYS}`);
   }
   return days;
+}
+
+/** Names between commas, as a URL's host has them; null where any will do. */
+function readHosts(env: Env): string[] | null {
+  const text: string = env.FETCH_HOSTS ?? "*";
+  const hosts = text.split(",").map((host) => host.trim().toLowerCase());
+  if (hosts.length === 1 && hosts[0] === "*") {
+    return null;
+  }
+  if (!hosts.every((host) => /^(?:\*\.)?[\w.:[\]-]*\w\]?$/u.test(host))) {
+    throw new AppError("configuration_incomplete", "FETCH_HOSTS is no list of hosts");
+  }
+  return hosts;
 }
 
 function readSwitch(

@@ -19,8 +19,8 @@ import { requireTarget } from "./target.ts";
 export const fetches = new Routes().post("/", async (c) => {
   const key = requireWorkspaceKey(c.var.identity);
   const request = await readJson(c.req.raw, FetchRequest);
-  const { fetchAllowPrivate: allowPrivate, fetchMaxBytes: maxBytes, fetchMaxMs } = c.var.settings;
-  const { url } = valueOf(checkRemoteUrl(request.url, allowPrivate));
+  const { fetchHosts: rules, fetchMaxBytes: maxBytes, fetchMaxMs } = c.var.settings;
+  const { url } = valueOf(checkRemoteUrl(request.url, rules));
   const target = await requireTarget(c.env.DB, key, request.namespace);
   const { shared, url: sourceUrl } = request;
   if (shared && !(key.isSystem && target.name === SYSTEM)) {
@@ -42,7 +42,7 @@ export const fetches = new Routes().post("/", async (c) => {
     intent: { ...made, gift: false },
     maxBytes,
     deadline: now + fetchMaxMs,
-    allowPrivate,
+    ...rules,
   };
   valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).fetch(begun.uploadUuid, room, job));
   return c.json(reply);

@@ -1,12 +1,14 @@
-// Which URLs the service fetches for a client: http and https, on hosts that the whole internet reaches. A
-// name may still lead to a private address: a Worker cannot look that up before it connects (SECURITY.md).
+// Which URLs the service fetches for a client: http and https, on hosts that the whole internet reaches and that the
+// deployment allows. A name may still lead to a private address: a Worker cannot look that up before it connects
+// (SECURITY.md).
 
-import type { Outcome } from "../protocol/errors.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
+import type { HostRules } from "../protocol/uploads.ts";
 
 const MAX_LENGTH = 4_096;
 
 /** Reads the URL that a client or a redirect names, or says why it is not fetched. */
-export function checkRemoteUrl(text: string, allowPrivate: boolean): Outcome<{ url: URL }> {
+export function checkRemoteUrl(text: string, rules: HostRules): Outcome<{ url: URL }> {
   const url = URL.parse(text);
   if (url === null || text.length > MAX_LENGTH) {
     return { ok: false, code: "fetch_url_invalid" };
@@ -17,11 +19,20 @@ export function checkRemoteUrl(text: string, allowPrivate: boolean): Outcome<{ u
   if (url.username !== "" || url.password !== "") {
     return { ok: false, code: "fetch_url_invalid", detail: "it holds a name or a password" };
   }
-  if (!allowPrivate && isPrivateHost(url.hostname)) {
-    return { ok: false, code: "fetch_url_forbidden", detail: `'${url.hostname}'` };
+  const code = refuseHost(url.hostname, rules);
+  if (code !== null) {
+    return { ok: false, code, detail: `'${url.hostname}'` };
   }
   url.hash = "";
   return { ok: true, url };
+}
+
+function refuseHost(hostname: string, { allowPrivate, hosts }: HostRules): ErrorCode | null {
+  if (!allowPrivate && isPrivateHost(hostname)) {
+    return "fetch_url_forbidden";
+  }
+  const isListed = hosts === null || hosts.some((rule) => isMatch(hostname, rule));
+  return isListed ? null : "fetch_host_unlisted";
 }
 
 /** `hostname` as the URL parser gives it: lower case, every spelling of an address brought to one. */
@@ -33,10 +44,35 @@ function isPrivateHost(hostname: string): boolean {
   return numbers === null ? isPrivateName(hostname) : isPrivateV4(toNumber(numbers.slice(1)));
 }
 
+/** Is a host the one that a rule names, or below its domain? */
+function isMatch(hostname: string, rule: string): boolean {
+  return rule.startsWith("*.") ? hostname.endsWith(rule.slice(1)) : hostname === rule;
+}
+
+/** Last labels that the root zone does not have and local networks use: RFC 6761, 6762, 8375, ICANN's `internal` and
+ * its names of high risk, and what routers and clusters call themselves. */
+const LOCAL_DOMAINS = new Set([
+  "arpa",
+  "consul",
+  "corp",
+  "home",
+  "internal",
+  "intranet",
+  "invalid",
+  "lan",
+  "local",
+  "localdomain",
+  "localhost",
+  "private",
+  "svc",
+  "test",
+]);
+
 function isPrivateName(hostname: string): boolean {
-  const labels = hostname.replace(/\.$/u, "").split(".");
-  // A name of one label is one of the local network, as is localhost.
-  return labels.length < 2 || ["localhost", "local", "internal"].includes(labels.at(-1) ?? "");
+  const labels = hostname.split(".");
+  // A name of one label is one of the local network. One that ends in a dot has an empty last label: only
+  // resolvers tell it from the name without, so that lists of names miss it.
+  return labels.length < 2 || labels.at(-1) === "" || LOCAL_DOMAINS.has(labels.at(-1) ?? "");
 }
 
 /** Address and length of prefix of what the internet does not route (IANA's special-purpose registries). */
@@ -96,13 +132,13 @@ function firstGroups(address: string): number[] {
 export function nextHop(
   { status, headers }: Pick<Response, "status" | "headers">,
   from: URL,
-  allowPrivate: boolean,
+  rules: HostRules,
 ): Outcome<{ url: URL }> | null {
   const location = headers.get("Location");
   if (location === null || ![301, 302, 303, 307, 308].includes(status)) {
     return null;
   }
-  return checkRemoteUrl(URL.parse(location, from)?.href ?? location, allowPrivate);
+  return checkRemoteUrl(URL.parse(location, from)?.href ?? location, rules);
 }
 
 /** The last segment of the URL's path, decoded where it can be, as the name of what is fetched; the host

@@ -94,6 +94,7 @@ export const artifacts: Area = {
       refusals: [
         "fetch_url_invalid",
         "fetch_url_forbidden",
+        "fetch_host_unlisted",
         "fetches_too_many",
         "artifact_shared_outside_system",
         "artifact_not_own",

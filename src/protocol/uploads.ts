@@ -58,16 +58,22 @@ export interface SealGuard {
   sha512: string | null;
 }
 
-/** A URL whose content is to become what `intent` says. */
-export interface FetchJob {
+/** Which hosts a deployment fetches from. */
+export interface HostRules {
+  /** May they have private addresses and names? */
+  allowPrivate: boolean;
+  /** Names of hosts; one that begins with `*.` stands for all below a domain. Null is any. */
+  hosts: readonly string[] | null;
+}
+
+/** A URL whose content is to become what `intent` says. The rules hold for its redirects, too. */
+export interface FetchJob extends HostRules {
   url: string;
   intent: ArtifactIntent;
   /** Bytes that it may have. */
   maxBytes: number;
   /** When it is given up, in milliseconds. */
   deadline: number;
-  /** May it and its redirects lead to private addresses? */
-  allowPrivate: boolean;
 }
 
 /** The artifact and version that an upload became. */

@@ -90,8 +90,9 @@ async function readAll(
   context: UploadContext,
   { body, total }: Remote & { kind: "body" },
 ): Promise<Reason | null> {
-  const reader = new BodyReader(body, () => false);
   const sliceEnd = Math.min(Date.now() + LIMITS.fetchSlice, fetchOf(context).deadline);
+  // A server that stands still then is left, as if another request waited for this one to end.
+  const reader = new BodyReader(body, () => Date.now() >= sliceEnd);
   while (Date.now() < sliceEnd) {
     const until = Math.min(Date.now() + LIMITS.fetchPieceTime, sliceEnd);
     const piece = await appendPiece(context, reader, { most: LIMITS.fetchPiece, until });

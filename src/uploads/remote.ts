@@ -1,10 +1,12 @@
 // One request for a fetched URL: redirects are followed by hand, each target checked, and what the server
-// answers is brought down to a body and where it begins, or a reason.
+// answers is brought down to a body and where it begins, or a reason. Its bytes are those on the wire: a content
+// coding is part of what the server published under that URL, as it is to curl and wget, and is never undone.
 
 import { checkRemoteUrl, nextHop } from "../http/remote-url.ts";
 import { messageFor } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { HostRules } from "../protocol/uploads.ts";
 
 /** Why a request brought nothing. A final reason would be the same the next time. */
 export interface Reason {
@@ -35,14 +37,18 @@ export interface Wanted {
   etag: string | null;
 }
 
+/** The URL, and how long it may take. */
+export interface Target extends HostRules {
+  url: string;
+  /** When it is given up, in milliseconds. */
+  deadline: number;
+}
+
 /** Refusals that may not last: a time-out, too early, too many requests. */
 const RETRIED = new Set([408, 425, 429]);
 
 /** Asks for a URL. */
-export async function openRemote(
-  target: { url: string; allowPrivate: boolean },
-  wanted: Wanted,
-): Promise<Remote> {
+export async function openRemote(target: Target, wanted: Wanted): Promise<Remote> {
   try {
     const found = await follow(target, wanted);
     return found instanceof Response ? await judge(found, wanted) : found;
@@ -52,17 +58,14 @@ export async function openRemote(
   }
 }
 
-async function follow(
-  target: { url: string; allowPrivate: boolean },
-  wanted: Wanted,
-): Promise<Response | Remote> {
-  let next = checkRemoteUrl(target.url, target.allowPrivate);
+async function follow(target: Target, wanted: Wanted): Promise<Response | Remote> {
+  let next = checkRemoteUrl(target.url, target);
   for (let hops = 0; hops <= LIMITS.fetchRedirects; hops += 1) {
     if (!next.ok) {
       return refused(messageFor(next.code, null), true);
     }
-    const response = await ask(next.url, wanted);
-    const hop = nextHop(response, next.url, target.allowPrivate);
+    const response = await ask(next.url, wanted, target.deadline - Date.now());
+    const hop = nextHop(response, next.url, target);
     if (hop === null) {
       return response;
     }
@@ -72,17 +75,25 @@ async function follow(
   return refused(`the server redirects more than ${LIMITS.fetchRedirects} times`, true);
 }
 
-async function ask(url: URL, { offset, etag }: Wanted): Promise<Response> {
-  // A body that the server packed could not be continued, nor its length be compared.
+/** `patience`: milliseconds that are left for all of it. */
+async function ask(url: URL, { offset, etag }: Wanted, patience: number): Promise<Response> {
   const headers = new Headers({ "Accept-Encoding": "identity", "User-Agent": "Stowage" });
   if (offset > 0 && etag !== null) {
     headers.set("Range", `bytes=${offset}-`);
     headers.set("If-Range", etag);
   }
   const control = new AbortController();
-  const timer = setTimeout(() => control.abort(), LIMITS.fetchHeaders);
+  const timer = setTimeout(() => control.abort(), Math.min(LIMITS.fetchHeaders, patience));
   try {
-    return await fetch(url, { headers, redirect: "manual", signal: control.signal });
+    return await fetch(url, {
+      headers,
+      redirect: "manual",
+      signal: control.signal,
+      // The runtime undoes gzip and Brotli otherwise, whatever was asked for.
+      encodeResponseBody: "manual",
+      // The cache of the zone that the Worker is in may hold an older copy, of other sites' files too.
+      cache: "no-store",
+    });
   } finally {
     clearTimeout(timer);
   }
@@ -116,7 +127,7 @@ function continuation({ status, body, headers }: Response, wanted: Wanted): Remo
 
 /** Does a 206 hold more of the content that we have a part of? */
 function goesOn(headers: Headers, { etag }: Wanted): boolean {
-  return (headers.get("ETag") ?? etag) === etag && !isPacked(headers);
+  return (headers.get("ETag") ?? etag) === etag;
 }
 
 /** RFC 9110 §14.4; null for what it does not tell. */
@@ -132,15 +143,10 @@ function wholeBody({ headers, body }: Response): Remote {
     kind: "body",
     body: body ?? new Blob([]).stream(),
     start: 0,
-    total: length === null || isPacked(headers) ? null : Number(length),
+    total: length === null ? null : Number(length),
     // RFC 9110 §13.1.5: a weak one is no ground to go on from.
-    etag: etag === null || etag.startsWith("W/") || isPacked(headers) ? null : etag,
+    etag: etag === null || etag.startsWith("W/") ? null : etag,
   };
-}
-
-/** Packed all the same: the runtime has unpacked it, so lengths and offsets are of something else. */
-function isPacked(headers: Headers): boolean {
-  return (headers.get("Content-Encoding") ?? "identity") !== "identity";
 }
 
 function refused(message: string, isFinal = false): Remote {

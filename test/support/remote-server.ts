@@ -1,9 +1,11 @@
 // A server that URLs are fetched from, for tests inside workerd: each path behaves in its own way, by how often
 // it was asked. What follows a `?` makes a path one test's own; `/seen?…` tells the Range of each request for it.
 
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
 import type { TestProject } from "vitest/node";
 
@@ -51,8 +53,58 @@ function sendHalf({ response }: Asked, headers: Record<string, string | number>,
 
 const WHOLE = { "Content-Length": SIZE };
 
+/** The content as other codings have it; each begins as its format wants it, so that a runtime that undoes codings
+ * finds what it looks for. */
+const CODED: Record<string, Buffer> = {
+  gzip: gzipSync(CONTENT),
+  "x-gzip": gzipSync(CONTENT),
+  br: brotliCompressSync(CONTENT),
+  deflate: deflateSync(CONTENT),
+  "gzip, br": brotliCompressSync(gzipSync(CONTENT)),
+  identity: CONTENT,
+  zstd: Buffer.from("28b52ffd2000010000", "hex"),
+};
+
+/** Sends the content in the coding that the query names; the first request of `cut` breaks off. */
+function sendCoded({ request, response, count }: Asked): void {
+  const { searchParams } = new URL(request.url ?? "", "http://remote");
+  const coding = searchParams.get("coding") ?? "";
+  const bytes = CODED[coding] ?? Buffer.of();
+  const start = Number(/^bytes=(\d+)-$/u.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const coded = { "Content-Encoding": coding, ETag: `"${coding}"` };
+  if (start > 0) {
+    const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`;
+    response.writeHead(206, { ...coded, "Content-Range": range }).end(bytes.subarray(start));
+    return;
+  }
+  response.writeHead(200, { ...coded, "Content-Length": bytes.length });
+  if (searchParams.has("cut") && count === 1) {
+    response.write(bytes.subarray(0, bytes.length / 2));
+    setTimeout(() => response.destroy(), 50);
+    return;
+  }
+  response.end(bytes);
+}
+
 const PATHS: Record<string, (asked: Asked) => void> = {
   "/full": (asked) => sendRange(asked, '"full"'),
+  "/coded": sendCoded,
+  "/coded-sha512": ({ request, response }) => {
+    const { searchParams } = new URL(request.url ?? "", "http://remote");
+    response.end(
+      createHash("sha512")
+        .update(CODED[searchParams.get("coding") ?? ""] ?? "")
+        .digest("hex"),
+    );
+  },
+  "/silent": () => {},
+  "/closes": ({ response }) => response.destroy(),
+  "/half": (asked) => sendHalf(asked, WHOLE),
+  "/stalls": (asked) => sendHalf(asked, WHOLE, true),
+  "/far": ({ request, response }) =>
+    response
+      .writeHead(302, { Location: `http://localhost:${request.socket.localPort}/full` })
+      .end(),
   "/moves": ({ response }) => response.writeHead(302, { Location: "/full" }).end(),
   "/chunked": ({ response }) => {
     response.write(CONTENT.subarray(0, HALF));

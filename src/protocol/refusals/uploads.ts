@@ -13,6 +13,11 @@ export const UPLOAD_REFUSALS = {
     message: "url leads to a private address",
     help: "Upload the content instead, or ask an administrator to set FETCH_ALLOW_PRIVATE",
   },
+  fetch_host_unlisted: {
+    status: 403,
+    message: "url leads to a host that this service does not fetch from",
+    help: "Upload the content instead, or ask an administrator to add the host to FETCH_HOSTS",
+  },
   fetches_too_many: {
     status: 406,
     message: "namespace has as many fetches and explosions under way as it may have",

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { checkRemoteUrl, nextHop, remoteName } from "../../../src/http/remote-url.ts";
 
-function codeOf(text: string, allowPrivate = false): string {
-  const checked = checkRemoteUrl(text, allowPrivate);
+function codeOf(text: string, allowPrivate = false, hosts: string[] | null = null): string {
+  const checked = checkRemoteUrl(text, { allowPrivate, hosts });
   return checked.ok ? "ok" : checked.code;
 }
 
@@ -42,6 +42,16 @@ describe("checkRemoteUrl() (T35)", () => {
     "http://LOCALHOST./",
     "http://a.localhost/",
     "http://printer.local/",
+    "http://localhost.localdomain/",
+    "http://nas.lan/",
+    "http://ldap.corp/",
+    "http://nas.home/",
+    "http://router.home.arpa/",
+    "http://1.0.0.127.in-addr.arpa/",
+    "http://api.svc/",
+    "http://example.org./",
+    "http://nas.lan./",
+    "http://8.8.8.8.nip.internal./",
     "http://metadata.google.internal/",
     "http://intranet/",
     "http://127.0.0.1/",
@@ -91,11 +101,38 @@ describe("checkRemoteUrl() (T35)", () => {
   });
 });
 
+describe("checkRemoteUrl() with a list of hosts (T35)", () => {
+  const hosts = ["example.org", "*.debian.org", "10.0.0.7"];
+
+  it.each(["http://example.org/a", "https://EXAMPLE.org:8443/", "http://deb.debian.org/"])(
+    "takes %s",
+    (text) => {
+      expect(codeOf(text, false, hosts)).toBe("ok");
+    },
+  );
+
+  it.each([
+    "http://example.com/",
+    "http://www.example.org/",
+    "http://example.org.example.com/",
+    "http://debian.org/",
+    "http://evildebian.org/",
+    "http://8.8.8.8/",
+  ])("refuses %s", (text) => {
+    expect(codeOf(text, false, hosts)).toBe("fetch_host_unlisted");
+  });
+
+  it("does not lift the rule about private addresses", () => {
+    expect(codeOf("http://10.0.0.7/", false, hosts)).toBe("fetch_url_forbidden");
+    expect(codeOf("http://10.0.0.7/", true, hosts)).toBe("ok");
+  });
+});
+
 describe("nextHop()", () => {
   const from = new URL("https://example.org/a/b");
   const hop = (status: number, location: string | null, allowPrivate = false) => {
     const headers = new Headers(location === null ? {} : { Location: location });
-    return nextHop({ status, headers }, from, allowPrivate);
+    return nextHop({ status, headers }, from, { allowPrivate, hosts: null });
   };
 
   it.each([301, 302, 303, 307, 308])("follows %i to a place relative to the last", (status) => {

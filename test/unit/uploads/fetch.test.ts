@@ -43,7 +43,7 @@ function intentFor(url: string) {
 function jobFor(path: string): FetchJob {
   const url = inject("remoteOrigin") + path;
   const deadline = Date.now() + HOUR;
-  return { url, intent: intentFor(url), maxBytes: 1e6, deadline, allowPrivate: true };
+  return { url, intent: intentFor(url), maxBytes: 1e6, deadline, allowPrivate: true, hosts: null };
 }
 
 /** Begins a fetch as the API does, and gives its upload. */
@@ -133,6 +133,31 @@ describe.concurrent("a fetch (T35)", () => {
     expect(await slow).toEqual(["error", "the server took too long", []]);
     expect(await broken).toEqual(["error", "the server answered 500", []]);
     expect(Date.now()).toBeLessThan(deadline + 5_000);
+  });
+
+  it.each(["gzip", "x-gzip", "br", "deflate", "gzip, br", "zstd", "identity"])(
+    "stores what is on the wire of a server that says it is in the coding %s",
+    async (coding) => {
+      const query = `?coding=${encodeURIComponent(coding)}`;
+      const wire = await (await fetch(`${inject("remoteOrigin")}/coded-sha512${query}`)).text();
+      expect(await fetched(`/coded${query}`)).toEqual(["created", null, [wire]]);
+      expect(await fetched(`/coded${query}&cut`)).toEqual(["created", null, [wire]]);
+    },
+  );
+
+  it.each(["/silent", "/closes", "/half", "/stalls"])(
+    "ends as an error within its deadline when the server is always %s",
+    async (path) => {
+      const deadline = Date.now() + 2_000;
+      expect(await fetched(path, { deadline })).toEqual(["error", expect.any(String), []]);
+      expect(Date.now()).toBeLessThan(deadline + 8_000);
+    },
+  );
+
+  it("does not follow a redirect to a host that is not on the list", async () => {
+    const message = "url leads to a host that this service does not fetch from";
+    expect(await fetched("/far", { hosts: ["127.0.0.1"] })).toEqual(["error", message, []]);
+    expect(await fetched("/far?any")).toEqual(["created", null, [sha512]]);
   });
 
   it("does not bring back an artifact that was deleted meanwhile, and leaves nothing behind", async () => {
