@@ -7,6 +7,7 @@ import { routePath } from "hono/route";
 import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
 import { renderProblem } from "./api/debusine/problem.ts";
+import { requireKnown } from "./api/route-terms.ts";
 import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
@@ -86,6 +87,7 @@ app.use(async (c, next) => {
     session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
   );
   await requireTurn(c);
+  await requireKnown(c);
   await next();
 });
 

@@ -1,13 +1,13 @@
 import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
 import { insertUpload } from "../catalog/uploads.ts";
+import { readBodyPromise } from "../http/body-check.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import { newUuid, parseCount, parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { toUploadReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
-import { parseContentDigest } from "./content-digest.ts";
 
 /** POST /upload and what follows it. Bodies of appends are bytes, whatever they look like. */
 export const uploads = new Routes()
@@ -74,7 +74,7 @@ function readTerms(request: Request): AppendTerms {
     offset: readOffset(request),
     // The runtime takes digits only; a number past 2^53 is past every upload's end as well.
     length: length === null ? null : (parseCount(length) ?? Number.MAX_SAFE_INTEGER),
-    digest: parseContentDigest(request.headers.get("Content-Digest")),
+    promise: valueOf(readBodyPromise(request.headers, "content")).promise,
   };
 }
 

@@ -3,6 +3,7 @@
 
 import { claimUpload } from "../catalog/contents.ts";
 import type { AwaitedContent } from "../catalog/contents.ts";
+import type { BodyPromise } from "../protocol/body-promise.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
@@ -19,6 +20,7 @@ export interface Piece {
   start: number;
   length: number;
   body: ReadableStream<Uint8Array> | null;
+  promise?: BodyPromise;
 }
 
 /** What a file is then: complete, or a beginning of `held` bytes. `elsewhere`: somebody else completed it, or it is gone. */
@@ -67,13 +69,13 @@ class Delivery {
     this.#uuid = uuid;
   }
 
-  async append({ start, length, body }: Piece): Promise<Delivered> {
+  async append({ start, length, body, promise }: Piece): Promise<Delivered> {
     const found = await this.#findEnd(start);
     if (!found.ok || found.kind !== "partial") {
       await body?.cancel();
       return found;
     }
-    const terms = { offset: start, length, digest: null };
+    const terms = { offset: start, length, ...(promise && { promise }) };
     // Only from where the end was seen: another client may be adding to it.
     const cut = found.held === start ? {} : { cutFrom: found.held };
     const appended = await this.#gateway.append(this.#uuid, body, { ...terms, ...cut });

@@ -1,4 +1,4 @@
-// The one function of Node's that the Worker calls; @types/node and the Worker's own types disagree.
+// The functions of Node's that the Worker calls; @types/node and the Worker's own types disagree.
 declare module "node:crypto" {
   export function scrypt(
     secret: string,
@@ -7,4 +7,11 @@ declare module "node:crypto" {
     options: { N: number; r: number; p: number },
     callback: (error: Error | null, key: Uint8Array) => void,
   ): void;
+
+  export interface Hash {
+    update(bytes: Uint8Array): Hash;
+    digest(encoding: "hex"): string;
+  }
+
+  export function createHash(algorithm: string): Hash;
 }

@@ -125,7 +125,7 @@ export class RunningChecksums {
   }
 }
 
-/** One hash of a passing stream, for a digest that a request promises (RFC 9530). */
+/** One hash of a passing stream, without a state that could be saved. */
 export class RunningDigest {
   readonly #engine: Engine;
   readonly #state: Uint8Array;

@@ -183,7 +183,13 @@ export const artifacts: Area = {
         limit: { description: "At most so many", schema: count("Events") },
       },
       reply: listOf(ref("Event"), "Newest first"),
-      refusals: [...KNOWN, "event_type_unknown", "event_limit_not_integer"],
+      refusals: [
+        ...KNOWN,
+        "request_malformed",
+        "member_unknown",
+        "event_type_unknown",
+        "event_limit_not_integer",
+      ],
     },
   },
 };

@@ -76,6 +76,7 @@ export const browsing: Area = {
   name: "Browsing",
   description: "The files of artifacts, for people and for machines",
   refusalsFor: "people",
+  ignoresUnknown: true,
   operations: {
     "GET /w/{name}/": {
       summary: "List the artifacts of a workspace",

@@ -122,6 +122,7 @@ export const bundles: Area = {
   name: "Artifacts of many files",
   description: "The API of Debusine's client. Every path may end in a slash or not",
   refusalsFor: "problem",
+  ignoresUnknown: true,
   operations: {
     "POST /api/1.0/artifact/": create,
     "POST /api/1.0/artifact": create,
@@ -142,6 +143,7 @@ export const bundles: Area = {
 export const oldAddresses: Area = {
   name: "Debusine's addresses",
   description: "They lead to the pages below /a/",
+  ignoresUnknown: true,
   operations: {
     "GET /{scope}/{workspace}/artifact/{id}": moved,
     "GET /{scope}/{workspace}/artifact/{id}/": moved,

@@ -108,10 +108,10 @@ function toOperation(area: Area, name: string, operation: Operation): JsonSchema
       ...toParameters("query", operation.query),
       ...toParameters("header", operation.headers),
     ],
-    ...(body === undefined ? {} : { requestBody: toRequestBody(operation, body) }),
+    ...(body === undefined ? {} : { requestBody: toRequestBody(area, operation, body) }),
     responses: {
       ...toOwnReplies(operation),
-      ...toReplies(refusalsOf(operation), area.refusalsFor ?? "api"),
+      ...toReplies(refusalsOf(area, name, operation), area.refusalsFor ?? "api"),
     },
   };
 }
@@ -139,10 +139,14 @@ function toParameters(place: string, parameters: Parameters = {}): JsonSchema[] 
   }));
 }
 
+const NODE: JsonSchema = { description: "Ignored: Shaken Fist's clients name one" };
+
 function toRequestBody(
-  { bodyHints = {} }: Operation,
+  area: Area,
+  operation: Operation,
   body: NonNullable<Operation["body"]>,
 ): JsonSchema {
+  const { bodyHints = {} } = operation;
   if ("bytes" in body) {
     return {
       description: body.bytes,
@@ -154,9 +158,13 @@ function toRequestBody(
     typeMode: "input",
     errorMode: "ignore", // what only JavaScript can check
   });
-  const properties = { ...schema.properties, ...bodyHints.properties };
+  const isStrict = isStrictAbout(area, operation);
+  const own = { ...schema.properties, ...bodyHints.properties };
+  const properties = isStrict ? { ...own, node: NODE } : own;
   const required = bodyHints.required ?? schema.required;
-  return { content: { "application/json": { schema: { ...schema, properties, required } } } };
+  const others = isStrict ? { additionalProperties: false } : {};
+  const whole = { ...schema, properties, required, ...others };
+  return { content: { "application/json": { schema: whole } } };
 }
 
 function toOwnReplies({ reply, replies = {} }: Operation): Record<string, JsonSchema> {
@@ -185,7 +193,29 @@ function mapValues<T, U>(values: Readonly<Record<string, T>>, map: (value: T) =>
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }
 
-function refusalsOf({ who, body, refusals = [] }: Operation): readonly ErrorCode[] {
-  const isJson = body !== undefined && !("bytes" in body);
-  return [...WHO[who].refusals, ...(isJson ? (["request_malformed"] as const) : []), ...refusals];
+/** Of a request with a body, or that is refused for having one. */
+const OF_BODIES = [
+  "body_encoded",
+  "body_is_form",
+  "body_digest_mismatch",
+  "body_digest_unknown",
+  "content_range_unexpected",
+] as const satisfies ErrorCode[];
+
+function refusalsOf(area: Area, name: string, operation: Operation): readonly ErrorCode[] {
+  const { who, body, refusals = [] } = operation;
+  const isStrict = isStrictAbout(area, operation);
+  const isBytes = body !== undefined && "bytes" in body;
+  const readsBody = body !== undefined || (isStrict && !name.startsWith("GET "));
+  const unknown: ErrorCode[] = isStrict ? ["query_unknown"] : [];
+  if (readsBody && !isBytes) {
+    unknown.push("request_malformed", ...(isStrict ? (["member_unknown"] as const) : []));
+  }
+  const ofBodies = readsBody ? OF_BODIES : [];
+  return [...WHO[who].refusals, ...unknown, ...ofBodies, ...refusals];
+}
+
+/** Is what is not described refused? */
+function isStrictAbout(area: Area, operation: Operation): boolean {
+  return (area.ignoresUnknown ?? operation.ignoresUnknown) !== true;
 }

@@ -15,6 +15,8 @@ export interface Area {
   /** How refusals come: `people` get JSON, text or a page, as they like best; a `problem` is that of RFC 9457.
    * Without it as JSON. */
   refusalsFor?: RefusalForm;
+  /** Parameters and members that are not described are ignored by all its operations; without it they are refused. */
+  ignoresUnknown?: true;
   operations: Readonly<Record<`${Method} /${string}`, Operation>>;
 }
 
@@ -24,6 +26,8 @@ export interface Operation {
   /** What the summary leaves open, in Markdown. */
   description?: string;
   who: Who;
+  /** The same as of an area. */
+  ignoresUnknown?: true;
   /** Parameters of the path that PATH_PARAMETERS does not describe, or not well enough here. */
   path?: Parameters;
   query?: Parameters;

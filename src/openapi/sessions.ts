@@ -17,6 +17,7 @@ export const sessions: Area = {
   name: "Sessions",
   description: "People who log in with a browser",
   refusalsFor: "people",
+  ignoresUnknown: true,
   operations: {
     "GET /login": {
       summary: "Show the form to log in",

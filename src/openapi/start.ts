@@ -10,6 +10,7 @@ export const start: Area = {
       summary: "Say what this service is and can do",
       description: "A page for people, JSON for clients.",
       who: "anyone",
+      ignoresUnknown: true,
       replies: {
         200: {
           description: "Here",
@@ -40,16 +41,19 @@ export const start: Area = {
     "GET /apidocs": {
       summary: "Go to the page about the API",
       who: "anyone",
+      ignoresUnknown: true,
       replies: { 301: { description: "To /apidocs/", headers: { Location: "Where" } } },
     },
     "GET /apidocs/": {
       summary: "Read about the API and try it",
       who: "anyone",
+      ignoresUnknown: true,
       replies: { 200: { description: "A page", content: { "text/html": { type: "string" } } } },
     },
     "GET /openapi.json": {
       summary: "Get this document",
       who: "anyone",
+      ignoresUnknown: true,
       reply: { type: "object", properties: { openapi: { const: "3.1.1" } }, required: ["openapi"] },
     },
   },

@@ -8,7 +8,8 @@ const GUARDS: Parameters = {
     schema: count("Bytes"),
   },
   "Content-Digest": {
-    description: "sha-256 or sha-512 of the body (RFC 9530); refused when it differs",
+    description:
+      "sha-256 or sha-512 of the body (RFC 9530); refused when it differs. So are Repr-Digest, Digest and Content-MD5",
     schema: { type: "string" },
   },
 };
@@ -48,8 +49,6 @@ export const uploads: Area = {
         "upload_length_required",
         "upload_answer_lost",
         "upload_body_stalled",
-        "upload_digest_mismatch",
-        "upload_digest_malformed",
         "upload_offset_malformed",
         "upload_too_large",
         "quota_exceeded",

@@ -12,6 +12,7 @@ import { preferredForm } from "../http/accepts.ts";
 import { parseLocalPath } from "../http/local-path.ts";
 import { readText } from "../http/read-text.ts";
 import { AppError, ERRORS } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { HOME_URL } from "../protocol/urls.ts";
 import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
@@ -86,7 +87,7 @@ function wantsPage(c: Context<AppEnv>): boolean {
 
 async function readForm(request: Request): Promise<FormData> {
   const type = request.headers.get("Content-Type") ?? "";
-  const text = await readText(request);
+  const text = await readText(request, LIMITS.jsonBody, "request_malformed", "taken");
   try {
     return await new Response(text, { headers: { "Content-Type": type } }).formData();
   } catch {

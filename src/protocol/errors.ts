@@ -9,6 +9,14 @@ import { UPLOAD_REFUSALS } from "./refusals/uploads.ts";
 
 export const ERRORS = {
   request_malformed: { status: 400, message: "malformed request" },
+  query_unknown: {
+    status: 400,
+    message: "query has a parameter that is not known here",
+  },
+  member_unknown: {
+    status: 400,
+    message: "body has a member that is not known here",
+  },
   route_not_found: { status: 404, message: "no such endpoint", help: "GET / lists what is here" },
   method_not_allowed: { status: 405, message: "method not allowed" },
   ...ACCESS_REFUSALS,

@@ -1,4 +1,4 @@
-// What clients send as JSON. Unknown keys are dropped; null and absence mean the same.
+// What clients send as JSON: a member that is not here is refused. null and absence mean the same.
 
 import * as v from "valibot";
 

@@ -1,5 +1,6 @@
 // What the Worker, an upload object and the catalog say to each other about an upload.
 
+import type { BodyPromise } from "./body-promise.ts";
 import type { Origin } from "./identity.ts";
 import type { Uuid } from "./ids.ts";
 
@@ -135,7 +136,8 @@ export interface AppendTerms {
   cutFrom?: number;
   /** Content-Length. */
   length: number | null;
-  digest: { algorithm: "sha256" | "sha512"; bytes: Uint8Array } | null;
+  /** What the headers say of the body; absent where there are none, as it is the service's own. */
+  promise?: BodyPromise;
 }
 
 /** What became of an upload that the sweep asked about. */

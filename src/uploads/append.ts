@@ -1,9 +1,9 @@
 // One append: body -> checksums -> parts in R2 -> one ledger transaction -> answer. All or nothing: until
 // the transaction nothing of it is visible, whatever has been sent to R2.
 
-import { RunningDigest } from "../blobs/checksums.ts";
 import type { RunningChecksums } from "../blobs/checksums.ts";
 import { StorageError } from "../blobs/objects.ts";
+import { BodyCheck } from "../http/body-check.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
@@ -26,7 +26,7 @@ export async function append(
   const decision = decideAppend(requireState(context), terms);
   if (!decision.ok || body === null) {
     await body?.cancel();
-    return decision;
+    return decision.ok ? (refusalOfNothing(terms) ?? decision) : decision;
   }
   const reader = new BodyReader(body, context.isContested);
   const run = new AppendRun(context, reader, terms);
@@ -49,7 +49,7 @@ export async function appendPiece(
   reader: BodyReader,
   bounds: { most: number; until: number },
 ): Promise<Piece> {
-  const terms = { offset: null, length: null, digest: null };
+  const terms = { offset: null, length: null };
   const decision = decideAppend(requireState(context), terms);
   if (!decision.ok) {
     return decision;
@@ -66,22 +66,21 @@ export async function appendPiece(
 const BODY_REFUSALS = {
   incomplete: "upload_body_incomplete",
   stalled: "upload_body_stalled",
-  altered: "upload_digest_mismatch",
 } as const satisfies Record<BodyError["reason"], ErrorCode>;
 
-/** Thrown when a body turns out to be longer than the upload may be. */
-class TooLarge extends Error {
-  override readonly name = "TooLarge";
+/** Thrown when a body turns out to be longer than the upload may be, or not what was promised. */
+class Unfit extends Error {
+  override readonly name = "Unfit";
   readonly refusal: Refused;
 
   constructor(refusal: Refused) {
-    super("Body too large");
+    super("Body unfit");
     this.refusal = refusal;
   }
 }
 
 function refusalFor(error: unknown, context: UploadContext): Refused {
-  if (error instanceof TooLarge) {
+  if (error instanceof Unfit) {
     return error.refusal;
   }
   if (error instanceof BodyError) {
@@ -104,7 +103,7 @@ class AppendRun {
   readonly #writer: PartWriter;
   readonly #partSize: number;
   readonly #checksums: RunningChecksums;
-  readonly #digest: RunningDigest | null;
+  readonly #check: BodyCheck | null;
   readonly #boundaries: Boundary[] = [];
   /** Does the buffer begin with the tail? Not for a short append, which leaves the tail's rows alone. */
   readonly #holdsTail: boolean;
@@ -134,7 +133,7 @@ class AppendRun {
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
-    this.#digest = terms.digest && new RunningDigest(terms.digest.algorithm);
+    this.#check = terms.promise === undefined ? null : new BodyCheck(terms.promise);
     const { length } = terms;
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
     this.#filled = this.#holdsTail ? state.tailLength : 0;
@@ -145,13 +144,11 @@ class AppendRun {
 
   async finish(): Promise<Appended> {
     await this.#readAll();
-    const { length, digest } = this.#terms;
+    const { length } = this.#terms;
     if (length !== null && this.#taken !== length) {
       throw new BodyError("incomplete");
     }
-    if (digest !== null && !isSame(this.#digest?.digest(), digest.bytes)) {
-      throw new BodyError("altered");
-    }
+    refuseUnfit(this.#check?.finish() ?? null);
     await this.#writer.settle();
     this.#commit();
     return { ok: true, offset: offsetOf(requireState(this.#context)) };
@@ -235,10 +232,10 @@ class AppendRun {
     this.#taken += bytes.length;
     const refusal = refuseSize(requireState(this.#context), this.#begin + this.#taken);
     if (refusal !== null) {
-      throw new TooLarge(refusal);
+      throw new Unfit(refusal);
     }
     this.#checksums.update(bytes);
-    this.#digest?.update(bytes);
+    refuseUnfit(this.#check?.update(bytes) ?? null);
     this.#filled += bytes.length;
   }
 
@@ -280,6 +277,14 @@ class AppendRun {
   }
 }
 
-function isSame(actual: Uint8Array | undefined, expected: Uint8Array): boolean {
-  return actual?.length === expected.length && actual.every((byte, at) => byte === expected[at]);
+/** Why a request without a body is not what it promises, or null. */
+function refusalOfNothing({ promise }: AppendTerms): Refused | null {
+  const code = promise === undefined ? null : new BodyCheck(promise).finish();
+  return code && { ok: false, code };
+}
+
+function refuseUnfit(code: ErrorCode | null): void {
+  if (code !== null) {
+    throw new Unfit({ ok: false, code });
+  }
 }

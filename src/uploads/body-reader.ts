@@ -3,9 +3,9 @@ import { LIMITS } from "../protocol/limits.ts";
 /** Thrown when a request's body did not arrive as promised. */
 export class BodyError extends Error {
   override readonly name = "BodyError";
-  readonly reason: "incomplete" | "stalled" | "altered";
+  readonly reason: "incomplete" | "stalled";
 
-  constructor(reason: "incomplete" | "stalled" | "altered", cause?: unknown) {
+  constructor(reason: "incomplete" | "stalled", cause?: unknown) {
     super(`Body ${reason}`, { cause });
     this.reason = reason;
   }

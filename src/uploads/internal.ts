@@ -53,27 +53,15 @@ export interface Inspection {
   leftovers: string[];
 }
 
-type WireTerms = Omit<AppendTerms, "digest"> & {
-  digest: { algorithm: "sha256" | "sha512"; hex: string } | null;
-};
-
 /** The headers that go with an append. */
-export function appendHeaders(workspaceId: number, { digest, ...terms }: AppendTerms): Headers {
-  const wire: WireTerms = {
-    ...terms,
-    digest: digest && { algorithm: digest.algorithm, hex: digest.bytes.toHex() },
-  };
+export function appendHeaders(workspaceId: number, terms: AppendTerms): Headers {
   return new Headers({
     [WORKSPACE_HEADER]: String(workspaceId),
-    [TERMS_HEADER]: JSON.stringify(wire),
+    [TERMS_HEADER]: JSON.stringify(terms),
   });
 }
 
 /** What appendHeaders wrote. */
 export function readAppendTerms(headers: Headers): AppendTerms {
-  const { digest, ...terms } = JSON.parse(headers.get(TERMS_HEADER) ?? "") as WireTerms;
-  return {
-    ...terms,
-    digest: digest && { algorithm: digest.algorithm, bytes: Uint8Array.fromHex(digest.hex) },
-  };
+  return JSON.parse(headers.get(TERMS_HEADER) ?? "") as AppendTerms;
 }

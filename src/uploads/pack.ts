@@ -106,7 +106,7 @@ async function fillPack(
   const tar = unpackAsTar(source, pack.packing, held, (member) => notes.add(member));
   let reportAt = 0;
   for await (const bytes of inPieces(tar)) {
-    const terms = { offset, length: bytes.length, digest: null };
+    const terms = { offset, length: bytes.length };
     offset = orThrow(await gateway.append(pack.uuid, new Response(bytes).body, terms)).size;
     notes.flush();
     if (Date.now() >= reportAt) {

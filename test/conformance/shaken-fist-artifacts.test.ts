@@ -356,10 +356,12 @@ describe("the name of an artifact", () => {
     },
   );
 
-  it("is cut off by a question mark", async () => {
+  it("is refused when a question mark cuts it off, as nobody means the rest of it", async () => {
     const uuid = await begin("query");
-    const made = await valueOf<ArtifactBody>(convert("query?name=x", { upload_uuid: uuid }));
-    expect(made.name).toBe("query");
+    const refused = [400, "query has a parameter that is not known here"];
+    for (const name of ["query?name=x", "query?x"]) {
+      expect(await refusalOf(convert(name, { upload_uuid: uuid }))).toEqual(refused);
+    }
   });
 });
 

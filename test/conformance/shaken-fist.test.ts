@@ -125,8 +125,8 @@ describe("POST /auth", () => {
     expect((await ask(`Bearer ${given}`)).status).toBe(200);
   });
 
-  it("does not ask for a Content-Type and ignores keys that it does not know", async () => {
-    const body = JSON.stringify({ namespace: "ci", key: "key of ci", node: null, extra: {} });
+  it("does not ask for a Content-Type, and ignores a node", async () => {
+    const body = JSON.stringify({ namespace: "ci", key: "key of ci", node: null });
     const response = await service.fetch("/auth", {
       method: "POST",
       headers: { "Content-Type": "text/plain" },

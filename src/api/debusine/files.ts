@@ -9,10 +9,13 @@ import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
 import { RunningChecksums } from "../../blobs/checksums.ts";
 import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
-import { parseContentRange } from "../../http/content-range.ts";
+import { BodyCheck } from "../../http/body-check.ts";
+import type { BodyPromise } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
+import type { ErrorCode } from "../../protocol/errors.ts";
 import { parseCount } from "../../protocol/ids.ts";
-import { LIMITS } from "../../protocol/limits.ts";
+import { readSent } from "./sent-piece.ts";
+import type { Sent, SentPiece } from "./sent-piece.ts";
 
 /** The bytes of declared files. */
 export const files = new Routes().put("/artifact/:id/files/*", (c) => {
@@ -20,7 +23,7 @@ export const files = new Routes().put("/artifact/:id/files/*", (c) => {
   const sent = readSent(c.req.raw.headers);
   // Who may never add is refused before anything is stored.
   const mayBeWhole = sent.kind === "piece" && sent.isSmall && mayAdd(c.var.identity, ANYWHERE);
-  return mayBeWhole ? putSmall(c, sent.length) : putPiece(c, sent);
+  return mayBeWhole ? putSmall(c, sent) : putPiece(c, sent);
 });
 
 const ANYWHERE = { writable: true };
@@ -33,7 +36,7 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
   }
   const isQuestion = sent.kind === "question";
   if (to.isComplete) {
-    await c.req.raw.body?.cancel();
+    await (isQuestion ? c.req.raw.body?.cancel() : passOver(c.req.raw.body, sent.promise));
     return c.body(null, isQuestion ? 200 : 201);
   }
   return isQuestion
@@ -42,8 +45,10 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
 }
 
 /** A small body that may be a whole file. */
-async function putSmall(c: Context<AppEnv>, length: number): Promise<Response> {
+async function putSmall(c: Context<AppEnv>, { length, promise }: SentPiece): Promise<Response> {
   const bytes = await readWhole(c.req.raw, length);
+  const check = new BodyCheck(promise);
+  requirePromised(check.update(bytes) ?? check.finish());
   const running = new RunningChecksums();
   running.update(bytes);
   const checksums = running.digests();
@@ -78,42 +83,27 @@ function deliver(c: Context<AppEnv>, to: Target, piece: Piece): Promise<Delivere
 /** The file that a request is about. */
 type Target = NonNullable<Destination["file"]> & { workspaceId: number };
 
-/** What a request brings; `size` is what it says of the whole file, null for nothing. `isSmall`: it may be all of a
- * small file. */
-type Sent =
-  | { kind: "question"; size: number | null }
-  | { kind: "piece"; size: number | null; start: number; length: number; isSmall: boolean };
-
-function readSent(headers: Headers): Sent {
-  const header = headers.get("Content-Range");
-  const range = parseContentRange(header);
-  if (range.kind === "malformed") {
-    throw new AppError("file_range_malformed", `'${header}'`);
+/** Refuses what turned out not to be what was promised. */
+function requirePromised(refusal: ErrorCode | null): void {
+  if (refusal !== null) {
+    throw new AppError(refusal);
   }
-  if (range.kind === "question") {
-    return range;
-  }
-  const length = readLength(headers);
-  if (range.kind === "none") {
-    return { kind: "piece", size: null, start: 0, length, isSmall: isSmall(length) };
-  }
-  const { start, end, size } = range;
-  if (length !== end - start) {
-    throw new AppError("file_range_malformed", `'${header}' with a body of ${length} bytes`);
-  }
-  return { kind: "piece", size, start, length, isSmall: length === size && isSmall(length) };
 }
 
-function isSmall(length: number): boolean {
-  return length > 0 && length <= LIMITS.smallFile;
-}
-
-function readLength(headers: Headers): number {
-  const length = parseCount(headers.get("Content-Length") ?? "");
-  if (length === null) {
-    throw new AppError("upload_length_required");
+/** Leaves a body that nothing needs any more; what was promised of it is held against it all the same. */
+async function passOver(
+  body: ReadableStream<Uint8Array> | null,
+  promise: BodyPromise,
+): Promise<void> {
+  if (promise.boundary === null && promise.digests.length === 0) {
+    await body?.cancel();
+    return;
   }
-  return length;
+  const check = new BodyCheck(promise);
+  for await (const chunk of body ?? []) {
+    requirePromised(check.update(chunk));
+  }
+  requirePromised(check.finish());
 }
 
 function readPlace(c: Context<AppEnv>) {

@@ -27,7 +27,7 @@ export const relations = new Routes()
 
 async function create(c: Context<AppEnv>): Promise<Response> {
   requireSomebody(c.var.identity);
-  const { artifact, target, type } = await readJson(c.req.raw, RelationRequest);
+  const { artifact, target, type } = await readJson(c.req.raw, RelationRequest, "ignored");
   const from = await requireBundle(c, artifact);
   await requireBundle(c, target);
   if (!mayAdd(c.var.identity, from)) {

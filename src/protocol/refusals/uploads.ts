@@ -67,14 +67,30 @@ export const UPLOAD_REFUSALS = {
     message: "data arrived too slowly; nothing was appended",
     help: "Send the same bytes again",
   },
-  upload_digest_mismatch: {
+  body_encoded: {
+    status: 415,
+    message: "body is in a content coding, which is not undone here; nothing was changed",
+    help: "Send it as it is, without Content-Encoding: curl --data-binary @file, or curl -T file",
+  },
+  body_is_form: {
+    status: 415,
+    message: "body is a form around the content; nothing was changed",
+    help: "Send the bytes of the file alone: curl --data-binary @file, or curl -T file, instead of -F; JSON with curl -d",
+  },
+  content_range_unexpected: {
     status: 400,
-    message: "body does not have the digest of its Content-Digest header; nothing was appended",
+    message: "Content-Range has no meaning here; nothing was changed",
+    help: "An append goes to the end of the upload; the header Upload-Offset says where you expect that",
+  },
+  body_digest_mismatch: {
+    status: 400,
+    message: "body does not have the digest that its header gives; nothing was changed",
     help: "Send the same bytes again",
   },
-  upload_digest_malformed: {
+  body_digest_unknown: {
     status: 400,
-    message: "Content-Digest must hold sha-256 or sha-512 as in RFC 9530",
+    message: "digest in the header cannot be checked; nothing was changed",
+    help: "Content-Digest and Repr-Digest take sha-256 and sha-512 as in RFC 9530, Digest these, SHA and MD5, Content-MD5 its 16 bytes in base64; of a part only Content-Digest and Content-MD5 are known",
   },
   upload_offset_malformed: {
     status: 400,

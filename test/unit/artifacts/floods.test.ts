@@ -27,7 +27,7 @@ beforeAll(async () => {
 const PIECE = new Uint8Array(100).fill(7);
 
 async function append(uuid: Uuid): Promise<number> {
-  const terms = { offset: null, length: PIECE.length, digest: null };
+  const terms = { offset: null, length: PIECE.length };
   return valueOf(await uploader.gateway.append(uuid, new Blob([PIECE]).stream(), terms)).size;
 }
 

@@ -29,7 +29,7 @@ export class Uploader {
   /** An upload with some bytes. */
   async upload(data: Uint8Array): Promise<Uuid> {
     const uuid = await this.open();
-    const terms = { offset: null, length: data.length, digest: null };
+    const terms = { offset: null, length: data.length };
     valueOf(await this.gateway.append(uuid, new Blob([data]).stream(), terms));
     return uuid;
   }

@@ -35,7 +35,7 @@ const PIECE = 2 * 1024 * 1024;
 Object.assign(LIMITS, { explodePiece: PIECE, partSize: 5 * 1024 * 1024 });
 
 const DAY = 24 * 3_600_000;
-const TERMS = { offset: null, length: null, digest: null };
+const TERMS = { offset: null, length: null };
 const ANY = { size: null, sha512: null };
 
 let workspace: Workspace;

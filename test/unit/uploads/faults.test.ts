@@ -22,7 +22,7 @@ import { Faults, faultyContext } from "../support/faults.ts";
 // As small as R2 allows.
 const PART = 5 * 1024 * 1024;
 Object.assign(LIMITS, { partSize: PART });
-const TERMS: AppendTerms = { offset: null, length: null, digest: null };
+const TERMS: AppendTerms = { offset: null, length: null };
 
 let workspace: Workspace;
 

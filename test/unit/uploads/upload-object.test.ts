@@ -39,7 +39,7 @@ async function append(uuid: Uuid, data: Uint8Array, chunked = false): Promise<nu
     : new FixedLengthStream(data.length);
   const writer = writable.getWriter();
   const written = writer.write(data).then(() => writer.close());
-  const terms = { offset: null, length: chunked ? null : data.length, digest: null };
+  const terms = { offset: null, length: chunked ? null : data.length };
   const { size } = valueOf(await gateway.append(uuid, readable, terms));
   await written;
   return size;
@@ -231,7 +231,7 @@ describe("an upload object", () => {
     const uuid = await openUpload();
     const { readable, writable } = new IdentityTransformStream();
     const writer = writable.getWriter();
-    const terms = { offset: null, length: null, digest: null };
+    const terms = { offset: null, length: null };
     const appended = gateway.append(uuid, readable, terms);
     await writer.write(bytes(100, 15));
     const reply = await expireUpload(env.UPLOADS, uuid, Date.now() + 1_000_000);
@@ -244,7 +244,7 @@ describe("an upload object", () => {
     const uuid = await openUpload();
     const { readable, writable } = new FixedLengthStream(1000);
     const writer = writable.getWriter();
-    const terms = { offset: null, length: 1000, digest: null };
+    const terms = { offset: null, length: 1000 };
     const dead = gateway.append(uuid, readable, terms);
     await writer.write(bytes(999, 17));
     expect(await append(uuid, bytes(7, 18))).toBe(7);
@@ -269,7 +269,7 @@ describe("an upload object", () => {
     const uuid = await openUpload();
     const stranger = new UploadGateway(env.UPLOADS, workspace.id + 1);
     const refusal = { ok: false, code: "upload_not_found" };
-    const terms = { offset: null, length: 1, digest: null };
+    const terms = { offset: null, length: 1 };
     expect(await stranger.view(uuid)).toEqual(refusal);
     expect(await stranger.append(uuid, new Blob(["x"]).stream(), terms)).toEqual(refusal);
     expect(await stranger.truncate(uuid, 0)).toEqual(refusal);

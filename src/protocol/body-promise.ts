@@ -1,0 +1,15 @@
+/** What the headers of a request say of its body, beside its length. */
+export interface BodyPromise {
+  /** The boundary of a form, "" where the header does not tell it; null: the body is not called a form. */
+  boundary: string | null;
+  /** Digests that it must have, one a header. */
+  digests: readonly BodyDigest[];
+}
+
+interface BodyDigest {
+  algorithm: DigestAlgorithm;
+  hex: string;
+}
+
+/** As node:crypto names them. */
+export type DigestAlgorithm = "sha512" | "sha256" | "sha1" | "md5";
