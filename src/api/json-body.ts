@@ -1,17 +1,21 @@
 import * as v from "valibot";
 
 import { isWithinBounds } from "../http/json-shape.ts";
-import { readText } from "../http/read-text.ts";
+import { useText } from "../http/read-body.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** Reads a request's JSON object by a schema; no body reads as an empty object. The Content-Type is not
  * asked for: clients send all kinds. */
-export async function readJson<const S extends v.GenericSchema>(
+export function readJson<const S extends v.GenericSchema>(
   request: Request,
   schema: S,
 ): Promise<v.InferOutput<S>> {
-  const body = parseJson(await readText(request));
+  return useText(request, async (text) => readBy(schema, text));
+}
+
+function readBy<const S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  const body = parseJson(text);
   if (Array.isArray(body)) {
     // To a schema it would be an object without members.
     throw new AppError("request_malformed", "body: Expected Object but received Array");

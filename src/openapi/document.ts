@@ -185,7 +185,14 @@ function mapValues<T, U>(values: Readonly<Record<string, T>>, map: (value: T) =>
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }
 
+/** What may be wrong with a body of JSON, whatever it is for. */
+const TEXT_REFUSALS = [
+  "request_malformed",
+  "request_incomplete",
+  "request_stalled",
+] as const satisfies ErrorCode[];
+
 function refusalsOf({ who, body, refusals = [] }: Operation): readonly ErrorCode[] {
   const isJson = body !== undefined && !("bytes" in body);
-  return [...WHO[who].refusals, ...(isJson ? (["request_malformed"] as const) : []), ...refusals];
+  return [...WHO[who].refusals, ...(isJson ? TEXT_REFUSALS : []), ...refusals];
 }

@@ -9,6 +9,16 @@ import { UPLOAD_REFUSALS } from "./refusals/uploads.ts";
 
 export const ERRORS = {
   request_malformed: { status: 400, message: "malformed request" },
+  request_incomplete: {
+    status: 400,
+    message: "body ended early; nothing was changed",
+    help: "Send the same request again",
+  },
+  request_stalled: {
+    status: 408,
+    message: "body arrived too slowly; nothing was changed",
+    help: "Send the same request again",
+  },
   route_not_found: { status: 404, message: "no such endpoint", help: "GET / lists what is here" },
   method_not_allowed: { status: 405, message: "method not allowed" },
   ...ACCESS_REFUSALS,
@@ -18,6 +28,11 @@ export const ERRORS = {
   storage_unavailable: {
     status: 503,
     message: "storage did not answer",
+    help: "Send the same request again in a few seconds",
+  },
+  service_busy: {
+    status: 503,
+    message: "service has no memory left for this at the moment; nothing was changed",
     help: "Send the same request again in a few seconds",
   },
   configuration_incomplete: {

@@ -3,10 +3,12 @@
 // of its content before the first byte of it counts; (3) bytes by the piece; (4) that all are there; (5) the
 // seal; or (4) why it is given up, (5) the same in the catalog, (6) the end of the upload with its R2 data.
 
+import { contestedFloor } from "../budget/shares.ts";
+import { BodyReader } from "../http/body-reader.ts";
 import { messageFor } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { appendPiece } from "./append.ts";
-import { BodyReader } from "./body-reader.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
@@ -18,6 +20,9 @@ import type { FetchState } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 const ANY = { size: null, sha512: null };
+
+/** Refusals of a piece that say nothing of the content. */
+const PASSING = new Set<ErrorCode>(["storage_unavailable", "service_busy"]);
 
 /** Goes on with a fetch: at most one request, then the seal, or the end of a fetch that failed. */
 export async function continueFetch(context: UploadContext): Promise<void> {
@@ -90,7 +95,7 @@ async function readAll(
   context: UploadContext,
   { body, total }: Remote & { kind: "body" },
 ): Promise<Reason | null> {
-  const reader = new BodyReader(body, () => false);
+  const reader = new BodyReader(body, contestedFloor);
   const sliceEnd = Math.min(Date.now() + LIMITS.fetchSlice, fetchOf(context).deadline);
   while (Date.now() < sliceEnd) {
     const until = Math.min(Date.now() + LIMITS.fetchPieceTime, sliceEnd);
@@ -98,7 +103,7 @@ async function readAll(
     const offset = offsetOf(requireState(context));
     const refusal = piece.ok
       ? refuseTotal(context, offset)
-      : { message: messageFor(piece.code, null), isFinal: piece.code !== "storage_unavailable" };
+      : { message: messageFor(piece.code, null), isFinal: !PASSING.has(piece.code) };
     if (refusal !== null || !piece.ok) {
       reader.cancel();
       return refusal;

@@ -6,24 +6,28 @@ import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
 import type { Delivered, Piece } from "../../artifacts/deliver.ts";
 import { takeIn } from "../../artifacts/intake.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { mayAddSomewhere } from "../../auth/adders.ts";
 import { RunningChecksums } from "../../blobs/checksums.ts";
 import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
 import { parseContentRange } from "../../http/content-range.ts";
+import { useBytes } from "../../http/read-body.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import { parseCount } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
 /** The bytes of declared files. */
-export const files = new Routes().put("/artifact/:id/files/*", (c) => {
-  requireSomebody(c.var.identity);
+export const files = new Routes().put("/artifact/:id/files/*", async (c) => {
+  const { identity } = c.var;
+  requireSomebody(identity);
   const sent = readSent(c.req.raw.headers);
-  // Who may never add is refused before anything is stored.
-  const mayBeWhole = sent.kind === "piece" && sent.isSmall && mayAdd(c.var.identity, ANYWHERE);
-  return mayBeWhole ? putSmall(c, sent.length) : putPiece(c, sent);
+  const { body } = c.req.raw;
+  const mayBeWhole = sent.kind === "piece" && sent.isSmall && body !== null;
+  // Who may never add is refused before anything is read.
+  return mayBeWhole && (await mayAddSomewhere(identity, c.env.DB, Date.now()))
+    ? putSmall(c, body, sent.length)
+    : putPiece(c, sent);
 });
-
-const ANYWHERE = { writable: true };
 
 /** A question, or bytes that are not all of a small file. */
 async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
@@ -42,8 +46,16 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
 }
 
 /** A small body that may be a whole file. */
-async function putSmall(c: Context<AppEnv>, length: number): Promise<Response> {
-  const bytes = await readWhole(c.req.raw, length);
+function putSmall(
+  c: Context<AppEnv>,
+  body: ReadableStream<Uint8Array>,
+  length: number,
+): Promise<Response> {
+  return useBytes(body, length, (bytes) => putBytes(c, bytes));
+}
+
+async function putBytes(c: Context<AppEnv>, bytes: Uint8Array): Promise<Response> {
+  const { length } = bytes;
   const running = new RunningChecksums();
   running.update(bytes);
   const checksums = running.digests();
@@ -150,14 +162,6 @@ function readPath(url: string): string {
   } catch {
     throw new AppError("path_malformed", `'${encoded}'`);
   }
-}
-
-async function readWhole(request: Request, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.length !== length) {
-    throw new AppError("upload_body_incomplete");
-  }
-  return bytes;
 }
 
 /** `partial` is the status of a file that is not complete. */
