@@ -3,16 +3,18 @@ const shared = ["app-env.ts", "settings.ts"];
 const folders = {
   protocol: [],
   openapi: ["protocol"],
-  http: ["protocol"],
+  budget: ["protocol"],
+  http: ["protocol", "budget"],
   archive: ["protocol"],
-  blobs: ["protocol"],
+  blobs: ["protocol", "budget"],
   catalog: ["protocol"],
-  uploads: ["protocol", "archive", "blobs", "http"],
-  artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
+  uploads: ["protocol", "budget", "archive", "blobs", "http"],
+  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [
     "protocol",
     "openapi",
+    "budget",
     "http",
     "auth",
     "catalog",
@@ -21,7 +23,17 @@ const folders = {
     "artifacts",
     ...shared,
   ],
-  pages: ["protocol", "http", "archive", "auth", "catalog", "blobs", "artifacts", ...shared],
+  pages: [
+    "protocol",
+    "budget",
+    "http",
+    "archive",
+    "auth",
+    "catalog",
+    "blobs",
+    "artifacts",
+    ...shared,
+  ],
 };
 
 /** @type {import("dependency-cruiser").IConfiguration} */

@@ -113,6 +113,7 @@ app.onError((error, c) => {
 /** Seconds after which a request that was refused so may succeed. */
 const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   storage_unavailable: "2",
+  service_busy: "5",
   too_many_requests: String(LIMITS.rateHold / 1000),
 };
 

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { isWithinBounds } from "../http/json-shape.ts";
 import { nearestOf } from "../http/nearest.ts";
-import { readText } from "../http/read-text.ts";
+import { useText } from "../http/read-body.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
@@ -12,12 +12,20 @@ type ObjectSchema = v.GenericSchema & { entries: Readonly<Record<string, unknown
 /** Reads a request's JSON object by a schema; no body reads as an empty object. The Content-Type is not
  * asked for: clients send all kinds. A member that the schema does not have was meant to change something and is
  * refused, but where an API promises to ignore it. */
-export async function readJson<const S extends ObjectSchema>(
+export function readJson<const S extends ObjectSchema>(
   request: Request,
   schema: S,
   others: "refused" | "ignored" = "refused",
 ): Promise<v.InferOutput<S>> {
-  const body = parseJson(await readText(request));
+  return useText(request, async (text) => readBy(schema, text, others));
+}
+
+function readBy<const S extends ObjectSchema>(
+  schema: S,
+  text: string,
+  others: "refused" | "ignored",
+): v.InferOutput<S> {
+  const body = parseJson(text);
   if (Array.isArray(body)) {
     // To a schema it would be an object without members.
     throw new AppError("request_malformed", "body: Expected Object but received Array");

@@ -14,25 +14,48 @@ const FIRST_CHUNK_SIZE = 512;
 /** Room for all that the compressor makes of a chunk, with what it has held back before. */
 const OUTPUT_SIZE = 2 * CHUNK_SIZE;
 
+/** Bytes of memory that all of it takes: its buffers, what one write holds of them, and the compressor. */
+export const GZIP_MEMORY = CHUNK_SIZE + 4 * OUTPUT_SIZE;
+
 /**
  * Compresses `source`, a byte stream of the runtime. The work starts at once and stays at most two outputs ahead of
  * the consumer: one that it is taking and one that is made meanwhile. An error of the source errors the stream; when the consumer cancels, the source is cancelled, after
  * the read that may be under way. When a client's departure ends the whole request, the runtime drops all of them
  * without a word.
  */
-export function gzipStream(source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+export function gzipStream(
+  source: ReadableStream<Uint8Array>,
+  memory: GzipMemory = { whileWanted: (taken) => taken, free: () => {} },
+): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
-  void pump(new Gzip(source), writable.getWriter());
+  void pump(new Gzip(source), writable.getWriter(), memory).finally(memory.free);
   return readable;
 }
 
+/** The memory that a gzip takes while it is made: `GZIP_MEMORY` bytes, which others may want. */
+export interface GzipMemory {
+  /** Waits for what the consumer takes; rejects with TooSlow when that takes too long for those who wait. */
+  whileWanted: (taken: Promise<void>) => Promise<void>;
+  /** It is made, or given up. */
+  free: () => void;
+}
+
+/** Thrown when the consumer takes too little. */
+export class TooSlow extends Error {
+  override readonly name = "TooSlow";
+}
+
 /** Moves everything; never rejects, as its errors are the consumer's. */
-async function pump(gzip: Gzip, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+async function pump(
+  gzip: Gzip,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  { whileWanted }: GzipMemory,
+): Promise<void> {
   let taken: Promise<void> | null = null;
   try {
     for (let bytes = await gzip.read(); bytes !== null; bytes = await gzip.read()) {
       const isFirst = taken === null;
-      await taken;
+      await (taken && whileWanted(taken));
       taken = writer.write(bytes); // ends when the consumer has taken them all
       taken.catch(() => {}); // it is thrown above, or by close()
       if (isFirst) {
@@ -43,7 +66,9 @@ async function pump(gzip: Gzip, writer: WritableStreamDefaultWriter<Uint8Array>)
   } catch (error) {
     // Either the source failed and the consumer must know, or it cancelled and the source must.
     const cancelled = gzip.cancel(error);
-    await Promise.allSettled([taken]); // what was made before is good
+    if (!(error instanceof TooSlow)) {
+      await Promise.allSettled([taken]); // what was made before is good
+    }
     await Promise.allSettled([writer.abort(error), cancelled]);
   }
 }

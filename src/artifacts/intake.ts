@@ -5,10 +5,13 @@
 import { DurableObject } from "cloudflare:workers";
 
 import { StorageError } from "../blobs/objects.ts";
+import { forgetLeases, WORK } from "../budget/shares.ts";
 import type { Wanted } from "../catalog/contents.ts";
 import { readerParameters } from "../catalog/reader.ts";
+import { isAppError } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { isLost } from "../uploads/lost-object.ts";
 import { Groups } from "./groups.ts";
 import { storePack } from "./pack.ts";
 import type { Placed, SmallFile } from "./pack.ts";
@@ -24,11 +27,9 @@ interface Arrival {
   file: SmallFile;
 }
 
-/** Bytes that all objects in this isolate hold: they share its memory. */
-let held = 0;
-
 /** The class of the binding INTAKES. */
 export class IntakeObjectBase extends DurableObject<Env> {
+  readonly #owner = this.ctx.id.toString();
   readonly #groups = new Groups<Arrival, TakenIn>((arrivals) => this.#store(arrivals), {
     count: LIMITS.packFiles,
     total: LIMITS.packSize,
@@ -36,17 +37,23 @@ export class IntakeObjectBase extends DurableObject<Env> {
     pause: LIMITS.packPause,
   });
 
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    forgetLeases(this.#owner);
+  }
+
   /** Stores a file with those that come at the same time. All arrivals of an object name the same place. */
   async take(place: IntakePlace, file: SmallFile): Promise<TakenIn> {
-    const { length } = file.bytes;
-    if (held + length > LIMITS.intakeBytes) {
-      return { ok: false, code: "storage_unavailable" };
-    }
-    held += length;
     try {
-      return await this.#groups.add({ place, file });
-    } finally {
-      held -= length;
+      // It is there twice: as it came, and in its pack.
+      return await WORK.run(2 * file.bytes.length, this.#owner, () =>
+        this.#groups.add({ place, file }),
+      );
+    } catch (error) {
+      if (isAppError(error)) {
+        return { ok: false, code: error.code };
+      }
+      throw error;
     }
   }
 
@@ -78,8 +85,7 @@ export async function takeIn(
   try {
     return await intakes.getByName(name).take(place, file);
   } catch (error) {
-    // An error of the object's own code is a bug; any other is the platform's, as in uploads/gateway.ts.
-    if (error instanceof Error && "remote" in error) {
+    if (!isLost(error)) {
       throw error;
     }
     return { ok: false, code: "storage_unavailable" };

@@ -47,6 +47,17 @@ export function* joinPieces(pieces: Iterable<Piece>): Generator<Joined> {
   }
 }
 
+/** The pieces that a group was made of. */
+export function apart({ span, parts }: Group): Piece[] {
+  return parts.map((part) => {
+    if (part instanceof Uint8Array) {
+      return { kind: "bytes", bytes: part };
+    }
+    const { key = "", offset = 0 } = span ?? {};
+    return { kind: "slice", slice: { key, offset: offset + part.at, length: part.length } };
+  });
+}
+
 function emptyGroup(): Group {
   return { kind: "group", span: null, parts: [], length: 0 };
 }

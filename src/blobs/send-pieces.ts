@@ -1,14 +1,21 @@
 // Sends bytes at hand and bytes from R2 as one run. What comes next is opened while what is here goes out:
 // an archive of small files would otherwise wait for R2 once a file.
 
+import { REQUEST } from "../budget/budget.ts";
+import type { Lease } from "../budget/budget.ts";
+import { SENDING } from "../budget/shares.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Slice } from "./extents.ts";
 import type { Group, Joined, Piece } from "./join-pieces.ts";
-import { joinPieces } from "./join-pieces.ts";
+import { apart, joinPieces } from "./join-pieces.ts";
 import { openSlice } from "./reader.ts";
 
-/** A piece on its way. A group is read whole as soon as it is opened. */
-type Opened = { parts: Uint8Array[] } | { body: ReadableStream<Uint8Array> };
+/** A piece on its way. A group is read whole as soon as it is opened, where there is memory for it; else its pieces are
+ * opened one after the other when they are due. */
+type Opened =
+  | { parts: Uint8Array[]; lease: Lease }
+  | { pieces: Piece[] }
+  | { body: ReadableStream<Uint8Array> };
 
 /**
  * Writes pieces in order and leaves `to` open and unlocked. Rejects when R2 cannot give them all; nothing
@@ -24,11 +31,29 @@ export async function sendPieces(
   const output = new Output(to);
   try {
     for (let opened = await ahead.next(); opened !== null; opened = await ahead.next()) {
-      await ("parts" in opened ? output.write(opened.parts) : output.pipe(opened.body));
+      await send(bucket, opened, output);
     }
     await output.flush();
   } finally {
     await ahead.cancel();
+  }
+}
+
+async function send(bucket: R2Bucket, opened: Opened, output: Output): Promise<void> {
+  if ("body" in opened) {
+    return output.pipe(opened.body);
+  }
+  if ("parts" in opened) {
+    try {
+      return await output.write(opened.parts);
+    } finally {
+      SENDING.end(opened.lease);
+    }
+  }
+  for (const piece of opened.pieces) {
+    await (piece.kind === "bytes"
+      ? output.write([piece.bytes])
+      : output.pipe((await openSlice(bucket, piece.slice)).body));
   }
 }
 
@@ -69,6 +94,9 @@ class Ahead {
   async cancel(): Promise<void> {
     const closing = this.#coming.map(async ({ opened }) => {
       const piece = await opened;
+      if ("parts" in piece) {
+        SENDING.end(piece.lease);
+      }
       await ("body" in piece ? piece.body.cancel() : undefined);
     });
     await Promise.allSettled([...closing, this.#batches.return(undefined)]);
@@ -119,13 +147,25 @@ async function openBody(bucket: R2Bucket, slice: Slice): Promise<Opened> {
   return { body: (await openSlice(bucket, slice)).body };
 }
 
-async function openGroup(bucket: R2Bucket, { span, parts }: Group): Promise<Opened> {
-  const bytes = span === null ? new Uint8Array() : await readSlice(bucket, span);
-  return {
-    parts: parts.map((part) =>
+/** Nobody waits here for memory: a client that takes its time would keep the others from theirs. */
+async function openGroup(bucket: R2Bucket, group: Group): Promise<Opened> {
+  const { span, parts } = group;
+  const held = group.length + (span?.length ?? 0);
+  const lease = SENDING.open(held, REQUEST);
+  if (!SENDING.tryGrow(lease, held)) {
+    SENDING.end(lease);
+    return { pieces: apart(group) };
+  }
+  try {
+    const bytes = span === null ? new Uint8Array() : await readSlice(bucket, span);
+    const found = parts.map((part) =>
       part instanceof Uint8Array ? part : bytes.subarray(part.at, part.at + part.length),
-    ),
-  };
+    );
+    return { parts: found, lease };
+  } catch (error) {
+    SENDING.end(lease);
+    throw error;
+  }
 }
 
 async function readSlice(bucket: R2Bucket, slice: Slice): Promise<Uint8Array> {

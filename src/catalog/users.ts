@@ -43,6 +43,17 @@ export async function findUser(db: D1Database, name: string): Promise<User | nul
   return row && toUser(row);
 }
 
+/** May the user add to any workspace at all? */
+export async function mayWriteSomewhere(db: D1Database, userId: number): Promise<boolean> {
+  const row = await db
+    .prepare(
+      "SELECT 1 FROM members WHERE user_id = ?1 AND role IN ('owner', 'contributor') LIMIT 1",
+    )
+    .bind(userId)
+    .first();
+  return row !== null;
+}
+
 /** All users by name, the first `limit` after `after`. */
 export async function listUsers(db: D1Database, after: string, limit: number): Promise<User[]> {
   const { results } = await db

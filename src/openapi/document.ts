@@ -202,6 +202,13 @@ const OF_BODIES = [
   "content_range_unexpected",
 ] as const satisfies ErrorCode[];
 
+/** What may be wrong with a body of JSON, whatever it is for. */
+const OF_TEXTS = [
+  "request_malformed",
+  "request_incomplete",
+  "request_stalled",
+] as const satisfies ErrorCode[];
+
 function refusalsOf(area: Area, name: string, operation: Operation): readonly ErrorCode[] {
   const { who, body, refusals = [] } = operation;
   const isStrict = isStrictAbout(area, operation);
@@ -209,7 +216,7 @@ function refusalsOf(area: Area, name: string, operation: Operation): readonly Er
   const readsBody = body !== undefined || (isStrict && !name.startsWith("GET "));
   const unknown: ErrorCode[] = isStrict ? ["query_unknown"] : [];
   if (readsBody && !isBytes) {
-    unknown.push("request_malformed", ...(isStrict ? (["member_unknown"] as const) : []));
+    unknown.push(...OF_TEXTS, ...(isStrict ? (["member_unknown"] as const) : []));
   }
   const ofBodies = readsBody ? OF_BODIES : [];
   return [...WHO[who].refusals, ...unknown, ...ofBodies, ...refusals];

@@ -36,6 +36,8 @@ export const sessions: Area = {
       replies: { 303: goOn("Logged in") },
       refusals: [
         "request_malformed",
+        "request_incomplete",
+        "request_stalled",
         "login_failed",
         "login_too_often",
         "login_insecure",

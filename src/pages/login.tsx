@@ -10,9 +10,8 @@ import { logIn, logOut } from "../auth/sessions.ts";
 import type { LoginOutcome } from "../auth/sessions.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { parseLocalPath } from "../http/local-path.ts";
-import { readText } from "../http/read-text.ts";
+import { useText } from "../http/read-body.ts";
 import { AppError, ERRORS } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import { HOME_URL } from "../protocol/urls.ts";
 import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
@@ -85,14 +84,16 @@ function wantsPage(c: Context<AppEnv>): boolean {
   return preferredForm(c.req.header("Accept") ?? null, "html") === "html";
 }
 
-async function readForm(request: Request): Promise<FormData> {
+function readForm(request: Request): Promise<FormData> {
   const type = request.headers.get("Content-Type") ?? "";
-  const text = await readText(request, LIMITS.jsonBody, "request_malformed", "taken");
-  try {
-    return await new Response(text, { headers: { "Content-Type": type } }).formData();
-  } catch {
-    throw new AppError("request_malformed", "body is not a form");
-  }
+  const read = async (text: string) => {
+    try {
+      return await new Response(text, { headers: { "Content-Type": type } }).formData();
+    } catch {
+      throw new AppError("request_malformed", "body is not a form");
+    }
+  };
+  return useText(request, read, { form: "taken" });
 }
 
 /** The form once more, to people; the password is not in it. */

@@ -3,13 +3,17 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { gzipStream } from "../archive/gzip.ts";
+import { GZIP_MEMORY, gzipStream, TooSlow } from "../archive/gzip.ts";
+import type { GzipMemory } from "../archive/gzip.ts";
 import { planArchive } from "../artifacts/archive.ts";
+import { REQUEST } from "../budget/budget.ts";
+import { SENDING } from "../budget/shares.ts";
 import type { Folder } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { bodyOfLength } from "../http/stream-bytes.ts";
 import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { ARCHIVES } from "../protocol/urls.ts";
 import type { Archive } from "../protocol/urls.ts";
 import { bytesHeaders } from "./browsed.ts";
@@ -47,7 +51,38 @@ export async function sendArchive(
     return new Response(null, { headers });
   }
   const tar = await planArchive(c.env, "tar", version, folder);
+  const memory = await leaseForGzip();
   // Of its exact length: a read of R2 that ends early must cut the gzip, too.
-  const body = gzipStream(bodyOfLength(tar.size, (to) => tar.send(0, tar.size, to)));
+  const body = gzipStream(
+    bodyOfLength(tar.size, (to) => tar.send(0, tar.size, to)),
+    memory,
+  );
   return new Response(body, { headers });
+}
+
+/** Memory for as long as the client takes the archive, which must not be long while others wait. */
+async function leaseForGzip(): Promise<GzipMemory> {
+  const lease = SENDING.open(GZIP_MEMORY, REQUEST);
+  try {
+    await SENDING.grow(lease, GZIP_MEMORY);
+  } catch (error) {
+    SENDING.end(lease);
+    throw error;
+  }
+  return { whileWanted, free: () => SENDING.end(lease) };
+}
+
+async function whileWanted(taken: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const begun = Date.now();
+  const timer = setInterval(() => {
+    if (SENDING.isContested && Date.now() - begun >= LIMITS.readerIdleContested) {
+      late.reject(new TooSlow("The client takes too little of an archive"));
+    }
+  }, LIMITS.bodyIdleContested);
+  try {
+    await Promise.race([taken, late.promise]);
+  } finally {
+    clearInterval(timer);
+  }
 }

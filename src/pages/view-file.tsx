@@ -2,6 +2,8 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { openBlob } from "../blobs/reader.ts";
+import { REQUEST } from "../budget/budget.ts";
+import { WORK } from "../budget/shares.ts";
 import type { StoredFile } from "../catalog/files.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -17,7 +19,17 @@ import { renderPage } from "./layout.tsx";
 import { lastSegment } from "./names.tsx";
 
 /** The page about a file: its text or picture where it has one, and what is known of it. */
-export async function viewFile(
+export function viewFile(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  file: StoredFile,
+): Promise<Response> {
+  const isText = viewedAs(lastSegment(file.path)) === "text";
+  const held = isText ? LIMITS.viewHeld * Math.min(file.size, LIMITS.viewedBytes) : 0;
+  return WORK.run(held, REQUEST, () => showFile(c, artifact, file));
+}
+
+async function showFile(
   c: Context<AppEnv>,
   artifact: Browsed,
   file: StoredFile,

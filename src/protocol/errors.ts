@@ -17,6 +17,16 @@ export const ERRORS = {
     status: 400,
     message: "body has a member that is not known here",
   },
+  request_incomplete: {
+    status: 400,
+    message: "body ended early; nothing was changed",
+    help: "Send the same request again",
+  },
+  request_stalled: {
+    status: 408,
+    message: "body arrived too slowly; nothing was changed",
+    help: "Send the same request again",
+  },
   route_not_found: { status: 404, message: "no such endpoint", help: "GET / lists what is here" },
   method_not_allowed: { status: 405, message: "method not allowed" },
   ...ACCESS_REFUSALS,
@@ -26,6 +36,11 @@ export const ERRORS = {
   storage_unavailable: {
     status: 503,
     message: "storage did not answer",
+    help: "Send the same request again in a few seconds",
+  },
+  service_busy: {
+    status: 503,
+    message: "service has no memory left for this at the moment; nothing was changed",
     help: "Send the same request again in a few seconds",
   },
   configuration_incomplete: {

@@ -11,8 +11,19 @@ export const LIMITS = {
   partNumbers: 10_000,
   /** R2 drops an open multipart upload after 7 days; ours is completed before. */
   multipartAge: 6 * 24 * 3_600_000,
-  /** Parts on their way to R2 at once: with the one being filled, 24 MiB of buffers an upload. */
+  /** Parts on their way to R2 at once: with the one being filled, 24 MiB of buffers an upload, where nobody else wants
+   * them. */
   partsInFlight: 2,
+  /** Bytes that all requests and objects of an isolate hold together, of the 128 MB that it has; src/budget/shares.ts
+   * says for what. Four appends hold a whole part at once; what claims more than a share runs alone in it. */
+  memoryShares: { packing: 16 * MiB, relay: 5 * MiB, work: 34 * MiB, sending: 9 * MiB },
+  /** Milliseconds for which a request waits for memory before it is refused with 503. */
+  memoryPatience: 20_000,
+  /** Milliseconds after which it looks whether it has its turn. */
+  memoryPoll: 10,
+  /** Milliseconds between two signs of life of who holds memory, and after how many without one it is taken from it. */
+  leasePulse: 30_000,
+  leaseLost: 120_000,
   /** Attempts at one R2 call before the request is refused with 503. */
   storageAttempts: 3,
   /** Bytes of one row of the tail; Durable Objects allow 2 MB a row. */
@@ -21,6 +32,8 @@ export const LIMITS = {
   tailRowJoin: 16 * KiB,
   /** Bytes read from a body at a time. */
   readView: 256 * KiB,
+  /** Bytes that the buffer of a body has at first; it grows four times as large whenever it is full. */
+  firstBuffer: 64 * KiB,
   /** Extents of one upload: they travel to the catalog in one statement. */
   extents: 1_000,
   /** Bytes of one upload; also the most that one R2 object could hold. */
@@ -32,6 +45,11 @@ export const LIMITS = {
   bodyIdleContested: 3_000,
   /** Bytes that count as progress: a client of 56 kbit/s sends as many in 3 seconds. */
   bodyProgress: 16 * KiB,
+  /** The same while others wait for memory, unless the body holds less of it. */
+  bodyContested: 256 * KiB,
+  /** Milliseconds for which a client takes nothing of a download that holds memory before it is cut off, when others
+   * wait for that. */
+  readerIdleContested: 10_000,
   /** Milliseconds for which a sealed upload object remembers what it became. */
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */
@@ -91,8 +109,13 @@ export const LIMITS = {
   /** Folders that their paths name. */
   bundleFolders: 100_000,
   /** Bytes of the request that declares them: 100,000 files in as many bytes were read and numbered in a heap of
-   * 96 MB, of an isolate's 128. */
+   * 96 MB, of an isolate's 128. It claims all of its share of the memory. */
   bundleBody: 24 * MiB,
+  /** Bytes of memory that a body of text takes for each of its own: once read, and once it is values. */
+  textHeld: 2,
+  valuesHeld: 4,
+  /** The same for the text of a file that becomes a page. */
+  viewHeld: 8,
   /** Bytes of an artifact's `data` as JSON. */
   bundleData: 256 * KiB,
   /** Refusals of single files that one answer names. */
@@ -107,8 +130,6 @@ export const LIMITS = {
   packSize: 4 * MiB,
   /** Milliseconds after a pack of several files in which the next one gathers. */
   packPause: 10,
-  /** Bytes that the intake objects of an isolate hold at once; each pack being made is a copy of up to `packSize`. */
-  intakeBytes: 32 * MiB,
   /** Files read from the catalog at a time while an artifact is described. */
   describedPage: 2_000,
   /** Relations listed of one artifact. */

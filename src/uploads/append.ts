@@ -4,10 +4,12 @@
 import type { RunningChecksums } from "../blobs/checksums.ts";
 import { StorageError } from "../blobs/objects.ts";
 import { BodyCheck } from "../http/body-check.ts";
+import { BodyError, BodyReader } from "../http/body-reader.ts";
+import { isAppError } from "../protocol/errors.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
-import { BodyError, BodyReader } from "./body-reader.ts";
+import { AppendBuffer } from "./append-buffer.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { Boundary } from "./ledger.ts";
@@ -28,7 +30,7 @@ export async function append(
     await body?.cancel();
     return decision.ok ? (refusalOfNothing(terms) ?? decision) : decision;
   }
-  const reader = new BodyReader(body, context.isContested);
+  const reader = new BodyReader(body, context.contestedFloor);
   const run = new AppendRun(context, reader, terms);
   try {
     return await run.finish();
@@ -93,6 +95,9 @@ function refusalFor(error: unknown, context: UploadContext): Refused {
   if (error instanceof TooScattered) {
     return { ok: false, code: "upload_too_scattered" };
   }
+  if (isAppError(error)) {
+    return { ok: false, code: error.code };
+  }
   throw error;
 }
 
@@ -103,18 +108,17 @@ class AppendRun {
   readonly #writer: PartWriter;
   readonly #partSize: number;
   readonly #checksums: RunningChecksums;
-  readonly #check: BodyCheck | null;
+  readonly #promised: BodyCheck | null;
   readonly #boundaries: Boundary[] = [];
   /** Does the buffer begin with the tail? Not for a short append, which leaves the tail's rows alone. */
   readonly #holdsTail: boolean;
-  /** The bytes that are not in a part yet; null right after a part. */
-  #buffer: Uint8Array | null;
-  #filled: number;
+  /** The bytes that are not in a part yet. */
+  readonly #buffer: AppendBuffer;
   /** Where a piece of a longer body ends; null: it is the whole body. */
   readonly #bounds: { most: number; until: number } | null;
   readonly #begin: number;
   #taken = 0;
-  /** What a piece is read into. */
+  /** What a piece is read into, and what comes behind a full part. */
   #spare: Uint8Array | null = null;
 
   constructor(
@@ -124,7 +128,7 @@ class AppendRun {
     bounds: { most: number; until: number } | null = null,
   ) {
     const state = requireState(context);
-    const { ledger } = context;
+    const { ledger, owner } = context;
     this.#context = context;
     this.#terms = terms;
     this.#body = body;
@@ -133,13 +137,10 @@ class AppendRun {
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
-    this.#check = terms.promise === undefined ? null : new BodyCheck(terms.promise);
+    this.#promised = terms.promise === undefined ? null : new BodyCheck(terms.promise);
     const { length } = terms;
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
-    this.#filled = this.#holdsTail ? state.tailLength : 0;
-    this.#buffer = this.#holdsTail
-      ? ledger.tail.read(state.tailLength, this.#partSize)
-      : new Uint8Array(length ?? 0);
+    this.#buffer = new AppendBuffer(owner, this.#partSize, this.#holdsTail ? LIMITS.readView : 0);
   }
 
   async finish(): Promise<Appended> {
@@ -148,7 +149,7 @@ class AppendRun {
     if (length !== null && this.#taken !== length) {
       throw new BodyError("incomplete");
     }
-    refuseUnfit(this.#check?.finish() ?? null);
+    refuseUnfit(this.#promised?.finish() ?? null);
     await this.#writer.settle();
     this.#commit();
     return { ok: true, offset: offsetOf(requireState(this.#context)) };
@@ -173,11 +174,13 @@ class AppendRun {
   /** Leaves nothing under way. */
   async abandon(): Promise<void> {
     await this.#writer.abandon();
+    this.#buffer.free();
     this.#context.ledger.dropEmptyExtents({ openToo: false });
   }
 
   /** Says whether the body may have more. */
   async #readAll(): Promise<boolean> {
+    await this.#takeTail();
     let hasMore = true;
     while (hasMore && this.#taken !== this.#terms.length && !this.#isPieceFull()) {
       await this.#sendFullPart();
@@ -187,60 +190,82 @@ class AppendRun {
     return hasMore;
   }
 
+  /** Begins the buffer with the tail, where it is to hold that. */
+  async #takeTail(): Promise<void> {
+    const { ledger } = this.#context;
+    const { tailLength } = requireState(this.#context);
+    if (this.#holdsTail && tailLength > 0) {
+      await this.#buffer.makeRoom(this.#left, tailLength);
+      ledger.tail.readInto(this.#buffer.room, tailLength);
+      this.#buffer.fill(tailLength);
+    }
+  }
+
+  /** Bytes that are still to come, as far as anybody knows. */
+  get #left(): number {
+    return (this.#terms.length ?? Infinity) - this.#taken;
+  }
+
   #isPieceFull(): boolean {
     const bounds = this.#bounds;
     return bounds !== null && (this.#taken >= bounds.most || Date.now() >= bounds.until);
   }
 
   async #readIntoBuffer(): Promise<boolean> {
-    const position = this.#filled;
-    const target = this.#buffer ?? new Uint8Array(this.#partSize);
+    const buffer = this.#buffer;
+    await buffer.makeRoom(this.#left);
     if (this.#bounds !== null) {
-      return this.#readByCopy(target, position);
+      // Into memory of its own: a buffer that was handed over is lost when the body breaks off.
+      return this.#keep(await this.#readSpare(buffer.room.length));
     }
-    const { buffer, count } = await this.#body.read(target, position);
-    this.#buffer = buffer;
-    this.#take(buffer.subarray(position, position + count));
-    return count > 0;
-  }
-
-  /** Reads into a buffer of its own: one that was handed over is lost when the body breaks off. */
-  async #readByCopy(target: Uint8Array, position: number): Promise<boolean> {
-    const size = Math.min(LIMITS.readView, target.length - position);
-    const spare = this.#spare ?? new Uint8Array(LIMITS.readView);
-    const { buffer, count } = await this.#body.read(spare.subarray(0, size), 0);
-    this.#spare = new Uint8Array(buffer.buffer);
-    const bytes = buffer.subarray(0, count);
-    target.set(bytes, position);
-    this.#buffer = target;
-    this.#take(bytes);
+    const { filled } = buffer;
+    const { buffer: bytes, count } = await this.#body.read(buffer.bytes, filled);
+    buffer.bytes = bytes;
+    this.#check(bytes.subarray(filled, filled + count));
+    buffer.fill(count);
     return count > 0;
   }
 
   /** Reads on while a full buffer waits to be known as the whole upload or as its first part. */
   async #readBehindFull(): Promise<boolean> {
-    const { buffer, count } = await this.#body.read(new Uint8Array(this.#partSize), 0);
-    if (count > 0) {
+    const bytes = await this.#readSpare(Math.min(this.#partSize, this.#left));
+    if (bytes.length > 0) {
       await this.#sendPart();
-      this.#buffer = buffer;
-      this.#take(buffer.subarray(0, count));
+      await this.#buffer.makeRoom(this.#left, bytes.length);
     }
-    return count > 0;
+    return this.#keep(bytes);
   }
 
-  #take(bytes: Uint8Array): void {
+  /** Reads at most so many bytes, which are good until the next call. */
+  async #readSpare(most: number): Promise<Uint8Array> {
+    const spare = this.#spare ?? new Uint8Array(LIMITS.readView);
+    const { buffer, count } = await this.#body.read(spare.subarray(0, most), 0);
+    this.#spare = new Uint8Array(buffer.buffer);
+    return buffer.subarray(0, count);
+  }
+
+  /** Says whether there are any. */
+  #keep(bytes: Uint8Array): boolean {
+    this.#check(bytes);
+    if (bytes.length > 0) {
+      this.#buffer.room.set(bytes);
+      this.#buffer.fill(bytes.length);
+    }
+    return bytes.length > 0;
+  }
+
+  #check(bytes: Uint8Array): void {
     this.#taken += bytes.length;
     const refusal = refuseSize(requireState(this.#context), this.#begin + this.#taken);
     if (refusal !== null) {
       throw new Unfit(refusal);
     }
     this.#checksums.update(bytes);
-    refuseUnfit(this.#check?.update(bytes) ?? null);
-    this.#filled += bytes.length;
+    refuseUnfit(this.#promised?.update(bytes) ?? null);
   }
 
   #isFull(): boolean {
-    return this.#holdsTail && this.#filled === this.#partSize;
+    return this.#holdsTail && this.#buffer.filled === this.#partSize;
   }
 
   /** May a full buffer be the whole upload, to be stored in one verified put at the seal? */
@@ -256,11 +281,9 @@ class AppendRun {
 
   async #sendPart(): Promise<void> {
     const previous = this.#boundaries.at(-1)?.offset ?? tailStart(requireState(this.#context));
-    await this.#writer.send(this.#buffer ?? new Uint8Array());
+    await this.#buffer.handOver((bytes, free) => this.#writer.send(bytes, free));
     const checksums = this.#checksums.save();
     this.#boundaries.push({ offset: previous + this.#partSize, checksums });
-    this.#buffer = null;
-    this.#filled = 0;
   }
 
   #commit(): void {
@@ -269,11 +292,12 @@ class AppendRun {
       boundaries: this.#boundaries,
       tail: {
         kind: this.#holdsTail ? "replace" : "extend",
-        bytes: this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(),
+        bytes: this.#buffer.bytes.subarray(0, this.#buffer.filled),
       },
       checksums: this.#checksums.save(),
       at: Date.now(),
     });
+    this.#buffer.free();
   }
 }
 

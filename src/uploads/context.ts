@@ -51,8 +51,11 @@ export interface UploadContext {
   desk: CatalogDesk;
   /** False after a start and after a failed R2 call: the answer to a completion may then be lost. */
   openExtentConfirmed: boolean;
-  /** Does another operation wait for this one to end? */
-  isContested: () => boolean;
+  /** How this object names itself where it leases memory. */
+  owner: string;
+  /** How many bytes a body must bring within `LIMITS.bodyIdleContested`, as other operations wait for this one to end, or
+   * others for its memory; 0: nobody does. */
+  contestedFloor: () => number;
 }
 
 /** The state of the upload that this object has; a caller without one is a bug. */

@@ -9,6 +9,7 @@
 import { ArchiveProblem } from "../archive/archive-problem.ts";
 import { isTarHeader } from "../archive/tar-header.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
+import { WORK } from "../budget/shares.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
@@ -153,7 +154,8 @@ async function readMembers(context: UploadContext): Promise<boolean> {
     if (Date.now() >= end) {
       return false;
     }
-    await readStep(context, current);
+    const step = current;
+    await WORK.run(LIMITS.explodePiece, context.owner, () => readStep(context, step));
     await yieldToOthers();
     current = requireExplosion(context);
   }

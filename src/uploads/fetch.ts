@@ -3,10 +3,12 @@
 // of its content before the first byte of it counts; (3) bytes by the piece; (4) that all are there; (5) the
 // seal; or (4) why it is given up, (5) the same in the catalog, (6) the end of the upload with its R2 data.
 
+import { contestedFloor } from "../budget/shares.ts";
+import { BodyReader } from "../http/body-reader.ts";
 import { messageFor } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { appendPiece } from "./append.ts";
-import { BodyReader } from "./body-reader.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
@@ -18,6 +20,9 @@ import type { FetchState } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 const ANY = { size: null, sha512: null };
+
+/** Refusals of a piece that say nothing of the content. */
+const PASSING = new Set<ErrorCode>(["storage_unavailable", "service_busy"]);
 
 /** Goes on with a fetch: at most one request, then the seal, or the end of a fetch that failed. */
 export async function continueFetch(context: UploadContext): Promise<void> {
@@ -92,14 +97,15 @@ async function readAll(
 ): Promise<Reason | null> {
   const sliceEnd = Math.min(Date.now() + LIMITS.fetchSlice, fetchOf(context).deadline);
   // A server that stands still then is left, as if another request waited for this one to end.
-  const reader = new BodyReader(body, () => Date.now() >= sliceEnd);
+  const floor = () => Math.max(contestedFloor(), Date.now() >= sliceEnd ? LIMITS.bodyProgress : 0);
+  const reader = new BodyReader(body, floor);
   while (Date.now() < sliceEnd) {
     const until = Math.min(Date.now() + LIMITS.fetchPieceTime, sliceEnd);
     const piece = await appendPiece(context, reader, { most: LIMITS.fetchPiece, until });
     const offset = offsetOf(requireState(context));
     const refusal = piece.ok
       ? refuseTotal(context, offset)
-      : { message: messageFor(piece.code, null), isFinal: piece.code !== "storage_unavailable" };
+      : { message: messageFor(piece.code, null), isFinal: !PASSING.has(piece.code) };
     if (refusal !== null || !piece.ok) {
       reader.cancel();
       return refusal;

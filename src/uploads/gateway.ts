@@ -22,6 +22,7 @@ import type {
   OpenRequest,
   SealRequest,
 } from "./internal.ts";
+import { isLost } from "./lost-object.ts";
 
 /** The uploads of one workspace; those of others do not exist for it. */
 export class UploadGateway {
@@ -155,9 +156,7 @@ async function call<T extends object>(
     const response = await uploads.getByName(uuid).fetch(`https://upload${path}`, init);
     return await response.json<Outcome<T>>();
   } catch (error) {
-    // An error of the object's own code is a bug. Any other is the platform's: the object was moved, reset
-    // by a deploy or overloaded, before or after it did what it was asked for.
-    if (error instanceof Error && "remote" in error) {
+    if (!isLost(error)) {
       throw error;
     }
     return { ok: false, code: lost };

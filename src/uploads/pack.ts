@@ -1,5 +1,6 @@
 import { ArchiveProblem } from "../archive/archive-problem.ts";
 import type { TarMember } from "../archive/tar-reader.ts";
+import { PACKING } from "../budget/shares.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
@@ -41,7 +42,9 @@ export async function explodePack(context: UploadContext, pack: Pack): Promise<v
   const intent = intentOf(context);
   const gateway = new UploadGateway(context.uploads, workspaceId);
   if (!requireExplosion(context).isRead) {
-    await unpackAndHandOver(context, gateway, pack);
+    await PACKING.run(2 * LIMITS.explodePiece, context.owner, () =>
+      unpackAndHandOver(context, gateway, pack),
+    );
   }
   try {
     orThrow(await gateway.explode(pack.uuid, intent, ANY));

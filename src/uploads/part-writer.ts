@@ -40,9 +40,9 @@ export class PartWriter {
     return this.#stored;
   }
 
-  /** Sends a full part, which must not be touched afterwards. Returns when the next may follow, and throws
-   * what made an earlier one fail. */
-  async send(bytes: Uint8Array): Promise<void> {
+  /** Sends a full part, which must not be touched afterwards; `free` gives its memory back once it is stored, or has
+   * failed. Returns when the next may follow, and throws what made an earlier one fail: `free` is then the caller's. */
+  async send(bytes: Uint8Array, free: () => void): Promise<void> {
     while (this.#inFlight.size >= LIMITS.partsInFlight) {
       await Promise.race(this.#inFlight);
     }
@@ -53,7 +53,10 @@ export class PartWriter {
     const position = parts.push({ partNumber: 0, etag: "" }) - 1;
     const task = this.#store(extent, bytes, (part) => {
       parts[position] = part;
-    }).finally(() => this.#inFlight.delete(task));
+    }).finally(() => {
+      free();
+      this.#inFlight.delete(task);
+    });
     this.#inFlight.add(task);
   }
 

@@ -4,6 +4,7 @@
 // time does not depend on the size: at most one part is sent and one multipart upload completed.
 
 import { completeMultipart, putObject, putPart } from "../blobs/objects.ts";
+import { WORK } from "../budget/shares.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -73,8 +74,9 @@ export async function bringToRest(context: UploadContext): Promise<void> {
       await completeExtent(context, open);
     }
   }
-  if (requireState(context).tailLength > 0) {
-    await putTail(context);
+  const { tailLength } = requireState(context);
+  if (tailLength > 0) {
+    await WORK.run(tailLength, context.owner, () => putTail(context));
   }
   ledger.dropEmptyExtents({ openToo: true });
 }
@@ -86,7 +88,10 @@ async function completeWithTail(context: UploadContext, extent: UploadExtent): P
   const multipart = { key: extent.key, id: extent.multipart?.id ?? "" };
   if (tailLength > 0) {
     const first = ledger.parts.takeNumbers(extent.n, LIMITS.storageAttempts);
-    parts.push(await putPart(bucket, multipart, first, ledger.tail.read(tailLength)));
+    const tail = await WORK.run(tailLength, context.owner, () =>
+      putPart(bucket, multipart, first, ledger.tail.read(tailLength)),
+    );
+    parts.push(tail);
   }
   context.openExtentConfirmed = false;
   await completeMultipart(bucket, multipart, parts, extent.length + tailLength);

@@ -24,9 +24,15 @@ export class TailRows {
     this.#sql = sql;
   }
 
-  /** The first `length` bytes, in a new array of `capacity` bytes. */
-  read(length: number, capacity: number = length): Uint8Array {
-    const bytes = new Uint8Array(capacity);
+  /** The first `length` bytes. */
+  read(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.readInto(bytes, length);
+    return bytes;
+  }
+
+  /** Writes the first `length` bytes to the beginning of an array. */
+  readInto(bytes: Uint8Array, length: number): void {
     let filled = 0;
     for (const row of this.#sql.exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM tail ORDER BY n")) {
       if (filled >= length) {
@@ -36,7 +42,6 @@ export class TailRows {
       bytes.set(piece, filled);
       filled += piece.length;
     }
-    return bytes;
   }
 
   write({ kind, bytes }: TailChange): void {

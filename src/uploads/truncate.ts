@@ -5,6 +5,8 @@
 import type { RunningChecksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece, StorageError } from "../blobs/objects.ts";
+import { WORK } from "../budget/shares.ts";
+import { isAppError } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
@@ -28,9 +30,14 @@ export async function truncate(context: UploadContext, target: number): Promise<
       return { ok: true };
     case "back":
       try {
-        cut(context, boundary, await readBack(context, plan.boundary, plan.piece));
+        await WORK.run(plan.piece, context.owner, async () => {
+          cut(context, boundary, await readBack(context, plan.boundary, plan.piece));
+        });
         return { ok: true };
       } catch (error) {
+        if (isAppError(error)) {
+          return { ok: false, code: error.code };
+        }
         if (error instanceof StorageError) {
           context.openExtentConfirmed = false;
           return { ok: false, code: "storage_unavailable" };

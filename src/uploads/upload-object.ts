@@ -6,6 +6,7 @@ import { DurableObject } from "cloudflare:workers";
 import { json, Router } from "itty-router";
 import type { IRequest } from "itty-router";
 
+import { contestedFloor, forgetLeases } from "../budget/shares.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -41,6 +42,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env, desk: CatalogDesk) {
     super(ctx, env);
+    const owner = ctx.id.toString();
+    forgetLeases(owner);
     const ledger = new Ledger(ctx.storage);
     this.#context = {
       ledger,
@@ -48,7 +51,8 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       uploads: env.UPLOADS,
       desk,
       openExtentConfirmed: false,
-      isContested: () => this.#turns > 1,
+      owner,
+      contestedFloor: () => Math.max(this.#turns > 1 ? LIMITS.bodyProgress : 0, contestedFloor()),
     };
     this.#router
       .post("/open", (request: IRequest) => this.#inTurn(() => this.#open(request)))

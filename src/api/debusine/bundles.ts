@@ -3,15 +3,18 @@ import type { Context } from "hono";
 import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { declareArtifact } from "../../artifacts/declare.ts";
-import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { mayAdd, readerFor } from "../../auth/access.ts";
+import { requireAdder } from "../../auth/adders.ts";
 import { requesterOf } from "../../auth/author.ts";
 import { findBundle, findHome } from "../../catalog/bundles.ts";
 import type { Bundle, Home } from "../../catalog/bundles.ts";
 import { SYSTEM } from "../../catalog/workspaces.ts";
+import { useText } from "../../http/read-body.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { parseCount } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { describeBundle } from "./describe-bundle.ts";
-import { readBundleRequest } from "./read-bundle.ts";
+import { readBundleRequest, readFiles } from "./read-bundle.ts";
 import type { BundleRequest } from "./read-bundle.ts";
 
 const DAY = 86_400_000;
@@ -24,14 +27,28 @@ export const bundles = new Routes()
   .get("/artifact/:id", show);
 
 async function create(c: Context<AppEnv>): Promise<Response> {
-  requireSomebody(c.var.identity);
   const now = Date.now();
-  const request = await readBundleRequest(c.req.raw, now);
-  const home = await requireHome(c, request.workspace);
-  const expiresAt = expiryOf(request, home, now);
-  const declaration = { ...request, workspaceId: home.id, expiresAt, ...requesterOf(c) };
-  const id = await declareArtifact(c.env.DB, declaration, now);
+  await requireAdder(c.var.identity, c.env.DB, now);
+  const declare = (text: string) => declareFrom(c, text, now);
+  const id = await useText(c.req.raw, declare, {
+    limit: LIMITS.bundleBody,
+    tooLong: "bundle_too_large",
+  });
   return describe(c, await requireBundle(c, id), 201);
+}
+
+/** The workspace is looked at before the files, which may be many. */
+async function declareFrom(c: Context<AppEnv>, text: string, now: number): Promise<number> {
+  const request = readBundleRequest(text, now);
+  const home = await requireHome(c, request.workspace);
+  const declaration = {
+    ...request,
+    files: readFiles(request.files),
+    workspaceId: home.id,
+    expiresAt: expiryOf(request, home, now),
+    ...requesterOf(c),
+  };
+  return declareArtifact(c.env.DB, declaration, now);
 }
 
 async function show(c: Context<AppEnv>): Promise<Response> {

@@ -6,10 +6,12 @@ import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
 import type { Delivered, Piece } from "../../artifacts/deliver.ts";
 import { takeIn } from "../../artifacts/intake.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { mayAddSomewhere } from "../../auth/adders.ts";
 import { RunningChecksums } from "../../blobs/checksums.ts";
 import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
 import { BodyCheck } from "../../http/body-check.ts";
+import { useBytes } from "../../http/read-body.ts";
 import type { BodyPromise } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
@@ -18,15 +20,17 @@ import { readSent } from "./sent-piece.ts";
 import type { Sent, SentPiece } from "./sent-piece.ts";
 
 /** The bytes of declared files. */
-export const files = new Routes().put("/artifact/:id/files/*", (c) => {
-  requireSomebody(c.var.identity);
+export const files = new Routes().put("/artifact/:id/files/*", async (c) => {
+  const { identity } = c.var;
+  requireSomebody(identity);
   const sent = readSent(c.req.raw.headers);
-  // Who may never add is refused before anything is stored.
-  const mayBeWhole = sent.kind === "piece" && sent.isSmall && mayAdd(c.var.identity, ANYWHERE);
-  return mayBeWhole ? putSmall(c, sent) : putPiece(c, sent);
+  const { body } = c.req.raw;
+  const mayBeWhole = sent.kind === "piece" && sent.isSmall && body !== null;
+  // Who may never add is refused before anything is read.
+  return mayBeWhole && (await mayAddSomewhere(identity, c.env.DB, Date.now()))
+    ? putSmall(c, body, sent)
+    : putPiece(c, sent);
 });
-
-const ANYWHERE = { writable: true };
 
 /** A question, or bytes that are not all of a small file. */
 async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
@@ -45,8 +49,20 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
 }
 
 /** A small body that may be a whole file. */
-async function putSmall(c: Context<AppEnv>, { length, promise }: SentPiece): Promise<Response> {
-  const bytes = await readWhole(c.req.raw, length);
+function putSmall(
+  c: Context<AppEnv>,
+  body: ReadableStream<Uint8Array>,
+  { length, promise }: SentPiece,
+): Promise<Response> {
+  return useBytes(body, length, (bytes) => putBytes(c, bytes, promise));
+}
+
+async function putBytes(
+  c: Context<AppEnv>,
+  bytes: Uint8Array,
+  promise: BodyPromise,
+): Promise<Response> {
+  const { length } = bytes;
   const check = new BodyCheck(promise);
   requirePromised(check.update(bytes) ?? check.finish());
   const running = new RunningChecksums();
@@ -140,14 +156,6 @@ function readPath(url: string): string {
   } catch {
     throw new AppError("path_malformed", `'${encoded}'`);
   }
-}
-
-async function readWhole(request: Request, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.length !== length) {
-    throw new AppError("upload_body_incomplete");
-  }
-  return bytes;
 }
 
 /** `partial` is the status of a file that is not complete. */

@@ -1,12 +1,12 @@
-// The request that makes an artifact -> a declaration with nothing left to refuse. All that is wrong is named,
-// by member and by path, before anything is written.
+// The request that makes an artifact -> a declaration with nothing left to refuse, in two steps: its members first, its
+// files once it is known that their workspace takes them. All that is wrong is named, by member and by path, before
+// anything is written.
 
 import * as v from "valibot";
 
 import type { Declaration } from "../../artifacts/declare.ts";
 import { comparePaths } from "../../artifacts/numbering.ts";
 import { EMPTY_SHA256 } from "../../catalog/staging.ts";
-import { readText } from "../../http/read-text.ts";
 import { CreateBundleRequest, FileDeclaration } from "../../protocol/bundle-requests.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -14,17 +14,18 @@ import { findPathConflicts, findPathFault } from "../../protocol/paths.ts";
 import { parseJson } from "../json-body.ts";
 
 /** What is to be made, and in which workspace. */
-export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expiresAt" | "actor"> {
+export interface BundleRequest extends Pick<Declaration, "category" | "data"> {
   workspace: string;
+  /** Not looked at yet. */
+  files: Record<string, unknown>;
   /** Milliseconds, or null where the request says nothing. */
   expireAt: number | null;
   expirationDelay: number | null;
 }
 
-/** Reads and checks the body. */
-export async function readBundleRequest(request: Request, now: number): Promise<BundleRequest> {
-  const body = parseJson(await readText(request, LIMITS.bundleBody, "bundle_too_large"));
-  const parsed = v.safeParse(CreateBundleRequest, body);
+/** Reads and checks all but the files. */
+export function readBundleRequest(body: string, now: number): BundleRequest {
+  const parsed = v.safeParse(CreateBundleRequest, parseJson(body));
   if (!parsed.success) {
     throw refusal(membersOf(parsed.issues));
   }
@@ -40,7 +41,7 @@ export async function readBundleRequest(request: Request, now: number): Promise<
     category,
     workspace,
     data: text,
-    files: readFiles(files),
+    files,
     expireAt,
     expirationDelay: expiration_delay,
   };
@@ -86,7 +87,8 @@ class Faults {
   }
 }
 
-function readFiles(declared: Record<string, unknown>): BundleRequest["files"] {
+/** Reads and checks the files, in the order of their paths. */
+export function readFiles(declared: Record<string, unknown>): Declaration["files"] {
   const paths = Object.keys(declared);
   if (paths.length > LIMITS.bundleFiles) {
     throw new AppError("bundle_too_large", `${paths.length} files`);
@@ -99,7 +101,7 @@ function readFiles(declared: Record<string, unknown>): BundleRequest["files"] {
   return files;
 }
 
-type DeclaredFile = BundleRequest["files"][number];
+type DeclaredFile = Declaration["files"][number];
 
 function readFile(path: string, value: unknown, faults: Faults): DeclaredFile | null {
   if (faults.isFull) {

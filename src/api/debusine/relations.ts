@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
+import { requireAdder } from "../../auth/adders.ts";
 import {
   deleteRelation,
   findRelation,
@@ -26,7 +27,7 @@ export const relations = new Routes()
   .delete("/artifact-relation/:id", remove);
 
 async function create(c: Context<AppEnv>): Promise<Response> {
-  requireSomebody(c.var.identity);
+  await requireAdder(c.var.identity, c.env.DB, Date.now());
   const { artifact, target, type } = await readJson(c.req.raw, RelationRequest, "ignored");
   const from = await requireBundle(c, artifact);
   await requireBundle(c, target);

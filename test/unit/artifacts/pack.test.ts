@@ -9,6 +9,7 @@ import { takeIn } from "../../../src/artifacts/intake.ts";
 import { comparePaths } from "../../../src/artifacts/numbering.ts";
 import { storePack } from "../../../src/artifacts/pack.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
+import { WORK } from "../../../src/budget/shares.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
 import { findDestinations } from "../../../src/catalog/contents.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
@@ -259,17 +260,22 @@ describe("takeIn()", () => {
     }
   });
 
-  it("asks for a repeat when the objects hold as much as they may", async () => {
+  it("is refused when there is no memory for the file in time, and stores it when there is", async () => {
     const place = await declare({ file: bytes(10, 90) });
-    const { intakeBytes } = LIMITS;
-    Object.assign(LIMITS, { intakeBytes: 9 });
+    const { memoryPatience } = LIMITS;
+    Object.assign(LIMITS, { memoryPatience: 50 });
+    const lease = WORK.open(LIMITS.memoryShares.work, "test");
+    expect(WORK.tryGrow(lease, LIMITS.memoryShares.work)).toBe(true);
     const refused = await takeIn(env.INTAKES, place, smallFile("file", bytes(10, 90)));
-    Object.assign(LIMITS, { intakeBytes });
-    expect(refused).toEqual({ ok: false, code: "storage_unavailable" });
+    Object.assign(LIMITS, { memoryPatience });
+    expect(refused).toEqual({ ok: false, code: "service_busy" });
     const [to] = await findDestinations(env.DB, { ...place, paths: ["file"] }, null, Date.now());
     expect(to?.file?.isComplete).toBe(false);
-    const taken = await takeIn(env.INTAKES, place, smallFile("file", bytes(10, 90)));
-    expect(taken).toMatchObject({ ok: true, isStored: true });
+    const waiting = takeIn(env.INTAKES, place, smallFile("file", bytes(10, 90)));
+    await scheduler.wait(20);
+    WORK.end(lease);
+    expect(await waiting).toMatchObject({ ok: true, isStored: true });
+    expect(WORK.held).toBe(0);
   });
 });
 

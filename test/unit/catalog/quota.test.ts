@@ -166,7 +166,8 @@ describe("an append", () => {
         uploads: env.UPLOADS,
         desk: counted(catalogDesk(env)),
         openExtentConfirmed: false,
-        isContested: () => false,
+        owner: "test",
+        contestedFloor: () => 0,
       };
       context.ledger.open(newUuid(), 1, Date.now(), { room: 10_000, fetch: null });
       const body = () => new Blob([bytes(4_096)]).stream();

@@ -66,7 +66,8 @@ export function faultyContext(
     uploads: env.UPLOADS,
     desk: wrap(catalogDesk({ DB })),
     openExtentConfirmed: false,
-    isContested: () => false,
+    owner: "test",
+    contestedFloor: () => 0,
   };
 }
 

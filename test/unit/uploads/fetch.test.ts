@@ -240,7 +240,8 @@ async function survive(path: string, from: number, mode: "before" | "after"): Pr
       uploads: env.UPLOADS,
       desk: wrap(catalogDesk(env)),
       openExtentConfirmed: false,
-      isContested: () => false,
+      owner: "test",
+      contestedFloor: () => 0,
     });
     const origin = { room: null, fetch: newFetch(job, Date.now()) };
     new Ledger(storage).open(uploadUuid, workspace.id, Date.now(), origin);

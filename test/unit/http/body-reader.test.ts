@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { BodyReader } from "../../../src/http/body-reader.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import { BodyReader } from "../../../src/uploads/body-reader.ts";
 
-const UNCONTESTED = (): boolean => false;
+const UNCONTESTED = (): number => 0;
+const CONTESTED = (): number => LIMITS.bodyProgress;
 
 afterEach(() => {
   vi.useRealTimers();
@@ -35,7 +36,7 @@ describe("BodyReader", () => {
 
   it.each([
     ["a minute", UNCONTESTED, LIMITS.bodyIdle],
-    ["three seconds while another request waits", (): boolean => true, LIMITS.bodyIdleContested],
+    ["three seconds while another request waits", CONTESTED, LIMITS.bodyIdleContested],
   ])("throws 'stalled' when nothing comes for %s", async (_words, isContested, limit) => {
     vi.useFakeTimers();
     const { readable } = new IdentityTransformStream();
@@ -54,7 +55,7 @@ describe("BodyReader", () => {
 
   it.each([
     ["a minute", UNCONTESTED, LIMITS.bodyIdle],
-    ["three seconds while another request waits", (): boolean => true, LIMITS.bodyIdleContested],
+    ["three seconds while another request waits", CONTESTED, LIMITS.bodyIdleContested],
   ])("throws 'stalled' when a byte a second comes for %s (T16)", async (_, isContested, limit) => {
     vi.useFakeTimers();
     const { readable, writable } = new IdentityTransformStream();
@@ -80,7 +81,7 @@ describe("BodyReader", () => {
     vi.useFakeTimers();
     const { readable, writable } = new IdentityTransformStream();
     const writer = writable.getWriter();
-    const reader = new BodyReader(readable, () => true);
+    const reader = new BodyReader(readable, CONTESTED);
     const size = LIMITS.bodyProgress / 2;
     for (let sent = 0; sent < 8; sent += 1) {
       const read = reader.read(new Uint8Array(size), 0);
@@ -89,4 +90,33 @@ describe("BodyReader", () => {
       expect(count).toBe(size);
     }
   });
+
+  it.each([
+    ["a large buffer", LIMITS.bodyContested, 100 * 1024, "stalled"],
+    ["a large buffer", LIMITS.bodyContested, LIMITS.bodyContested, null],
+    ["a small buffer", LIMITS.firstBuffer, LIMITS.firstBuffer, null],
+  ])(
+    "of %s of %i bytes that brings %i in three seconds while others wait for memory: %s",
+    async (_, capacity, brought, wanted) => {
+      vi.useFakeTimers();
+      const { readable, writable } = new IdentityTransformStream();
+      const writer = writable.getWriter();
+      const reader = new BodyReader(readable, () => LIMITS.bodyContested);
+      const outcomes: unknown[] = [];
+      const reads = async (): Promise<void> => {
+        for (let buffer: Uint8Array = new Uint8Array(capacity); ;) {
+          ({ buffer } = await reader.read(buffer, 0));
+        }
+      };
+      void reads().catch((error: unknown) => outcomes.push(error));
+      for (let second = 0; second < 9 && outcomes.length === 0; second += 1) {
+        await vi.advanceTimersByTimeAsync(999);
+        await writer.write(new Uint8Array(Math.ceil(brought / 3)));
+      }
+      expect(outcomes).toEqual(
+        wanted === null ? [] : [expect.objectContaining({ reason: wanted })],
+      );
+      reader.cancel();
+    },
+  );
 });

@@ -14,16 +14,17 @@ export class BodyError extends Error {
 /** Reads a request's body straight into the caller's buffers. */
 export class BodyReader {
   readonly #reader: ReadableStreamBYOBReader;
-  readonly #isContested: () => boolean;
+  readonly #contestedFloor: () => number;
   #received = 0;
   /** Milliseconds waited for it and bytes received since it last made progress. */
   #waited = 0;
   #fresh = 0;
 
-  /** `isContested` tells whether another request waits for this one to end. */
-  constructor(body: ReadableStream<Uint8Array>, isContested: () => boolean) {
+  /** `contestedFloor` tells how many bytes must come within `LIMITS.bodyIdleContested` because others wait for this
+   * body to end; 0: nobody does. A body need never bring more than the buffer that is read into. */
+  constructor(body: ReadableStream<Uint8Array>, contestedFloor: () => number) {
     this.#reader = body.getReader({ mode: "byob" });
-    this.#isContested = isContested;
+    this.#contestedFloor = contestedFloor;
   }
 
   /** Bytes read so far. */
@@ -43,7 +44,7 @@ export class BodyReader {
       throw new BodyError("incomplete");
     }
     this.#received += value.byteLength;
-    this.#requireProgress(value.byteLength, Date.now() - begun);
+    this.#requireProgress(value.byteLength, Date.now() - begun, length);
     return { buffer: new Uint8Array(value.buffer, 0, length), count: value.byteLength };
   }
 
@@ -53,12 +54,12 @@ export class BodyReader {
   }
 
   /** A client that broke off and came back must not wait for its own dead connection, nor for one that sends a byte
-   * now and then: a body that stands still is given up sooner when another request waits. */
+   * now and then: a body that stands still is given up sooner when others wait. */
   async #withinIdleLimit<T>(read: Promise<T>, begun: number): Promise<T> {
     let timer: number | null = null;
     const stalled = new Promise<never>((_resolve, reject) => {
       timer = setInterval(() => {
-        if (this.#isContested() || Date.now() - begun >= LIMITS.bodyIdle) {
+        if (this.#contestedFloor() > 0 || Date.now() - begun >= LIMITS.bodyIdle) {
           reject(new BodyError("stalled"));
         }
       }, LIMITS.bodyIdleContested);
@@ -73,11 +74,13 @@ export class BodyReader {
   }
 
   /** Throws when bytes come, but too few for the time that was waited for them. */
-  #requireProgress(count: number, waited: number): void {
+  #requireProgress(count: number, waited: number, capacity: number): void {
     this.#fresh += count;
     this.#waited += waited;
-    const limit = this.#isContested() ? LIMITS.bodyIdleContested : LIMITS.bodyIdle;
-    if (count === 0 || this.#fresh >= LIMITS.bodyProgress) {
+    const contested = this.#contestedFloor();
+    const limit = contested > 0 ? LIMITS.bodyIdleContested : LIMITS.bodyIdle;
+    const enough = Math.max(Math.min(contested, capacity), LIMITS.bodyProgress);
+    if (count === 0 || this.#fresh >= enough) {
       this.#fresh = 0;
       this.#waited = 0;
     } else if (this.#waited >= limit) {

@@ -1,0 +1,219 @@
+// Who may hold how much memory. All requests and objects of an isolate share one: what any of them holds of it beyond
+// a few KiB is leased here first, in the order of asking, and given back in the end. A lease names at the start the
+// most that it will hold and grows up to that, so that what is held is what has arrived; it grows only while all that
+// are open could still reach their most one after the other (the banker's algorithm), so that none waits for ever for
+// another that waits for it. Whoever holds bytes of one budget waits for no other budget, but for one further down
+// (shares.ts).
+
+import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+/** The owner of what a request to the Worker holds. */
+export const REQUEST = "";
+
+/** Memory that somebody holds; changed by its budget only. */
+export interface Lease {
+  /** The most bytes that it will hold. */
+  readonly claim: number;
+  /** Who it belongs to, as `forget()` names them; REQUEST for a request, which is never forgotten by name. */
+  readonly owner: string;
+  held: number;
+  /** When its holder was last known to run. */
+  seenAt: number;
+  readonly pulse: ReturnType<typeof setInterval>;
+}
+
+interface Waiter {
+  readonly lease: Lease;
+  readonly to: number;
+  /** Whoever waits has gone by then. */
+  readonly until: number;
+  /** Looked at by whoever waits: a promise cannot be resolved for another object. */
+  isGranted: boolean;
+}
+
+export class Budget {
+  readonly #size: number;
+  readonly #open = new Set<Lease>();
+  #waiting: Waiter[] = [];
+  #held = 0;
+  #claimed = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Does anybody wait? Then no holder may be slow. */
+  get isContested(): boolean {
+    return this.#waiting.some(({ isGranted }) => !isGranted);
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Opens a lease that holds nothing yet, for a claim of at most the whole budget: what needs more runs alone. Must be
+   * ended, on every way. */
+  open(claim: number, owner: string): Lease {
+    const lease: Lease = {
+      claim: Math.min(claim, this.#size),
+      owner,
+      held: 0,
+      seenAt: Date.now(),
+      // A request that is cut off runs no `finally`; neither does it run a timer.
+      pulse: setInterval(() => {
+        lease.seenAt = Date.now();
+      }, LIMITS.leasePulse),
+    };
+    this.#open.add(lease);
+    this.#claimed += lease.claim;
+    return lease;
+  }
+
+  /** Lets a lease hold `to` bytes if that needs no waiting; says whether it does. */
+  tryGrow(lease: Lease, to: number): boolean {
+    const wanted = Math.min(to, lease.claim);
+    if (wanted <= lease.held) {
+      return true;
+    }
+    // Who holds nothing yet comes after those who wait.
+    const isInOrder = lease.held > 0 || !this.isContested;
+    return (
+      (isInOrder && this.#grant(lease, wanted)) || (this.#endLost() && this.tryGrow(lease, to))
+    );
+  }
+
+  /** The same, in its turn: refuses when that does not come in time. */
+  async grow(lease: Lease, to: number): Promise<void> {
+    if (this.tryGrow(lease, to)) {
+      return;
+    }
+    const until = Date.now() + LIMITS.memoryPatience;
+    const waiter = { lease, to: Math.min(to, lease.claim), until, isGranted: false };
+    this.#waiting.push(waiter);
+    try {
+      while (!waiter.isGranted) {
+        if (Date.now() >= until) {
+          throw new AppError("service_busy");
+        }
+        await new Promise((resolve) => {
+          setTimeout(resolve, LIMITS.memoryPoll);
+        });
+        this.#dismissLost();
+      }
+    } finally {
+      this.#waiting = this.#waiting.filter((each) => each !== waiter);
+      this.#serve();
+    }
+  }
+
+  /** Gives all of a lease back; again is nothing. */
+  end(lease: Lease): void {
+    clearInterval(lease.pulse);
+    this.#drop(lease);
+  }
+
+  /** The same without a word to its timer, which only its holder can end. */
+  #drop(lease: Lease): void {
+    if (this.#open.delete(lease)) {
+      this.#held -= lease.held;
+      this.#claimed -= lease.claim;
+      this.#serve();
+    }
+  }
+
+  /** Runs something with a lease that ends when it does. */
+  async use<T>(claim: number, owner: string, work: (lease: Lease) => Promise<T>): Promise<T> {
+    const lease = this.open(claim, owner);
+    try {
+      return await work(lease);
+    } finally {
+      this.end(lease);
+    }
+  }
+
+  /** The same, when it holds so many bytes from the start. */
+  run<T>(bytes: number, owner: string, work: () => Promise<T>): Promise<T> {
+    return this.use(bytes, owner, async (lease) => {
+      if (!this.tryGrow(lease, bytes)) {
+        await this.grow(lease, bytes);
+      }
+      return work();
+    });
+  }
+
+  /** Ends what an earlier life of this owner left behind when it was cut off. */
+  forget(owner: string): void {
+    for (const lease of this.#open) {
+      if (lease.owner === owner) {
+        this.#drop(lease);
+      }
+    }
+  }
+
+  /** Ends the leases of those who run no more; says whether there were any. */
+  #endLost(): boolean {
+    const before = Date.now() - LIMITS.leaseLost;
+    const lost = [...this.#open].filter(({ seenAt }) => seenAt < before);
+    for (const lease of lost) {
+      this.#drop(lease);
+    }
+    return lost.length > 0;
+  }
+
+  /** Grants what can be, in order: who holds nothing waits for all before; who holds something is let through, as
+   * others may wait for it to end. */
+  #serve(): void {
+    let isBlocked = false;
+    for (const waiter of this.#waiting) {
+      const { lease, to } = waiter;
+      if (!waiter.isGranted && (lease.held > 0 || !isBlocked)) {
+        waiter.isGranted = this.#grant(lease, to);
+      }
+      isBlocked ||= !waiter.isGranted;
+    }
+  }
+
+  /** Those who are cut off while they wait cannot leave the queue by themselves. */
+  #dismissLost(): void {
+    const before = Date.now() - LIMITS.memoryPoll * 100;
+    const staying = this.#waiting.filter(
+      ({ lease, until }) => until >= before && this.#open.has(lease),
+    );
+    if (staying.length < this.#waiting.length) {
+      this.#waiting = staying;
+      this.#serve();
+    }
+  }
+
+  #grant(lease: Lease, to: number): boolean {
+    const more = Math.max(to - lease.held, 0);
+    if (!this.#open.has(lease) || this.#held + more > this.#size) {
+      return false;
+    }
+    lease.held += more;
+    this.#held += more;
+    if (this.#claimed <= this.#size || this.#canAllEnd()) {
+      return true;
+    }
+    lease.held -= more;
+    this.#held -= more;
+    return false;
+  }
+
+  /** Can all reach their claim in some order? One after the other, who needs least first. */
+  #canAllEnd(): boolean {
+    let free = this.#size - this.#held;
+    const needs = [...this.#open].toSorted(
+      (one, other) => one.claim - one.held - (other.claim - other.held),
+    );
+    for (const { claim, held } of needs) {
+      if (claim - held > free) {
+        return false;
+      }
+      free += held;
+    }
+    return true;
+  }
+}
