@@ -10,9 +10,22 @@ CREATE TABLE IF NOT EXISTS workspaces (
   -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to
   -- NULL where it is over the quota in the end, which ends the batch.
   used_bytes INTEGER NOT NULL DEFAULT 0,
+  -- What its rows in this catalog come to (the columns `entries` below), whatever their files weigh. Triggers keep it, and
+  -- refuse what would take it beyond entry_limit.
+  used_entries INTEGER NOT NULL DEFAULT 0,
+  quota_entries INTEGER,                -- NULL: as many as suit quota_bytes
+  entry_limit INTEGER GENERATED ALWAYS AS (coalesce(quota_entries,
+    iif(quota_bytes IS NULL, 4000000, max(1024, min(4000000, quota_bytes / 8192))))) VIRTUAL,
   default_expiration_days INTEGER,      -- NULL: artifacts stay
   created_at INTEGER NOT NULL
 );
+
+-- An upload, an artifact or a note may be one too many; what lessens the sum never is. A sum of -1 is being made anew.
+CREATE TRIGGER IF NOT EXISTS entries_are_bounded BEFORE UPDATE OF used_entries ON workspaces
+WHEN NEW.used_entries > OLD.used_entries AND NEW.used_entries > OLD.entry_limit AND OLD.used_entries >= 0
+BEGIN
+  SELECT RAISE(ABORT, 'workspace is over its quota of entries');
+END;
 
 CREATE INDEX IF NOT EXISTS workspaces_public ON workspaces (id) WHERE public = 1;
 CREATE INDEX IF NOT EXISTS workspaces_by_public ON workspaces (name) WHERE public = 1;
@@ -31,10 +44,12 @@ CREATE TABLE IF NOT EXISTS workspace_keys (
   PRIMARY KEY (workspace_id, name)
 ) WITHOUT ROWID;
 
--- workspace_id lets trusted_id read its artifacts.
+-- workspace_id lets trusted_id read its artifacts, and leave gifts.
 CREATE TABLE IF NOT EXISTS trusts (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   trusted_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  -- When trusted_id accepted it: from then on its lists, names and notes show what workspace_id has. NULL: not yet.
+  accepted_at INTEGER,
   PRIMARY KEY (workspace_id, trusted_id)
 ) WITHOUT ROWID;
 
@@ -47,6 +62,7 @@ CREATE TABLE IF NOT EXISTS workspace_metadata (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
   value TEXT NOT NULL,
+  entries INTEGER GENERATED ALWAYS AS (1 + (octet_length(key) + octet_length(value)) / 1024) VIRTUAL,
   PRIMARY KEY (workspace_id, key)
 ) WITHOUT ROWID;
 
@@ -148,7 +164,10 @@ CREATE TABLE IF NOT EXISTS artifacts (
   -- initial: its first version is fetched or exploded; error: that failed. With a version it is created.
   state TEXT NOT NULL DEFAULT 'created' CHECK (state IN ('initial', 'created', 'error')),
   error_message TEXT,                   -- why the last fetch or explosion failed; NULL once one succeeds
-  fetching TEXT                         -- the upload that fetches source_url, or is exploded, now
+  fetching TEXT,                        -- the upload that fetches source_url, or is exploded, now
+  -- With up to 100 events while it lives, and 10 as a tombstone.
+  entries INTEGER GENERATED ALWAYS AS (iif(deleted_at IS NULL, 8, 1) + (octet_length(type) + octet_length(source_url)
+    + octet_length(name) + octet_length(coalesce(category, '')) + octet_length(coalesce(data, ''))) / 1024) VIRTUAL
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
@@ -171,6 +190,7 @@ CREATE TABLE IF NOT EXISTS artifact_metadata (
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
   value TEXT NOT NULL,                  -- JSON
+  entries INTEGER GENERATED ALWAYS AS (1 + (octet_length(key) + octet_length(value)) / 1024) VIRTUAL,
   PRIMARY KEY (artifact_id, key)
 ) WITHOUT ROWID;
 
@@ -227,6 +247,7 @@ CREATE TABLE IF NOT EXISTS blob_metadata (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
   value TEXT NOT NULL,                  -- JSON
+  entries INTEGER GENERATED ALWAYS AS (1 + (octet_length(key) + octet_length(value)) / 1024) VIRTUAL,
   PRIMARY KEY (blob_id, workspace_id, key)
 ) WITHOUT ROWID;
 
@@ -304,12 +325,14 @@ CREATE TABLE IF NOT EXISTS relations (
 
 CREATE INDEX IF NOT EXISTS relations_by_target ON relations (target_id);
 
--- workspaces.used_bytes: a version counts from the row of its root folder to its deleted_at.
+-- workspaces.used_bytes: a version counts from the row of its root folder to its deleted_at. used_entries: it counts, and
+-- each of its files and folders, as long as their rows are there.
 CREATE TRIGGER IF NOT EXISTS usage_begins AFTER INSERT ON folders WHEN NEW.ordinal = 0
 BEGIN
-  UPDATE workspaces SET used_bytes = used_bytes + NEW.total_bytes
+  UPDATE workspaces SET used_entries = used_entries + 1 + NEW.entry_count,
+    used_bytes = used_bytes + iif((SELECT deleted_at FROM versions WHERE id = NEW.version_id) IS NULL, NEW.total_bytes, 0)
   WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = NEW.version_id AND v.deleted_at IS NULL);
+    WHERE v.id = NEW.version_id);
 END;
 
 CREATE TRIGGER IF NOT EXISTS usage_changes AFTER UPDATE OF total_bytes ON folders WHEN NEW.ordinal = 0
@@ -321,9 +344,18 @@ END;
 
 CREATE TRIGGER IF NOT EXISTS usage_vanishes AFTER DELETE ON folders WHEN OLD.ordinal = 0
 BEGIN
-  UPDATE workspaces SET used_bytes = used_bytes - OLD.total_bytes
+  UPDATE workspaces SET used_entries = used_entries - 1 - OLD.entry_count,
+    used_bytes = used_bytes - iif((SELECT deleted_at FROM versions WHERE id = OLD.version_id) IS NULL, OLD.total_bytes, 0)
   WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = OLD.version_id AND v.deleted_at IS NULL);
+    WHERE v.id = OLD.version_id);
+END;
+
+-- fsck alone changes it.
+CREATE TRIGGER IF NOT EXISTS entries_of_version_change AFTER UPDATE OF entry_count ON folders WHEN NEW.ordinal = 0
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entry_count + NEW.entry_count
+  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
+    WHERE v.id = NEW.version_id);
 END;
 
 CREATE TRIGGER IF NOT EXISTS usage_ends AFTER UPDATE OF deleted_at ON versions
@@ -339,10 +371,116 @@ CREATE TABLE IF NOT EXISTS conversions (
   upload_uuid TEXT PRIMARY KEY,
   artifact_id INTEGER NOT NULL,
   version_index INTEGER NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  workspace_id INTEGER                  -- whose entry it is; NULL for a declared content, which its version counts
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS conversions_by_age ON conversions (created_at);
+
+-- workspaces.used_entries: a row counts against the workspace that it was made for, from its insertion to its end.
+CREATE TRIGGER IF NOT EXISTS entries_of_artifact_begin AFTER INSERT ON artifacts
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_artifact_end AFTER DELETE ON artifacts
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_artifact_change AFTER UPDATE OF deleted_at ON artifacts WHEN NEW.entries <> OLD.entries
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+-- What counts by way of the artifact goes before it; the foreign keys would take it afterwards.
+CREATE TRIGGER IF NOT EXISTS entries_of_artifact_go BEFORE DELETE ON artifacts
+BEGIN
+  DELETE FROM artifact_metadata WHERE artifact_id = OLD.id;
+  DELETE FROM relations WHERE artifact_id = OLD.id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS events_of_tombstone AFTER UPDATE OF deleted_at ON artifacts
+WHEN NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+  DELETE FROM events WHERE artifact_id = NEW.id
+    AND number <= (SELECT max(number) FROM events WHERE artifact_id = NEW.id) - 10;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_note_begin AFTER INSERT ON artifact_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_note_end AFTER DELETE ON artifact_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = OLD.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_note_change AFTER UPDATE OF value ON artifact_metadata WHEN NEW.entries <> OLD.entries
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_begin AFTER INSERT ON workspace_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_end AFTER DELETE ON workspace_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_change AFTER UPDATE OF value ON workspace_metadata WHEN NEW.entries <> OLD.entries
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_begin AFTER INSERT ON blob_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_end AFTER DELETE ON blob_metadata
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_change AFTER UPDATE OF value ON blob_metadata WHEN NEW.entries <> OLD.entries
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_relation_begin AFTER INSERT ON relations
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_relation_end AFTER DELETE ON relations
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = (SELECT workspace_id FROM artifacts WHERE id = OLD.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_trust_begin AFTER INSERT ON trusts
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_trust_end AFTER DELETE ON trusts
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = OLD.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_conversion_begin AFTER INSERT ON conversions WHEN NEW.workspace_id IS NOT NULL
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = NEW.workspace_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS entries_of_conversion_end AFTER DELETE ON conversions WHEN OLD.workspace_id IS NOT NULL
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = OLD.workspace_id;
+END;
 
 -- R2 objects that no extent names any more; the sweep deletes them after a grace.
 CREATE TABLE IF NOT EXISTS garbage (
@@ -376,13 +514,48 @@ CREATE TABLE IF NOT EXISTS audit (
   workspace_id INTEGER,                 -- NULL: it concerns none. No reference: rows outlive what they tell of
   workspace TEXT,                       -- its name then
   subject TEXT,                         -- what it was done to: an artifact's uuid, a name of a key, user or workspace
-  detail TEXT NOT NULL                  -- JSON object
+  detail TEXT NOT NULL,                 -- JSON object
+  -- Whose rows are counted together: a workspace's with all its keys, or a user's; time's for each workspace.
+  caller TEXT GENERATED ALWAYS AS (iif(actor = 'stowage', 'stowage ' || coalesce(workspace, ''),
+    iif(instr(actor, '/') > 0, substr(actor, 1, instr(actor, '/')), actor))) VIRTUAL
 );
 
 CREATE INDEX IF NOT EXISTS audit_by_age ON audit (at);
 CREATE INDEX IF NOT EXISTS audit_by_workspace ON audit (workspace, at);
 
+-- How many rows each caller has caused on its last day, of UTC. Those beyond `most` are not listed but counted, in one
+-- row of the audit: 'not listed'.
+CREATE TABLE IF NOT EXISTS audit_days (
+  caller TEXT PRIMARY KEY,              -- as in audit
+  day INTEGER NOT NULL,                 -- since 1970
+  caused INTEGER NOT NULL,
+  most INTEGER NOT NULL,                -- less for a workspace of few entries
+  counted_by INTEGER                    -- the row of the audit that counts the rest
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS audit_days_by_age ON audit_days (day);
+
+-- Whoever has the key of `system` may fill the audit: it is theirs.
+CREATE TRIGGER IF NOT EXISTS audit_is_bounded BEFORE INSERT ON audit
+WHEN NEW.action <> 'not listed' AND NEW.actor NOT GLOB 'system/*'
+BEGIN
+  INSERT INTO audit_days (caller, day, caused, most) VALUES (NEW.caller, NEW.at / 86400000, 1,
+    coalesce((SELECT max(500, min(10000, entry_limit)) FROM workspaces WHERE id = NEW.workspace_id), 10000))
+  ON CONFLICT (caller) DO UPDATE SET day = max(day, excluded.day), most = excluded.most,
+    caused = iif(excluded.day > day, 1, caused + 1), counted_by = iif(excluded.day > day, NULL, counted_by);
+  INSERT INTO audit (id, at, actor, action, workspace_id, workspace, detail)
+  SELECT counted_by, NEW.at, NEW.actor, 'not listed', NEW.workspace_id, NEW.workspace, json_object('rows', 1)
+  FROM audit_days WHERE caller = NEW.caller AND caused > most
+  ON CONFLICT (id) DO UPDATE SET detail = json_object('rows', (detail ->> 'rows') + 1);
+  UPDATE audit_days SET counted_by = (SELECT max(id) FROM audit)
+  WHERE caller = NEW.caller AND caused > most AND counted_by IS NULL;
+  SELECT RAISE(IGNORE) FROM audit_days WHERE caller = NEW.caller AND caused > most;
+END;
+
 CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+WHEN OLD.action <> 'not listed' OR (NEW.detail ->> 'rows') <= (OLD.detail ->> 'rows')
+  OR (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.workspace_id, NEW.workspace)
+    IS NOT (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.workspace_id, OLD.workspace)
 BEGIN
   SELECT RAISE(ABORT, 'rows of audit are not changed');
 END;

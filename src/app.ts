@@ -15,6 +15,7 @@ import { identify } from "./auth/identify.ts";
 import { mayNoteRefusal, requireTurn } from "./auth/rates.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
+import { isOverEntries } from "./catalog/workspaces.ts";
 import { preferredForm } from "./http/accepts.ts";
 import { requestLine } from "./http/request-line.ts";
 import { mayChange } from "./http/same-origin.ts";
@@ -105,6 +106,10 @@ app.notFound((c) => answerError(c, new AppError("route_not_found")));
 app.onError((error, c) => {
   if (isAppError(error)) {
     return answerError(c, error);
+  }
+  // Any statement may be the one that adds an entry too many.
+  if (isOverEntries(error)) {
+    return answerError(c, new AppError("entries_exceeded"));
   }
   console.error(`Request ${c.get("requestId")} failed`, error);
   return answerError(c, new AppError("internal"));

@@ -15,6 +15,7 @@ import { instanceMetadata } from "./instance-metadata.ts";
 import { labels } from "./labels.ts";
 import { metrics } from "./metrics.ts";
 import { tokens } from "./tokens.ts";
+import { trustedBy } from "./trusted-by.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
 import { workspaceMetadata } from "./workspace-metadata.ts";
@@ -24,6 +25,7 @@ import { workspaces } from "./workspaces.ts";
 export const api = new Routes()
   .route("/auth/namespaces", workspaces)
   .route("/auth/namespaces", workspaceMetadata)
+  .route("/auth/namespaces", trustedBy)
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)
   .route("/auth", auth)

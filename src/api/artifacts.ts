@@ -52,6 +52,10 @@ export const artifacts = new Routes()
     if (artifact.workspace !== SYSTEM) {
       throw new AppError("artifact_share_outside_system");
     }
+    // Its contributors add to the workspace; whom all trust is decided by its key.
+    if (identity.kind !== "workspace" || !identity.isSystem) {
+      throw new AppError("artifact_shared_outside_system");
+    }
     requireDone(await setShared(c.env.DB, artifact.id, true, authorOf(c)));
     return c.json(await showArtifact(c.env.DB, identity, artifact.uuid));
   })

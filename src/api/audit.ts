@@ -25,7 +25,7 @@ export const audit = new Routes().get("/", async (c) => {
   const { rows, next } = await listAudit(c.env.DB, query, page);
   c.header("Cache-Control", "no-store");
   return c.json({
-    rows: rows.map(toAuditReply),
+    rows: rows.map((row) => toAuditReply(row, key.isSystem)),
     next: next === null ? null : `${next.at}-${next.id}`,
   });
 });

@@ -1,5 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findSeenBlob, listExtents, walkBlobs } from "../catalog/blobs.ts";
 import type { BlobKey, SeenBlob } from "../catalog/blobs.ts";
@@ -31,20 +32,20 @@ export const blobs = new Routes()
   })
   .post("/:uuid/metadata", async (c) => {
     const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
-    const { key, value } = await readMetadata(c.req.raw, null);
-    requireNoted(await putBlobMetadata(c.env.DB, notes, key, value));
+    const entry = await readMetadata(c.req.raw, null);
+    requireNoted(await putBlobMetadata(c.env.DB, notes, entry, authorOf(c)));
     return c.json(null);
   })
   .put("/:uuid/metadata/:key", async (c) => {
     const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
-    const { key, value } = await readMetadata(c.req.raw, c.req.param("key"));
-    requireNoted(await putBlobMetadata(c.env.DB, notes, key, value));
+    const entry = await readMetadata(c.req.raw, c.req.param("key"));
+    requireNoted(await putBlobMetadata(c.env.DB, notes, entry, authorOf(c)));
     return c.json(null);
   })
   .delete("/:uuid/metadata/:key", async (c) => {
     const notes = await requireNotes(c.env.DB, c.var.identity, c.req.param("uuid"));
     const key = requireMetadataKey(c.req.param("key"));
-    requireNoted(await deleteBlobMetadata(c.env.DB, notes, key));
+    requireNoted(await deleteBlobMetadata(c.env.DB, notes, key, authorOf(c)));
     return c.json(null);
   })
   .get("/:uuid", async (c) => {

@@ -17,7 +17,7 @@ export const instanceMetadata = new Routes()
     const entry = await readMetadata(c.req.raw, metadataKeyOf(c.req.url));
     if (artifact === null) {
       const notes = await requireNotes(c.env.DB, identity, pathName(c.req.url, 1));
-      requireNoted(await putBlobMetadata(c.env.DB, notes, entry.key, entry.value));
+      requireNoted(await putBlobMetadata(c.env.DB, notes, entry, authorOf(c)));
     } else {
       const owned = requireLiving(requireOwned(identity, artifact));
       await setEntry(c.env.DB, owned, entry, authorOf(c));
@@ -30,7 +30,7 @@ export const instanceMetadata = new Routes()
     const key = requireMetadataKey(metadataKeyOf(c.req.url));
     if (artifact === null) {
       const notes = await requireNotes(c.env.DB, identity, pathName(c.req.url, 1));
-      requireNoted(await deleteBlobMetadata(c.env.DB, notes, key));
+      requireNoted(await deleteBlobMetadata(c.env.DB, notes, key, authorOf(c)));
     } else {
       const { id } = requireLiving(requireOwned(identity, artifact));
       await deleteMetadata(c.env.DB, id, key, authorOf(c));

@@ -1,5 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
+import { authorOf } from "../auth/author.ts";
 import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/metadata.ts";
 import { describeWorkspace, requireWorkspace } from "../catalog/workspaces.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
@@ -13,20 +14,21 @@ export const workspaceMetadata = new Routes()
   .post("/:namespace/metadata", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
     const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    const { key, value } = await readMetadata(c.req.raw, null);
-    requireNoted(await putWorkspaceMetadata(c.env.DB, id, key, value));
+    const entry = await readMetadata(c.req.raw, null);
+    requireNoted(await putWorkspaceMetadata(c.env.DB, id, entry, authorOf(c)));
     return c.json(null);
   })
   .put("/:namespace/metadata/:key", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
     const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    const { key, value } = await readMetadata(c.req.raw, c.req.param("key"));
-    requireNoted(await putWorkspaceMetadata(c.env.DB, id, key, value));
+    const entry = await readMetadata(c.req.raw, c.req.param("key"));
+    requireNoted(await putWorkspaceMetadata(c.env.DB, id, entry, authorOf(c)));
     return c.json(null);
   })
   .delete("/:namespace/metadata/:key", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
     const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    await deleteWorkspaceMetadata(c.env.DB, id, requireMetadataKey(c.req.param("key")));
+    const key = requireMetadataKey(c.req.param("key"));
+    await deleteWorkspaceMetadata(c.env.DB, id, key, authorOf(c));
     return c.json(null);
   });

@@ -65,6 +65,7 @@ export const workspaces = new Routes()
     const changed = {
       public: changes.public,
       quotaBytes: changes.quota_bytes,
+      quotaEntries: changes.quota_entries,
       defaultExpirationDays: changes.default_expiration_days,
     };
     await updateWorkspace(c.env.DB, id, changed, authorOf(c));
@@ -120,7 +121,9 @@ export const workspaces = new Routes()
     const { external_namespace: external } = await readJson(c.req.raw, TrustRequest);
     const workspace = await requireWorkspace(c.env.DB, namespace);
     const trusted = await requireWorkspace(c.env.DB, readName(external));
-    await addTrust(c.env.DB, workspace.id, trusted, authorOf(c));
+    const { isSystem } = requireWorkspaceKey(c.var.identity);
+    const trust = { workspaceId: workspace.id, accepted: isSystem };
+    await addTrust(c.env.DB, trust, trusted, authorOf(c));
     return c.json(toReply(await describeWorkspace(c.env.DB, namespace)));
   })
   .delete("/:namespace/trust/:trusted", async (c) => {
@@ -161,6 +164,8 @@ function toReply(workspace: DescribedWorkspace) {
     public: workspace.public,
     quota_bytes: workspace.quotaBytes,
     used_bytes: workspace.usedBytes,
+    quota_entries: workspace.entryLimit,
+    used_entries: workspace.usedEntries,
     default_expiration_days: workspace.defaultExpirationDays,
   };
 }

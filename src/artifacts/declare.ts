@@ -4,10 +4,17 @@
 import { isOverQuota } from "../catalog/publish.ts";
 import type { NewArtifact, StagedFile } from "../catalog/staging.ts";
 import { revealVersion, stageArtifact, stageEntries } from "../catalog/staging.ts";
-import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
+import {
+  entriesLeft,
+  entriesOf,
+  findWorkspaceById,
+  roomOf,
+  usageOf,
+} from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Origin } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { numberEntries } from "./numbering.ts";
 
 /** An artifact to be, with nothing left to refuse. */
@@ -64,6 +71,24 @@ async function requireRoom(
   if (workspace !== null && room !== null && bytes > room) {
     throw new AppError("quota_exceeded", usageOf(workspace));
   }
+  if (workspace !== null && isMoreThan(entriesLeft(workspace), files)) {
+    throw new AppError("entries_exceeded", entriesOf(workspace));
+  }
+}
+
+/** Would files and their folders be more entries than `most`? */
+function isMoreThan(most: number, files: Declaration["files"]): boolean {
+  if (most > LIMITS.bundleFiles + LIMITS.bundleFolders) {
+    return false;
+  }
+  if (files.length > most) {
+    return true;
+  }
+  let count = 0;
+  for (const _ of numberEntries(files)) {
+    count += 1;
+  }
+  return count > most;
 }
 
 function* withoutSha512(files: Declaration["files"]): Generator<StagedFile> {

@@ -14,7 +14,14 @@ import { findConversion, isArtifactGone, isOverQuota } from "../catalog/publish.
 import { stageEntries } from "../catalog/staging.ts";
 import type { StagedFile, StagedVersion } from "../catalog/staging.ts";
 import { insertUpload } from "../catalog/uploads.ts";
-import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
+import {
+  entriesLeft,
+  entriesOf,
+  findWorkspaceById,
+  isOverEntries,
+  roomOf,
+  usageOf,
+} from "../catalog/workspaces.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -64,7 +71,9 @@ async function checkMembers(
 ): Promise<Outcome<object>> {
   let folders = 0;
   let bytes = 0;
+  let entries = 0;
   for (const entry of numberEntries(members())) {
+    entries += 1;
     folders += entry.kind === "folder" ? 1 : 0;
     bytes += entry.kind === "file" ? entry.file.size : 0;
     if (folders > LIMITS.archiveFolders) {
@@ -75,6 +84,9 @@ async function checkMembers(
   const workspace = await findWorkspaceById(db, intent.workspaceId);
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
+  }
+  if (entries > entriesLeft(workspace)) {
+    return { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) };
   }
   const room = roomOf(workspace);
   return room !== null && bytes > room
@@ -95,8 +107,15 @@ async function publishMembers(
   if (version === null) {
     return { ok: false, code: "artifact_not_found" };
   }
-  await stageEntries(db, version, numberEntries(toFiles(archive.members())), now);
-  return reveal(db, archive, version);
+  try {
+    await stageEntries(db, version, numberEntries(toFiles(archive.members())), now);
+    return await reveal(db, archive, version);
+  } catch (error) {
+    if (isOverEntries(error)) {
+      return { ok: false, code: "entries_exceeded" };
+    }
+    throw error;
+  }
 }
 
 function* toFiles(members: Iterable<ArchiveMember>): Generator<StagedFile> {

@@ -14,7 +14,7 @@ import {
 } from "../catalog/publish.ts";
 import type { OnlyFile } from "../catalog/publish.ts";
 import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
-import { findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
+import { entriesOf, findWorkspaceById, isOverEntries, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { ArtifactIntent, BlobFacts, SealedUpload, SealIntent } from "../protocol/uploads.ts";
@@ -105,6 +105,9 @@ async function refusalFor(
   }
   if (isOverQuota(error)) {
     return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  }
+  if (isOverEntries(error)) {
+    return { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) };
   }
   if (isArtifactGone(error)) {
     return { ok: false, code: "artifact_not_found" };

@@ -61,7 +61,7 @@ export async function sweep(
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetAudit(db, now - auditMs, LIMITS.sweepBatch)),
+    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
   await attempt(report, () => noteSweepBegun(db, now));
   for (const step of steps) {

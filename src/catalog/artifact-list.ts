@@ -29,11 +29,12 @@ type ListedRow = ArtifactRow & { metadata: string; versions: string };
 // readable and not listed.
 const EVERY = "SELECT id FROM workspaces";
 const OWN = "SELECT id FROM workspaces WHERE id = ?2";
-const TRUSTING = `SELECT workspace_id AS id FROM trusts WHERE trusted_id = ?2 AND workspace_id <> ?2`;
+const ACCEPTED = "trusted_id = ?2 AND accepted_at IS NOT NULL";
+const TRUSTING = `SELECT workspace_id AS id FROM trusts WHERE ${ACCEPTED} AND workspace_id <> ?2`;
 const JOINED = "SELECT workspace_id AS id FROM members WHERE user_id = ?3";
 /** `system`, which alone has shared artifacts, unless it is in another list. */
 const SHARING = `SELECT id FROM workspaces WHERE name = 'system'
-  AND NOT EXISTS (SELECT 1 FROM trusts WHERE workspace_id = workspaces.id AND trusted_id = ?2)
+  AND NOT EXISTS (SELECT 1 FROM trusts WHERE workspace_id = workspaces.id AND ${ACCEPTED})
   AND NOT EXISTS (SELECT 1 FROM members WHERE workspace_id = workspaces.id AND user_id = ?3)`;
 
 /** The artifacts of an index, in which each page is one run, of some workspaces. */
@@ -54,7 +55,7 @@ function sourcesFor(reader: Reader): Source[] {
   return reader.all ? whole : [...whole, shared];
 }
 
-/** The living artifacts of the reader's own workspace, of those that trust it, of those that it is a member of,
+/** The living artifacts of the reader's own workspace, of those whose trust it accepted, of those that it is a member of,
  * and the shared ones; for who reads all, all. At most `limits.page` of them are in memory at a time, each with
  * at most its newest `limits.versions`. */
 export async function* walkArtifacts(

@@ -3,7 +3,7 @@ import { parseUuid } from "../protocol/ids.ts";
 import type { ExplodeProgress } from "../protocol/uploads.ts";
 import type { ArtifactState } from "../protocol/views.ts";
 import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
-import { livingAt, READABLE, readerParameters } from "./reader.ts";
+import { FAMILIAR_WORKSPACES, livingAt, READABLE, readerParameters } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 import type { Role } from "./users.ts";
 
@@ -108,8 +108,16 @@ export async function findArtifactByUuid(
   return row && toDescribed(row);
 }
 
-/** The living artifacts of a name that the reader may read, two at most, those of its own workspace first;
- * when it has one, no others are given. */
+/** How near artifact `a` of workspace `w` is to who asks for a bare name: its own, then those of which its lists tell
+ * it, then merely public ones. NULL: it is read by its ids alone. */
+const NEARNESS = `CASE
+  WHEN w.id = ?2 OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = w.id AND m.user_id = ?3) THEN 0
+  WHEN ?1 = 1 OR a.shared = 1 OR w.id IN (${FAMILIAR_WORKSPACES}) THEN 1
+  WHEN w.public = 1 THEN 2 END`;
+const PUBLIC = 2;
+
+/** The living artifacts of a name that are nearest to the reader, two at most. Of merely public ones the oldest, so that
+ * a stranger's neither takes the name over nor makes it ambiguous. */
 export async function findArtifactsByName(
   db: D1Database,
   reader: Reader,
@@ -118,14 +126,15 @@ export async function findArtifactsByName(
 ): Promise<DescribedArtifact[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${DESCRIBED} FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.name = ?4 AND ${livingAt("?5")} AND ${READABLE} AND ${IS_KNOWN}
-       ORDER BY a.workspace_id = ?2 DESC, a.id LIMIT 2`,
+      `SELECT ${DESCRIBED}, ${NEARNESS} AS nearness FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+       WHERE a.name = ?4 AND ${livingAt("?5")} AND nearness IS NOT NULL AND ${IS_KNOWN}
+       ORDER BY nearness, a.id LIMIT 2`,
     )
     .bind(...readerParameters(reader), name, now)
-    .all<DescribedRow>();
-  const own = results.filter((row) => row.workspace_id === reader.workspaceId);
-  return (own.length > 0 ? own : results).map(toDescribed);
+    .all<DescribedRow & { nearness: number }>();
+  const [first] = results;
+  const nearest = results.filter(({ nearness }) => nearness === first?.nearness);
+  return nearest.slice(0, first?.nearness === PUBLIC ? 1 : 2).map(toDescribed);
 }
 
 /** The living artifact of an identity, when the reader may read it. */

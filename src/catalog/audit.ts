@@ -1,5 +1,5 @@
 // Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
-// other. What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
+// other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
 
 import type { AuditRow } from "../protocol/views.ts";
 import type { Author } from "./artifact-changes.ts";
@@ -83,13 +83,24 @@ export async function listAudit(
   };
 }
 
-/** Forgets rows older than `before`, and says how many. */
-export async function forgetAudit(db: D1Database, before: number, limit: number): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
-    )
-    .bind(before, limit)
-    .run();
-  return meta.changes;
+/** Forgets rows older than `before`, and says how many; of who caused them on a day what is two days older than `now`. */
+export async function forgetAudit(
+  db: D1Database,
+  before: number,
+  now: number,
+  limit: number,
+): Promise<number> {
+  const [rows] = await db.batch([
+    db
+      .prepare(
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+      )
+      .bind(before, limit),
+    db
+      .prepare(
+        "DELETE FROM audit_days WHERE caller IN (SELECT caller FROM audit_days WHERE day < ?1 LIMIT ?2)",
+      )
+      .bind(Math.floor(now / 86_400_000) - 1, limit),
+  ]);
+  return rows?.meta.changes ?? 0;
 }

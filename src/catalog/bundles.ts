@@ -1,5 +1,6 @@
 // Artifacts as Debusine's API describes them, with their files as they were declared.
 
+import type { Uuid } from "../protocol/ids.ts";
 import { NEWEST } from "./artifacts.ts";
 import { livingAt, READABLE, readerParameters, VISIBLE, WRITABLE } from "./reader.ts";
 import type { Reader } from "./reader.ts";
@@ -44,6 +45,7 @@ export async function findHome(db: D1Database, reader: Reader, name: string): Pr
 /** An artifact as Debusine's API describes it, without its files. */
 export interface Bundle extends Rights {
   id: number;
+  uuid: Uuid;
   workspace: string;
   category: string;
   /** JSON text. */
@@ -56,6 +58,7 @@ export interface Bundle extends Rights {
 
 type BundleRow = RightsRow & {
   id: number;
+  uuid: Uuid;
   workspace: string;
   category: string;
   data: string;
@@ -73,7 +76,7 @@ export async function findBundle(
 ): Promise<Bundle | null> {
   const row = await db
     .prepare(
-      `SELECT a.id, w.name AS workspace, coalesce(a.category, a.type) AS category,
+      `SELECT a.id, a.uuid, w.name AS workspace, coalesce(a.category, a.type) AS category,
          coalesce(a.data, '{}') AS data, a.created_at, a.expires_at,
          ${READABLE} AS readable, ${WRITABLE} AS writable,
          (SELECT id FROM versions WHERE artifact_id = a.id AND version_index = ${NEWEST}) AS version_id
@@ -85,6 +88,7 @@ export async function findBundle(
   return (
     row && {
       id: row.id,
+      uuid: row.uuid,
       workspace: row.workspace,
       category: row.category,
       data: row.data,

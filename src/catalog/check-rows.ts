@@ -125,11 +125,27 @@ export const USED_BYTES = `(
   JOIN folders d ON d.version_id = v.id AND d.ordinal = 0
   WHERE a.workspace_id = w.id)`;
 
+/** The sum that `workspaces.used_entries` of a workspace `w` is kept at. */
+export const USED_ENTRIES = `(
+  (SELECT coalesce(sum(a.entries), 0) FROM artifacts a WHERE a.workspace_id = w.id)
+  + (SELECT coalesce(sum(1 + d.entry_count), 0)
+     FROM artifacts a JOIN versions v ON v.artifact_id = a.id
+     JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 WHERE a.workspace_id = w.id)
+  + (SELECT coalesce(sum(m.entries), 0)
+     FROM artifacts a JOIN artifact_metadata m ON m.artifact_id = a.id WHERE a.workspace_id = w.id)
+  + (SELECT coalesce(sum(entries), 0) FROM workspace_metadata WHERE workspace_id = w.id)
+  + (SELECT coalesce(sum(entries), 0) FROM blob_metadata WHERE workspace_id = w.id)
+  + (SELECT count(*) FROM artifacts a JOIN relations r ON r.artifact_id = a.id WHERE a.workspace_id = w.id)
+  + (SELECT count(*) FROM trusts WHERE workspace_id = w.id)
+  + (SELECT count(*) FROM conversions WHERE workspace_id = w.id))`;
+
 export interface CheckedWorkspace {
   id: number;
   name: string;
   usedBytes: number;
-  summed: number;
+  summedBytes: number;
+  usedEntries: number;
+  summedEntries: number;
 }
 
 /** Workspaces after `after`. Reads a few rows of every version that they have. */
@@ -140,7 +156,8 @@ export async function checkWorkspaces(
 ): Promise<CheckedWorkspace[]> {
   const { results } = await db
     .prepare(
-      `SELECT w.id, w.name, w.used_bytes AS usedBytes, ${USED_BYTES} AS summed
+      `SELECT w.id, w.name, w.used_bytes AS usedBytes, ${USED_BYTES} AS summedBytes,
+         w.used_entries AS usedEntries, ${USED_ENTRIES} AS summedEntries
        FROM workspaces w WHERE w.id > ?1 ORDER BY w.id LIMIT ?2`,
     )
     .bind(after, limit)

@@ -47,9 +47,9 @@ export async function revealMembers(
   await db.batch([
     db
       .prepare(
-        `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
+        `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at, workspace_id)
          VALUES (?2, (SELECT a.id FROM artifacts a WHERE ${EXPLODED} AND a.id = ?3),
-           (SELECT highest_index + 1 FROM artifacts WHERE id = ?3), ?4)`,
+           (SELECT highest_index + 1 FROM artifacts WHERE id = ?3), ?4, ?1)`,
       )
       .bind(workspaceId, uuid, artifactId, now),
     db

@@ -5,6 +5,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { ArtifactIntent } from "../protocol/uploads.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { ARTIFACT_ID, endExpired, noteCreation } from "./publish.ts";
+import { isOverEntries } from "./workspaces.ts";
 
 // May workspace ?1 have one more fetch under way?
 const HAS_TURN = `(
@@ -32,7 +33,7 @@ export async function beginFetch(
   const author = { actor, origin, now };
   const underWay = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
   const source = { from: underWay, values: [workspaceId, uploadUuid] };
-  const results = await db.batch<{ uuid: Uuid; fetching: Uuid | null }>([
+  const statements = [
     ...endExpired(db, identity, now),
     makeArtifact(db, intent, made, now),
     noteCreation(db, [...identity, made], author),
@@ -55,7 +56,16 @@ export async function beginFetch(
       )
       .bind(workspaceId, uploadUuid, now),
     db.prepare(`SELECT uuid, fetching FROM artifacts WHERE id = ${ARTIFACT_ID}`).bind(...identity),
-  ]);
+  ];
+  let results: D1Result<{ uuid: Uuid; fetching: Uuid | null }>[];
+  try {
+    results = await db.batch(statements);
+  } catch (error) {
+    if (isOverEntries(error)) {
+      return { ok: false, code: "entries_exceeded" };
+    }
+    throw error;
+  }
   return toBegun(results.at(-1)?.results[0] ?? null, gift ? [made, uploadUuid] : null);
 }
 

@@ -3,6 +3,8 @@
 
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit } from "./audit.ts";
 import { livingAt } from "./reader.ts";
 
 /** What a write came to: `full` is refused, `foreign` is a blob that the workspace does not hold. */
@@ -22,19 +24,21 @@ export function roomFor(
 export async function putWorkspaceMetadata(
   db: D1Database,
   workspaceId: number,
-  key: string,
-  value: unknown,
+  { key, value }: { key: string; value: unknown },
+  author: Author,
 ): Promise<Noted> {
   const others = "workspace_metadata WHERE workspace_id = ?1 AND key <> ?2";
-  const { meta } = await db
-    .prepare(
-      `INSERT INTO workspace_metadata (workspace_id, key, value) SELECT ?1, ?2, ?3
-       WHERE ${roomFor(others, { key: "?2", value: "?3", limits: ["?4", "?5"] })}
-       ON CONFLICT (workspace_id, key) DO UPDATE SET value = excluded.value`,
-    )
-    .bind(workspaceId, key, JSON.stringify(value), LIMITS.metadataEntries, LIMITS.metadataBytes)
-    .run();
-  return meta.changes > 0 ? "noted" : "full";
+  const [written] = await db.batch([
+    db
+      .prepare(
+        `INSERT INTO workspace_metadata (workspace_id, key, value) SELECT ?1, ?2, ?3
+         WHERE ${roomFor(others, { key: "?2", value: "?3", limits: ["?4", "?5"] })}
+         ON CONFLICT (workspace_id, key) DO UPDATE SET value = excluded.value`,
+      )
+      .bind(workspaceId, key, JSON.stringify(value), LIMITS.metadataEntries, LIMITS.metadataBytes),
+    noteAudit(db, { action: "workspace metadata set", workspaceId, detail: { key } }, author),
+  ]);
+  return (written?.meta.changes ?? 0) > 0 ? "noted" : "full";
 }
 
 /** Removes a key of a workspace's own metadata; one that is not there is no error. */
@@ -42,11 +46,14 @@ export async function deleteWorkspaceMetadata(
   db: D1Database,
   workspaceId: number,
   key: string,
+  author: Author,
 ): Promise<void> {
-  await db
-    .prepare("DELETE FROM workspace_metadata WHERE workspace_id = ?1 AND key = ?2")
-    .bind(workspaceId, key)
-    .run();
+  await db.batch([
+    db
+      .prepare("DELETE FROM workspace_metadata WHERE workspace_id = ?1 AND key = ?2")
+      .bind(workspaceId, key),
+    noteAudit(db, { action: "workspace metadata deleted", workspaceId, detail: { key } }, author),
+  ]);
 }
 
 /** Whose notes of which blob. `holdsAll` is the workspace `system`, which needs no version of it. */
@@ -66,10 +73,11 @@ const HELD = `FROM blobs b WHERE b.uuid = ?1 AND (?3 = 1 OR EXISTS (
 export async function putBlobMetadata(
   db: D1Database,
   { uuid, workspaceId, holdsAll }: BlobNotes,
-  key: string,
-  value: unknown,
+  { key, value }: { key: string; value: unknown },
+  author: Author,
 ): Promise<Noted> {
-  const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, Date.now()];
+  const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, author.now];
+  const note = { action: "blob metadata set", workspaceId, subject: uuid, detail: { key } };
   const others = "blob_metadata WHERE blob_id = b.id AND workspace_id = ?2 AND key <> ?5";
   const [held, written] = await db.batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
@@ -86,6 +94,7 @@ export async function putBlobMetadata(
         LIMITS.metadataEntries,
         LIMITS.metadataBytes,
       ),
+    noteAudit(db, note, author),
   ]);
   if (held?.results.length === 0) {
     return "foreign";
@@ -98,8 +107,10 @@ export async function deleteBlobMetadata(
   db: D1Database,
   { uuid, workspaceId, holdsAll }: BlobNotes,
   key: string,
+  author: Author,
 ): Promise<Noted> {
-  const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, Date.now()];
+  const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, author.now];
+  const note = { action: "blob metadata deleted", workspaceId, subject: uuid, detail: { key } };
   const [held] = await db.batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
     db
@@ -108,6 +119,7 @@ export async function deleteBlobMetadata(
            AND workspace_id = ?2 AND key = ?5`,
       )
       .bind(...parameters, key),
+    noteAudit(db, note, author),
   ]);
   return held?.results.length === 0 ? "foreign" : "noted";
 }

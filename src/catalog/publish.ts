@@ -93,10 +93,10 @@ export async function publishUpload(
     ...insertVersion(db, next, made, now),
     db
       .prepare(
-        `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
+        `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at, workspace_id)
          VALUES (?4, ${ARTIFACT_ID},
            (SELECT max(version_index) FROM versions
-            WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5)`,
+            WHERE artifact_id = ${ARTIFACT_ID} AND deleted_at IS NULL), ?5, ?1)`,
       )
       .bind(workspaceId, type, sourceUrl, uuid, now),
     db

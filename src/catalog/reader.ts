@@ -42,6 +42,13 @@ export const READABLE_WORKSPACES = `
   UNION SELECT workspace_id FROM members WHERE user_id = ?3
   UNION SELECT id FROM workspaces WHERE public = 1`;
 
+/** The workspaces of which a reader's lists, bare names and notes tell it: its own, those that it is a member of, and
+ * those that trust it once it accepted that. A trust alone lets it read by ids. */
+export const FAMILIAR_WORKSPACES = `
+  SELECT ?2 AS id WHERE ?2 IS NOT NULL
+  UNION SELECT workspace_id FROM trusts WHERE trusted_id = ?2 AND accepted_at IS NOT NULL
+  UNION SELECT workspace_id FROM members WHERE user_id = ?3`;
+
 /** Artifact `a` neither deleted nor expired at the time `now`, a parameter's name. An artifact whose
  * `expires_at` is now is gone. */
 export function livingAt(now: string): string {

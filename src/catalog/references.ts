@@ -1,7 +1,7 @@
 // What of a blob one reader sees, as SQL. Every look-up starts from the workspaces that the reader may read:
 // what others have of the same content costs it nothing, so that not even its time tells of them.
 
-import { livingAt, READABLE_WORKSPACES } from "./reader.ts";
+import { FAMILIAR_WORKSPACES, livingAt, READABLE_WORKSPACES } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 
 /** References of a blob that are counted at most. */
@@ -25,12 +25,12 @@ export function referencesTo(reader: Reader, blob: string): string {
     LIMIT ${COUNTED}`;
 }
 
-/** What the reader's workspaces noted of the blob, as the text of a JSON object; a key that comes twice has
- * its last value, which is that of the reader's own workspace. */
+/** What the reader's workspaces noted of the blob, and `system` where it shares it, as the text of a JSON object; a key
+ * that comes twice has its last value, which is that of the reader's own workspace. No stranger's note is among them. */
 export function metadataOf(reader: Reader, blob: string): string {
   const rows = reader.all
     ? `blob_metadata m WHERE m.blob_id = ${blob}`
-    : `(${READABLE_WORKSPACES} UNION
+    : `(${FAMILIAR_WORKSPACES} UNION
          SELECT workspace_id FROM files INDEXED BY files_shared WHERE blob_id = ${blob} AND shared = 1) r
        CROSS JOIN blob_metadata m ON m.blob_id = ${blob} AND m.workspace_id = r.id`;
   return `(SELECT json_group_object(key, json(value)) FROM (

@@ -1,6 +1,9 @@
 // What artifacts have to do with each other. A relation shows only where both of its ends may be read.
 
-import { livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
+import type { Uuid } from "../protocol/ids.ts";
+import type { Author } from "./artifact-changes.ts";
+import { noteAudit } from "./audit.ts";
+import { FAMILIAR_WORKSPACES, livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 
 export interface Relation {
@@ -10,7 +13,8 @@ export interface Relation {
   type: string;
 }
 
-/** The relations of a living artifact that the reader may read, from it or to it. */
+/** The relations of a living artifact that the reader may read, from it or to it; none with an artifact that it reads
+ * only because a stranger trusts it. */
 export async function listRelations(
   db: D1Database,
   reader: Reader,
@@ -23,17 +27,27 @@ export async function listRelations(
     .prepare(
       `SELECT r.id, r.artifact_id AS artifact, r.target_id AS target, r.type
        FROM relations r JOIN artifacts a ON a.id = r.${other} JOIN workspaces w ON w.id = a.workspace_id
-       WHERE r.${own} = ?4 AND ${READABLE} AND ${livingAt("?5")} ORDER BY r.id LIMIT ?6`,
+       WHERE r.${own} = ?4 AND ${livingAt("?5")}
+         AND (?1 = 1 OR a.shared = 1 OR w.public = 1 OR w.id IN (${FAMILIAR_WORKSPACES}))
+       ORDER BY r.id LIMIT ?6`,
     )
     .bind(...readerParameters(reader), artifactId, limits.now, limits.limit)
     .all<Relation>();
   return results;
 }
 
+/** The artifact that a relation is of, as the audit names it. */
+interface Related {
+  workspace: string;
+  uuid: Uuid;
+}
+
 /** Adds a relation between two artifacts, or finds it. */
 export async function putRelation(
   db: D1Database,
   { artifact, target, type }: Omit<Relation, "id">,
+  of: Related,
+  author: Author,
 ): Promise<{ id: number; isNew: boolean }> {
   const results = await db.batch<{ id: number }>([
     db
@@ -42,15 +56,20 @@ export async function putRelation(
          ON CONFLICT DO NOTHING`,
       )
       .bind(artifact, target, type),
+    noteAudit(db, noteOf("relation made", of, { target, type }), author),
     db
       .prepare("SELECT id FROM relations WHERE artifact_id = ?1 AND target_id = ?2 AND type = ?3")
       .bind(artifact, target, type),
   ]);
-  const id = results[1]?.results[0]?.id;
+  const id = results.at(-1)?.results[0]?.id;
   if (id === undefined) {
     throw new Error(`Cannot find the relation of ${artifact} to ${target} after adding it`);
   }
   return { id, isNew: (results[0]?.meta.changes ?? 0) > 0 };
+}
+
+function noteOf(action: string, { workspace, uuid }: Related, detail: Record<string, unknown>) {
+  return { action, workspace, subject: uuid, detail };
 }
 
 function mayRead(column: "artifact_id" | "target_id"): string {
@@ -59,25 +78,41 @@ function mayRead(column: "artifact_id" | "target_id"): string {
     WHERE a.id = r.${column} AND ${READABLE} AND ${livingAt("?5")})`;
 }
 
-/** A relation whose two artifacts live and may be read, and whether the reader may change the first. */
+/** A relation as who ends it needs it; `writable`: the reader may change one of its artifacts. */
+export interface FoundRelation extends Relation, Related {
+  writable: boolean;
+}
+
+/** A relation whose two artifacts live and may be read. */
 export async function findRelation(
   db: D1Database,
   reader: Reader,
   id: number,
   now: number,
-): Promise<{ id: number; writable: boolean } | null> {
+): Promise<FoundRelation | null> {
   const row = await db
     .prepare(
-      `SELECT r.id, EXISTS (
+      `SELECT r.id, r.artifact_id AS artifact, r.target_id AS target, r.type, o.uuid, (
+         SELECT name FROM workspaces WHERE id = o.workspace_id) AS workspace, EXISTS (
          SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-         WHERE a.id = r.artifact_id AND ${WRITABLE}) AS writable
-       FROM relations r WHERE r.id = ?4 AND ${mayRead("artifact_id")} AND ${mayRead("target_id")}`,
+         WHERE a.id IN (r.artifact_id, r.target_id) AND ${WRITABLE}) AS writable
+       FROM relations r JOIN artifacts o ON o.id = r.artifact_id
+       WHERE r.id = ?4 AND ${mayRead("artifact_id")} AND ${mayRead("target_id")}`,
     )
     .bind(...readerParameters(reader), id, now)
-    .first<{ id: number; writable: number }>();
-  return row && { id: row.id, writable: row.writable === 1 };
+    .first<Omit<FoundRelation, "writable"> & { writable: number }>();
+  return row && { ...row, writable: row.writable === 1 };
 }
 
-export async function deleteRelation(db: D1Database, id: number): Promise<void> {
-  await db.prepare("DELETE FROM relations WHERE id = ?1").bind(id).run();
+/** Ends a relation; one that is gone is as good as ended. */
+export async function deleteRelation(
+  db: D1Database,
+  relation: FoundRelation,
+  author: Author,
+): Promise<void> {
+  const { id, target, type } = relation;
+  await db.batch([
+    db.prepare("DELETE FROM relations WHERE id = ?1").bind(id),
+    noteAudit(db, noteOf("relation ended", relation, { target, type }), author),
+  ]);
 }

@@ -2,7 +2,7 @@
 // more. Each statement asks once more for what makes it safe; none takes away what a version needs.
 
 import type { Uuid } from "../protocol/ids.ts";
-import { USED_BYTES } from "./check-rows.ts";
+import { USED_BYTES, USED_ENTRIES } from "./check-rows.ts";
 import type { FileSums, FolderRow } from "./check-versions.ts";
 
 /** Removes a blob that no file holds; its objects become garbage where no other blob has a part of them. */
@@ -143,6 +143,16 @@ export async function sumUsedBytes(db: D1Database, workspaceId: number): Promise
     .prepare(`UPDATE workspaces AS w SET used_bytes = ${USED_BYTES} WHERE id = ?1`)
     .bind(workspaceId)
     .run();
+}
+
+/** Sums a workspace's used_entries again, also to more than its quota. */
+export async function sumUsedEntries(db: D1Database, workspaceId: number): Promise<void> {
+  await db.batch([
+    db.prepare("UPDATE workspaces SET used_entries = -1 WHERE id = ?1").bind(workspaceId),
+    db
+      .prepare(`UPDATE workspaces AS w SET used_entries = ${USED_ENTRIES} WHERE id = ?1`)
+      .bind(workspaceId),
+  ]);
 }
 
 /** Lists an upload again, as old as its object says; false when its workspace is gone. */

@@ -3,7 +3,7 @@ import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { noteEvent } from "./events.ts";
-import { findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
+import { entriesLeft, entriesOf, findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
  * many bytes its workspace has room for, null being no limit; refuses when it has none, has too many uploads open, or is gone. May be repeated. */
@@ -17,7 +17,7 @@ export async function insertUpload(
     .prepare(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
        SELECT ?1, id, ?3, ?3 FROM workspaces
-       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes) AND (
+       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes) AND used_entries < entry_limit AND (
          SELECT count(*) FROM (
            SELECT 1 FROM uploads WHERE workspace_id = ?2 AND version_id IS NULL AND uuid <> ?1
            LIMIT ?4)) < ?4
@@ -33,8 +33,11 @@ export async function insertUpload(
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
   }
-  return roomOf(workspace) === 0
-    ? { ok: false, code: "quota_exceeded", detail: usageOf(workspace) }
+  if (roomOf(workspace) === 0) {
+    return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
+  }
+  return entriesLeft(workspace) === 0
+    ? { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) }
     : { ok: false, code: "uploads_too_many", detail: `${LIMITS.uploadsOfWorkspace}` };
 }
 

@@ -10,6 +10,9 @@ export interface Workspace {
   quotaBytes: number | null;
   /** The sizes of all files in its living versions. */
   usedBytes: number;
+  /** What its rows in the catalog may come to, and what they do (docs/storage.md, Entries). */
+  entryLimit: number;
+  usedEntries: number;
   defaultExpirationDays: number | null;
   createdAt: number;
 }
@@ -23,6 +26,8 @@ type WorkspaceRow = {
   public: number;
   quota_bytes: number | null;
   used_bytes: number;
+  entry_limit: number;
+  used_entries: number;
   default_expiration_days: number | null;
   created_at: number;
 };
@@ -34,6 +39,8 @@ function toWorkspace(row: WorkspaceRow): Workspace {
     public: row.public === 1,
     quotaBytes: row.quota_bytes,
     usedBytes: row.used_bytes,
+    entryLimit: row.entry_limit,
+    usedEntries: row.used_entries,
     defaultExpirationDays: row.default_expiration_days,
     createdAt: row.created_at,
   };
@@ -63,6 +70,21 @@ export function roomOf({ quotaBytes, usedBytes }: Workspace): number | null {
 /** How full a workspace is, in words. */
 export function usageOf({ quotaBytes, usedBytes }: Workspace): string {
   return `${usedBytes} of ${quotaBytes ?? "unlimited"} bytes are used`;
+}
+
+/** The entries that a workspace may still add. */
+export function entriesLeft({ entryLimit, usedEntries }: Workspace): number {
+  return Math.max(0, entryLimit - usedEntries);
+}
+
+/** How many entries a workspace has, in words. */
+export function entriesOf({ entryLimit, usedEntries }: Workspace): string {
+  return `${usedEntries} of ${entryLimit} are used`;
+}
+
+/** Was it the quota of entries that ended a statement? (schema.sql, entries_are_bounded) */
+export function isOverEntries(error: unknown): boolean {
+  return String(error).includes("workspace is over its quota of entries");
 }
 
 /** The workspace of that name, or a refusal. */
@@ -155,6 +177,8 @@ export async function createWorkspace(
 export interface WorkspaceChanges {
   public?: boolean | undefined;
   quotaBytes?: number | null | undefined;
+  /** Null: as many as suit the quota of bytes. */
+  quotaEntries?: number | null | undefined;
   defaultExpirationDays?: number | null | undefined;
 }
 
@@ -164,13 +188,14 @@ export async function updateWorkspace(
   changes: WorkspaceChanges,
   author: Author,
 ): Promise<void> {
-  const { public: isPublic, quotaBytes, defaultExpirationDays: days } = changes;
+  const { public: isPublic, quotaBytes, quotaEntries, defaultExpirationDays: days } = changes;
   const update = db
     .prepare(
       `UPDATE workspaces SET
          public = coalesce(?2, public),
          quota_bytes = iif(?3, ?4, quota_bytes),
-         default_expiration_days = iif(?5, ?6, default_expiration_days)
+         default_expiration_days = iif(?5, ?6, default_expiration_days),
+         quota_entries = iif(?7, ?8, quota_entries)
        WHERE id = ?1`,
     )
     .bind(
@@ -180,6 +205,8 @@ export async function updateWorkspace(
       quotaBytes ?? null,
       Number(days !== undefined),
       days ?? null,
+      Number(quotaEntries !== undefined),
+      quotaEntries ?? null,
     );
   const note = { action: "workspace changed", workspaceId: id, detail: { ...changes } };
   await db.batch([update, noteAudit(db, note, author)]);

@@ -109,6 +109,7 @@ export const administration: Area = {
     "DELETE /auth/namespaces/{namespace}/metadata/{key}": metadata.delete,
     "POST /auth/namespaces/{namespace}/trust": {
       summary: "Let another workspace read this one",
+      description: "It is accepted at once where `system` makes it.",
       who: "own",
       body: TrustRequest,
       bodyHints: {
@@ -116,12 +117,33 @@ export const administration: Area = {
         required: ["external_namespace"],
       },
       reply: ref("Namespace"),
-      refusals: ["namespace_unspecified", "namespace_name_invalid"],
+      refusals: ["namespace_unspecified", "namespace_name_invalid", "entries_exceeded"],
     },
     "DELETE /auth/namespaces/{namespace}/trust/{trusted}": {
       summary: "End a trust",
       who: "own",
       reply: ref("Namespace"),
+    },
+    "GET /auth/namespaces/{namespace}/trusted-by": {
+      summary: "List the workspaces that trust this one",
+      description:
+        "A trust lets this one read what the other has by its uuids and ids, and make artifacts there. Lists, look-ups by bare name and metadata of blobs show the other's things only once the trust is accepted; one that `system` made is.",
+      who: "own",
+      query: after("name"),
+      reply: listOf(ref("Truster"), "By name"),
+    },
+    "PUT /auth/namespaces/{namespace}/trusted-by/{truster}": {
+      summary: "Accept a trust",
+      description: "Ends with the trust: one that is given anew has to be accepted anew.",
+      who: "own",
+      reply: ref("Truster"),
+      refusals: ["trust_not_found"],
+    },
+    "DELETE /auth/namespaces/{namespace}/trusted-by/{truster}": {
+      summary: "Decline a trust, or take its acceptance back",
+      who: "own",
+      reply: ref("Truster"),
+      refusals: ["trust_not_found"],
     },
   },
 };

@@ -71,12 +71,13 @@ export const artifacts: Area = {
         "blob_not_found",
         "artifact_not_own",
         "quota_exceeded",
+        "entries_exceeded",
       ],
     },
     "GET /artifacts": {
       summary: "List artifacts",
       description:
-        "The caller's own, those of workspaces that trust it and shared ones; all for `system`. Deleted ones are not listed.",
+        "The caller's own, those of workspaces whose trust it accepted and shared ones; all for `system`. Deleted ones are not listed.",
       who: "somebody",
       reply: listOf(ref("Artifact")),
     },
@@ -100,6 +101,7 @@ export const artifacts: Area = {
         "artifact_not_own",
         "namespace_not_found",
         "quota_exceeded",
+        "entries_exceeded",
       ],
     },
     "DELETE /artifacts": {
@@ -136,7 +138,7 @@ export const artifacts: Area = {
       description: "Only those of the workspace `system`.",
       who: "somebody",
       reply: ref("Artifact"),
-      refusals: [...CHANGEABLE, "artifact_share_outside_system"],
+      refusals: [...CHANGEABLE, "artifact_share_outside_system", "artifact_shared_outside_system"],
     },
     "POST /artifacts/{ref}/unshare": {
       summary: "Share an artifact no more",

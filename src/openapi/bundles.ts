@@ -19,6 +19,7 @@ const create: Operation = {
     "namespace_not_found",
     "contributor_needed",
     "quota_exceeded",
+    "entries_exceeded",
   ],
 };
 
@@ -70,7 +71,7 @@ const relate: Operation = {
   body: RelationRequest,
   reply: ref("Relation"),
   replies: { 201: { description: "Made", content: { [JSON_TYPE]: ref("Relation") } } },
-  refusals: ["artifact_not_found", "contributor_needed"],
+  refusals: ["artifact_not_found", "contributor_needed", "entries_exceeded"],
 };
 
 const listRelations: Operation = {

@@ -74,6 +74,10 @@ export const DIFFERENCES = {
     means: "the workspace's used_bytes is not the sum of its living versions",
     todo: `${REPAIR}: it is summed again`,
   },
+  used_entries: {
+    means: "the workspace's used_entries is not the sum of what its rows count as",
+    todo: `${REPAIR}: it is summed again`,
+  },
   upload_lost: {
     means: "the upload's object has none of it: it was never opened, or its bytes are lost",
     todo: `${REPAIR}: the upload is forgotten; its client gets 404 and begins a new one`,

@@ -25,6 +25,7 @@ const update: Operation = {
     "max_versions_not_integer",
     "namespace_not_found",
     "quota_exceeded",
+    "entries_exceeded",
   ],
 };
 

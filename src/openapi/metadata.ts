@@ -8,7 +8,12 @@ import type { Who } from "./refusals.ts";
 
 const KEY: Parameters = { key: { description: "An entry's key", schema: { type: "string" } } };
 const KEY_REFUSALS = ["key_unspecified", "metadata_key_invalid"] as const;
-const ENTRY_REFUSALS = [...KEY_REFUSALS, "metadata_value_missing", "metadata_full"] as const;
+const ENTRY_REFUSALS = [
+  ...KEY_REFUSALS,
+  "metadata_value_missing",
+  "metadata_full",
+  "entries_exceeded",
+] as const;
 const VALUE = { description: "Any JSON but null and the empty text" };
 
 interface Subject {

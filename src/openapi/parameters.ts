@@ -23,9 +23,11 @@ export const PATH_PARAMETERS = {
     schema: { type: "string", examples: ["doc/manual.pdf"] },
   },
   ref: {
-    description: "An artifact's uuid, or its name among those that the caller may read",
+    description:
+      "An artifact's uuid, or its name: among the caller's own, then those of workspaces whose trust it accepted and shared ones, then public ones",
     schema: { type: "string" },
   },
+  truster: { description: "The name of the workspace that trusts", schema: { type: "string" } },
   trusted: { description: "The name of the workspace that is trusted", schema: { type: "string" } },
   user: { description: "The name of a user", schema: { type: "string" } },
   uuid: { description: "A uuid", schema: UUID },

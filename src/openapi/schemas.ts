@@ -278,7 +278,15 @@ export const SCHEMAS = {
     public: { ...BOOLEAN, description: "Anyone may read its artifacts" },
     quota_bytes: nullable(count("Bytes that it may hold")),
     used_bytes: count("Bytes that it holds: the sizes of the files of its living versions"),
+    quota_entries: count("Entries that it may have in the catalog"),
+    used_entries: count(
+      "Entries that it has: artifacts (8; 1 once deleted), versions, their files and folders, metadata, relations, trusts and uploads converted in the last month",
+    ),
     default_expiration_days: nullable(count("Days after which its artifacts expire")),
+  }),
+  Truster: record("A workspace that trusts another", {
+    namespace: text("Its name"),
+    accepted: { ...BOOLEAN, description: "The other accepted that" },
   }),
   DrawnKey: record("A new key with its secret, shown this once", {
     key_name: text("The key's name"),

@@ -23,7 +23,7 @@ export const uploads: Area = {
       description: "It is removed after 24 hours without a byte.",
       who: "workspace",
       reply: ref("Upload"),
-      refusals: ["quota_exceeded", "uploads_too_many"],
+      refusals: ["quota_exceeded", "entries_exceeded", "uploads_too_many"],
     },
     "GET /upload/{uuid}": {
       summary: "Say how much of an upload has arrived",

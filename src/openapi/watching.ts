@@ -17,7 +17,7 @@ export const watching: Area = {
     },
     "GET /audit": {
       summary: "Tell who did what",
-      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same.`,
+      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same. Of what one caller causes on a day (UTC) the first ${LIMITS.auditOfDay} rows are listed, fewer where its quota of entries is small; \`not listed\` counts the others.`,
       who: "workspace",
       query: {
         workspace: { description: "What concerns this workspace", schema: TEXT },
@@ -35,7 +35,11 @@ export const watching: Area = {
             workspace: nullable(text("Where")),
             subject: nullable(text("To what: an artifact's uuid, or a name")),
             detail: { type: "object", description: "Its particulars", additionalProperties: true },
-            network: nullable(text("The client's address, of an IPv6 address the first 64 bits")),
+            network: nullable(
+              text(
+                "The client's address, of an IPv6 address the first 64 bits; that of `system` is for itself",
+              ),
+            ),
             request_id: nullable(text("As in the log")),
           }),
           "Newest first",

@@ -18,6 +18,7 @@ export const DIFFERENCE_KINDS = [
   "garbage_referenced",
   "sweep_behind",
   "used_bytes",
+  "used_entries",
   "upload_lost",
   "upload_ended",
   "upload_foreign",

@@ -212,8 +212,10 @@ export const LIMITS = {
   metadataEntries: 100,
   metadataKey: 255,
   metadataBytes: 64 * KiB,
-  /** Events that an artifact keeps, and those that one request gets (Shaken Fist's default). */
-  eventsKept: 1_000,
+  /** Events that an artifact keeps, and those that one request gets (Shaken Fist's default). A deleted one keeps
+   * `eventsOfTombstone`. */
+  eventsKept: 100,
+  eventsOfTombstone: 10,
   eventsListed: 100,
   /** Requests of one caller that are reported to the rate limit as one, how many of them one counts for that makes
    * something, and milliseconds for which a caller over the limit has to wait. With `RATE_CALLERS` of wrangler.toml that
@@ -223,6 +225,15 @@ export const LIMITS = {
   rateHold: 10_000,
   /** Uploads of one workspace that are open at once: an abandoned one may hold a part for a day. */
   uploadsOfWorkspace: 1_000,
+  /** Entries in the catalog (docs/storage.md) of a workspace without a quota; with one, an entry for so many bytes of it,
+   * and some in any case. A D1 database holds 10 GB, of which an entry takes up to 2 KB. */
+  entriesOfWorkspace: 4_000_000,
+  bytesOfEntry: 8_192,
+  leastEntries: 1_024,
+  /** Rows that one caller may cause in the audit on a day; those beyond are counted in one. That many for a workspace with
+   * as many entries, fewer for one with fewer, but some in any case. The key of `system` has no bound. */
+  auditOfDay: 10_000,
+  leastAuditOfDay: 500,
   /** Milliseconds for which rows of the audit are kept unless a setting says otherwise. */
   auditKept: 400 * 86_400_000,
   /** Rows of the audit on a page, and rows looked at for one: those that do not fit cost as much. */

@@ -76,6 +76,7 @@ export const CreateNamespaceRequest = v.object({
 export const ChangeNamespaceRequest = v.object({
   public: v.optional(v.boolean()),
   quota_bytes: v.optional(quota),
+  quota_entries: v.optional(quota),
   default_expiration_days: v.optional(days),
 });
 

@@ -224,8 +224,10 @@ export interface AuditRow {
   detail: Record<string, unknown>;
 }
 
-export function toAuditReply(row: AuditRow) {
-  const { at, requestId, network, actor, action, workspace, subject, detail } = row;
+/** `isWhole` is for `system`: from where its administrators come is no tenant's business. */
+export function toAuditReply(row: AuditRow, isWhole: boolean) {
+  const { at, requestId, actor, action, workspace, subject, detail } = row;
+  const network = isWhole || !actor.startsWith("system/") ? row.network : null;
   const from = { network, request_id: requestId };
   return { at: new Date(at).toISOString(), actor, action, workspace, subject, detail, ...from };
 }

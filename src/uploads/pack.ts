@@ -32,6 +32,7 @@ const FINAL = new Set<ErrorCode>([
   "fetches_too_many",
   "namespace_not_found",
   "quota_exceeded",
+  "entries_exceeded",
   "upload_too_large",
 ]);
 

@@ -52,6 +52,8 @@ function namespaceOf(name: string, own: object = {}) {
     public: false,
     quota_bytes: null,
     used_bytes: 0,
+    quota_entries: 4_000_000,
+    used_entries: expect.any(Number) as number,
     default_expiration_days: null,
     ...own,
   };
@@ -172,12 +174,14 @@ describe("PATCH /auth/namespaces/:namespace", () => {
     await valueOf(ask("POST", "", { namespace: "patched" }));
     const steps: [object, object][] = [
       [{ public: true }, { public: true }],
-      [{ quota_bytes: 1000 }, { public: true, quota_bytes: 1000 }],
+      [{ quota_bytes: 1000 }, { public: true, quota_bytes: 1000, quota_entries: 1_024 }],
       [
         { public: false, default_expiration_days: 30, node: 1 },
-        { quota_bytes: 1000, default_expiration_days: 30 },
+        { quota_bytes: 1000, quota_entries: 1_024, default_expiration_days: 30 },
       ],
-      [{ quota_bytes: null }, { default_expiration_days: 30 }],
+      [{ quota_entries: 7 }, { quota_bytes: 1000, quota_entries: 7, default_expiration_days: 30 }],
+      [{ quota_bytes: null }, { quota_entries: 7, default_expiration_days: 30 }],
+      [{ quota_entries: null }, { default_expiration_days: 30 }],
       [{}, { default_expiration_days: 30 }],
     ];
     for (const [changes, expected] of steps) {

@@ -350,6 +350,16 @@ const ROUTES: Route[] = [
     path: namespace("/trust/stranger"),
   },
   {
+    route: "GET /auth/namespaces/:namespace/trusted-by",
+    outcomes: OWN,
+    path: namespace("/trusted-by"),
+  },
+  ...["PUT", "DELETE"].map((method) => ({
+    route: `${method} /auth/namespaces/:namespace/trusted-by/:truster`,
+    outcomes: absent(OWN, 404),
+    path: namespace("/trusted-by/stranger"),
+  })),
+  {
     route: "PUT /auth/namespaces/:namespace/members/:user",
     outcomes: absent(SYSTEM, 404),
     path: namespace("/members/none"),
@@ -454,6 +464,7 @@ beforeAll(async () => {
   Object.assign(bearers, { owner, system });
   const trust = { external_namespace: "friend" };
   await service.json("POST", "/auth/namespaces/owner/trust", trust, owner);
+  await service.json("PUT", "/auth/namespaces/friend/trusted-by/owner", undefined, friend);
   const [viewer, contributor, worker] = [
     await makeUserToken(service, "viewer", { owner: "viewer" }),
     await makeUserToken(service, "contributor", { owner: "contributor" }),

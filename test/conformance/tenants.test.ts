@@ -224,6 +224,8 @@ describe("two workspaces with the same content", () => {
       { external_namespace: "reads-notes" },
       alice,
     );
+    const accept = "/auth/namespaces/reads-notes/trusted-by/alice";
+    await service.json("PUT", accept, undefined, reader);
     const read = await valueOf(get(`/blobs/${hers.blob_uuid}/metadata`, reader));
     expect(read).toEqual({ note: "hers" });
     const written = await refusalOf(note(hers.blob_uuid, reader, "theirs"));
@@ -244,6 +246,9 @@ describe("a trusted workspace", () => {
     expect(trusting).toMatchObject({ trust: { full: ["system", "friend"] } });
 
     expect(await valueOf(get(path, friend))).toEqual(made);
+    expect((await refusalOf(get("/artifacts/lent", friend)))[0]).toBe(404); // not yet by its name
+    const accept = "/auth/namespaces/friend/trusted-by/owner";
+    await service.json("PUT", accept, undefined, friend);
     expect(await valueOf(get("/artifacts/lent", friend))).toEqual(made);
     expect(await valueOf(get(`${path}/versions`, friend))).toHaveLength(1);
     expect(await valueOf(get(checksumPath("lent to friends"), friend))).toMatchObject({

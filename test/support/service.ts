@@ -17,11 +17,11 @@ export interface TestEnv {
   BUCKET: R2Bucket;
 }
 
-/** Splits schema.sql into statements; only the one statement of a trigger ends in a semicolon inside. */
+/** Splits schema.sql into statements; those inside a trigger are indented. */
 function schemaStatements(): string[] {
   return readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
     .replaceAll(/--.*$/gmu, "")
-    .split(/;(?!\s*END\b)/u)
+    .split(/;[ \t]*\n+(?=(?!END\b)\S)/u)
     .map((statement) => statement.trim())
     .filter((statement) => statement !== "");
 }
@@ -55,7 +55,7 @@ function takeLeft(): Started | null {
 const FRESH_WORKSPACES = [
   "DELETE FROM workspaces WHERE name <> 'system'",
   `UPDATE workspaces
-   SET used_bytes = 0, quota_bytes = NULL, public = 0, default_expiration_days = NULL`,
+   SET used_bytes = 0, used_entries = 0, quota_bytes = NULL, quota_entries = NULL, public = 0, default_expiration_days = NULL`,
 ];
 
 /** Empties the bucket and the catalog. Ids go on where they were, and system stays: the Worker remembers keys for some seconds. */

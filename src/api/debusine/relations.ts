@@ -4,6 +4,7 @@ import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
 import { requireAdder } from "../../auth/adders.ts";
+import { authorOf } from "../../auth/author.ts";
 import {
   deleteRelation,
   findRelation,
@@ -34,7 +35,8 @@ async function create(c: Context<AppEnv>): Promise<Response> {
   if (!mayAdd(c.var.identity, from)) {
     throw new AppError("contributor_needed");
   }
-  const { id, isNew } = await putRelation(c.env.DB, { artifact, target, type });
+  const relation = { artifact, target, type };
+  const { id, isNew } = await putRelation(c.env.DB, relation, from, authorOf(c));
   return c.json({ id, artifact, target, type }, isNew ? 201 : 200);
 }
 
@@ -57,7 +59,7 @@ async function remove(c: Context<AppEnv>): Promise<Response> {
   if (!mayAdd(identity, relation)) {
     throw new AppError("contributor_needed");
   }
-  await deleteRelation(c.env.DB, relation.id);
+  await deleteRelation(c.env.DB, relation, authorOf(c));
   return c.body(null, 204);
 }
 

@@ -14,6 +14,7 @@ import {
   raiseIndex,
   removeUnreferenced,
   sumUsedBytes,
+  sumUsedEntries,
 } from "../../catalog/repair.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
@@ -124,12 +125,19 @@ export const checkWorkspaceRows: Check = async ({ env, repairs }, from) => {
   const limit = LIMITS.fsckWorkspaces;
   const workspaces = await checkWorkspaces(env.DB, numberAt(from, 0, 0), limit);
   const differences: Difference[] = [];
-  for (const { id, name, usedBytes, summed } of workspaces) {
-    if (usedBytes !== summed) {
+  for (const { id, name, usedBytes, summedBytes, usedEntries, summedEntries } of workspaces) {
+    if (usedBytes !== summedBytes) {
       if (repairs) {
         await sumUsedBytes(env.DB, id);
       }
-      const found = difference("used_bytes", name, `${usedBytes}, summed ${summed}`);
+      const found = difference("used_bytes", name, `${usedBytes}, summed ${summedBytes}`);
+      differences.push({ ...found, isRepaired: repairs });
+    }
+    if (usedEntries !== summedEntries) {
+      if (repairs) {
+        await sumUsedEntries(env.DB, id);
+      }
+      const found = difference("used_entries", name, `${usedEntries}, summed ${summedEntries}`);
       differences.push({ ...found, isRepaired: repairs });
     }
   }

@@ -59,6 +59,7 @@ export const ACCESS_REFUSALS = {
   },
   namespace_not_found: { status: 404, message: "namespace not found" },
   namespace_exists: { status: 403, message: "namespace exists" },
+  trust_not_found: { status: 404, message: "namespace is not trusted by that one" },
   namespace_not_empty: {
     status: 409,
     message: "namespace still has artifacts or uploads",

@@ -91,6 +91,11 @@ export const ARTIFACT_REFUSALS = {
     message: "metadata is full",
     help: "A thing has at most 100 entries of 64 KiB in all; delete some first",
   },
+  entries_exceeded: {
+    status: 507,
+    message: "namespace has as many entries in the catalog as it may have; nothing was changed",
+    help: "Delete artifacts, versions, metadata or relations that are not needed, or ask an administrator for a larger quota; entries of deleted versions are free after a day, of deleted artifacts after a month",
+  },
   label_not_found: {
     status: 404,
     message: "label not found",

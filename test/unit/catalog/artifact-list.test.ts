@@ -28,10 +28,9 @@ beforeAll(async () => {
       `INSERT INTO blobs (id, uuid, size, sha512, sha256, crc32, created_at)
        VALUES (1, 'b', 7, 'b', '', '', 1), (2, 'c', 7, 'c', '', '', 1)`,
     ),
-    env.DB.prepare("INSERT INTO trusts (workspace_id, trusted_id) VALUES (?1, ?2)").bind(
-      own.id,
-      other.id,
-    ),
+    env.DB.prepare(
+      "INSERT INTO trusts (workspace_id, trusted_id, accepted_at) VALUES (?1, ?2, 1)",
+    ).bind(own.id, other.id),
     insert(noise.id, "noise", LIVING, null),
     insert(own.id, "gone", 3 * LIVING, 5),
     insert(own.id, "mine", LIVING, null),

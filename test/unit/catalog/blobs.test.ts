@@ -10,7 +10,7 @@ import type { Reader } from "../../../src/catalog/reader.ts";
 import { requireWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
-import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { applySchema, byTest, makeWorkspace } from "../support/catalog.ts";
 import { CountingDatabase } from "../support/counting-database.ts";
 
 let system: Workspace;
@@ -134,12 +134,19 @@ describe("what is noted of a blob", () => {
       (await findSeenBlob(env.DB, reader, key, Date.now()))?.metadata;
     const uuid = (await findSeenBlob(env.DB, readerOf(bob), key, Date.now()))?.uuid ?? newUuid();
     const note = (workspace: Workspace, name: string, value: unknown) =>
-      putBlobMetadata(env.DB, { uuid, workspaceId: workspace.id, holdsAll: false }, name, value);
+      putBlobMetadata(
+        env.DB,
+        { uuid, workspaceId: workspace.id, holdsAll: false },
+        { key: name, value },
+        byTest(),
+      );
     expect(await note(alice, "k", "alice's")).toBe("noted");
     expect(await note(alice, "only", 1)).toBe("noted");
     expect(await note(bob, "k", "bob's")).toBe("noted");
     expect(await seenBy(readerOf(bob))).toEqual({ k: "bob's" });
-    await env.DB.prepare("INSERT INTO trusts VALUES (?1, ?2)").bind(alice.id, bob.id).run();
+    await env.DB.prepare("INSERT INTO trusts VALUES (?1, ?2, NULL)").bind(alice.id, bob.id).run();
+    expect(await seenBy(readerOf(bob))).toEqual({ k: "bob's" });
+    await env.DB.prepare("UPDATE trusts SET accepted_at = 1").run();
     expect(await seenBy(readerOf(bob))).toEqual({ k: "bob's", only: 1 });
     expect(await seenBy(readerOf(alice))).toEqual({ k: "alice's", only: 1 });
     expect(await note(await makeWorkspace("carol"), "k", "x")).toBe("foreign");

@@ -9,7 +9,7 @@ import type { Workspace } from "../../../src/catalog/workspaces.ts";
 export async function applySchema(): Promise<void> {
   const statements = schema
     .replaceAll(/--.*$/gmu, "")
-    .split(/;(?!\s*END\b)/u)
+    .split(/;[ \t]*\n+(?=(?!END\b)\S)/u)
     .map((statement) => statement.trim())
     .filter((statement) => statement !== "");
   await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
