@@ -1,6 +1,17 @@
-// What the local server keeps between starts: its secrets, and the folder with its database and bytes.
+// What the local server keeps between starts, for nobody else on this machine: its secrets, and the folder with its database
+// and bytes.
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 
@@ -11,6 +22,8 @@ const SECRETS = ["SYSTEM_KEY", "TOKEN_SECRET"];
 const SECRETS_FILE = join(ROOT, ".dev.vars");
 /** In the state folder: who serves it. */
 const CLAIM = "server.json";
+/** All that is ours in the state folder. */
+const OURS = [CLAIM, "v3"];
 
 /**
  * What a step of the start answers: done, or why not, and the output that tells more.
@@ -18,7 +31,7 @@ const CLAIM = "server.json";
  */
 
 /**
- * Writes the secrets of the local server unless an earlier start did; never changes them.
+ * Writes the secrets of the local server unless an earlier start did; never changes them, but lets only their owner read them.
  * @returns {Step}
  */
 export function provideSecrets() {
@@ -29,6 +42,7 @@ export function provideSecrets() {
     linkUnlessThere(draft, SECRETS_FILE);
     rmSync(draft);
   }
+  chmodSync(SECRETS_FILE, 0o600);
   const text = readFileSync(SECRETS_FILE, "utf8");
   const missing = SECRETS.filter((name) => !new RegExp(`^${name}=.`, "m").test(text));
   return missing.length === 0
@@ -56,8 +70,37 @@ export async function claimState(state, host, port) {
     };
   }
   mkdirSync(state, { recursive: true });
+  closeToOthers(state);
   writeFileSync(join(state, CLAIM), JSON.stringify({ pid: process.pid, port }));
   return { ok: true };
+}
+
+/**
+ * Lets only its owner into the state folder, and takes from others what an earlier version let them have of what is in it.
+ * @param {string} state
+ */
+function closeToOthers(state) {
+  if ((lstatSync(state).mode & 0o077) === 0) {
+    return;
+  }
+  chmodSync(state, 0o700);
+  for (const name of OURS) {
+    const path = join(state, name);
+    if (existsSync(path)) {
+      tighten(path);
+    }
+  }
+}
+
+/** @param {string} path */
+function tighten(path) {
+  const kind = lstatSync(path);
+  if (kind.isDirectory()) {
+    chmodSync(path, 0o700);
+    readdirSync(path).forEach((name) => tighten(join(path, name)));
+  } else if (kind.isFile()) {
+    chmodSync(path, 0o600);
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
-// `npm start`: serves Stowage on this machine. Installs what is missing, prepares the state folder, runs
-// `wrangler dev`, and says how to use it. PORT chooses the port, STOWAGE_STATE the folder that holds everything.
+// `npm start`: serves Stowage on this machine. Installs what is missing, prepares the state folder, runs serve.mjs, and says
+// how to use it. PORT chooses the port, STOWAGE_STATE the folder that holds everything. SIGUSR2 fires the cron.
 import { once } from "node:events";
 import { get } from "node:http";
 import { createServer } from "node:net";
@@ -10,35 +10,18 @@ import { stripVTControlCharacters } from "node:util";
 import { ensureInstalled } from "./ensure-installed.mjs";
 import { applySchema, claimState, provideSecrets } from "./local-state.mjs";
 import { exitOf, onOutputLine, startChild, stopChildren, stopOnSignals } from "./processes.mjs";
-import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
+import { NODE, ROOT, toolEnvironment } from "./project.mjs";
 
 /** @typedef {import("./local-state.mjs").Step} Step */
 
 const HOST = "127.0.0.1";
 const START_LIMIT_MS = 60_000;
 
-/** As in wrangler.toml: `wrangler dev` fires no cron by itself. */
-const CRON_MS = 600_000;
-
-/** Ends a process that lost the one that started it, as when that was killed with SIGKILL. */
-const END_WITH_PARENT =
-  'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';
-
-/** The lines that the Worker prints of requests and sweeps. */
-const EVENT = /^\{"event":"/;
-
-/** How wrangler's warnings begin; the lines that follow are indented. They are about wrangler itself. */
-const WARNING = /^▲ \[WARNING\]/;
-let isWarning = false;
-
-/** How wrangler reports an upload whose client disconnects, which the Worker sees and handles. */
-const CLIENT_GONE =
-  /^(\[wrangler:error\] Error: |✘ \[ERROR\] Error inside ProxyWorker .*)Network connection lost\.$/;
-
 const port = readPort(process.env.PORT || "8787");
 const state = resolve(ROOT, process.env.STOWAGE_STATE || ".wrangler/state");
 const address = `http://${HOST}:${port}`;
 
+process.umask(0o077); // what is stored and who may ask for it is nobody else's on this machine
 stopOnSignals(0);
 requireDone(await probePort());
 await ensureInstalled();
@@ -77,29 +60,12 @@ function probePort() {
   });
 }
 
-/** Runs the server until it ends; its events and errors go to the terminal from the moment that it answers. */
+/** Runs the server until it ends; what it prints goes to the terminal from the moment that it answers. */
 async function serve() {
   const server = startChild(
     NODE,
-    [
-      `--import=${END_WITH_PARENT}`,
-      join(BIN, "wrangler"),
-      "dev",
-      `--ip=${HOST}`,
-      `--port=${port}`,
-      "--inspector-port=0", // any free one: servers run side by side
-      `--persist-to=${state}`,
-      "--show-interactive-dev-session=false",
-    ],
-    {
-      env: {
-        ...toolEnvironment(),
-        WRANGLER_LOG: "log", // the least at which it passes on what the Worker prints
-        WRANGLER_REGISTRY_PATH: join(state, "registry"),
-      },
-      output: "pipe",
-      ipc: true,
-    },
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "scripts", "serve.mjs"), `${port}`, state],
+    { env: toolEnvironment(), output: "pipe", ipc: true },
   );
   /** @type {[string, "stdout" | "stderr"][]} */
   const early = [];
@@ -121,14 +87,14 @@ async function serve() {
   console.log(welcome());
   onLine = report;
   early.forEach(([line, stream]) => report(line, stream));
-  setInterval(fireCron, CRON_MS).unref();
+  process.on("SIGUSR2", () => server.send("sweep"));
   const code = await ended;
   await stopChildren();
   fail(`The server ended by itself with code ${code}`);
 }
 
 /**
- * Waits until wrangler says that it serves, then until it answers.
+ * Waits until the server says that it serves, then until it answers.
  * @param {import("node:child_process").ChildProcess} server
  */
 async function answers(server) {
@@ -137,14 +103,6 @@ async function answers(server) {
     await delay(50);
   }
   return true;
-}
-
-/** Runs the Worker's cron; one that cannot run now runs the next time. */
-function fireCron() {
-  get(`${address}/cdn-cgi/local/scheduled`, { agent: false }, (response) => response.resume()).once(
-    "error",
-    () => {},
-  );
 }
 
 /** @returns {Promise<boolean>} */
@@ -172,7 +130,7 @@ Ask for the front page:
 
 Log in as "system":
 
-  KEY=$(sed -n 's/^SYSTEM_KEY=//p' .dev.vars); TOKEN=$(curl -s -X POST ${address}/auth -H 'Content-Type: application/json' -d "{\"namespace\":\"system\",\"key\":\"$KEY\"}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  KEY=$(sed -n 's/^SYSTEM_KEY=//p' .dev.vars); TOKEN=$(printf '{"namespace":"system","key":"%s"}' "$KEY" | curl -s ${address}/auth -H 'Content-Type: application/json' -d @- | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
 Make a workspace "demo" with a key for CI:
 
@@ -181,27 +139,15 @@ Make a workspace "demo" with a key for CI:
 }
 
 /**
- * Shows a line of the Worker's events, or of an error unless it only says that a client went away; not what wrangler
- * has to say of itself.
  * @param {string} line
  * @param {"stdout" | "stderr"} stream
  */
 function report(line, stream) {
-  const text = stripVTControlCharacters(line).trim();
-  if (stream === "stdout") {
-    if (EVENT.test(text)) {
-      console.log(text);
-    }
-    return;
-  }
-  isWarning = WARNING.test(text) || (isWarning && /^(\s|$)/.test(line));
-  if (!isWarning && text !== "" && !CLIENT_GONE.test(text)) {
-    console.error(plain(line));
-  }
+  console[stream === "stdout" ? "log" : "error"](plain(line));
 }
 
 /**
- * Wrangler colours some errors even where nothing shows colours.
+ * Miniflare colours some errors even where nothing shows colours.
  * @param {string} text
  */
 function plain(text) {

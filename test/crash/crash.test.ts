@@ -12,10 +12,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { freePort, startLiveServer } from "../support/live-server.ts";
 import type { LiveServer } from "../support/live-server.ts";
+import { StateFolder } from "../support/state-folder.ts";
 import { BundleClient } from "./bundle-client.ts";
 import { Random } from "./random.ts";
 import { deleteArtifacts, runSweeps, sweepOnce } from "./removers.ts";
-import { StateFolder } from "./state-folder.ts";
 import { UploadClient } from "./upload-client.ts";
 import { verify } from "./verify.ts";
 import { World } from "./world.ts";

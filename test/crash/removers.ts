@@ -52,11 +52,7 @@ export async function runSweeps(world: World): Promise<void> {
 /** Fires the cron, until it ran. */
 export async function sweepOnce(world: World): Promise<void> {
   try {
-    await world.ask(
-      "sweep",
-      (service) => service.fetch("/cdn-cgi/local/scheduled"),
-      (response) => response.text(),
-    );
+    await world.sweep();
   } catch (error) {
     await afterLoss(world, error);
   }

@@ -85,11 +85,26 @@ export class World {
   }
 
   /** Sends a request and reads its answer; throws `Lost` when none comes, or when it says to try again. */
-  async ask<T>(
+  ask<T>(
     kind: string,
     send: (service: Service, bearer: string) => Promise<Response>,
     read: (response: Response) => Promise<T>,
   ): Promise<T> {
+    return this.#attempt(kind, async ({ service }) => {
+      const response = await send(service, this.#bearer);
+      if (response.status >= 500) {
+        await this.#refused(kind, response);
+      }
+      return read(response);
+    });
+  }
+
+  /** Fires the cron and waits for its end; throws `Lost` when the server falls meanwhile. */
+  sweep(): Promise<void> {
+    return this.#attempt("sweep", (server) => server.sweep());
+  }
+
+  async #attempt<T>(kind: string, act: (server: LiveServer) => Promise<T>): Promise<T> {
     await this.#whenUp.promise;
     const counts = this.requests.get(kind) ?? { answered: 0, lost: 0 };
     this.requests.set(kind, counts);
@@ -97,11 +112,7 @@ export class World {
       if (this.#server === null) {
         throw new Lost(kind);
       }
-      const response = await send(this.#server.service, this.#bearer);
-      if (response.status >= 500) {
-        await this.#refused(kind, response);
-      }
-      const answer = await read(response);
+      const answer = await act(this.#server);
       counts.answered += 1;
       this.answers += 1;
       return answer;
@@ -114,7 +125,7 @@ export class World {
     }
   }
 
-  /** The proxy in front of a dead server answers for it; the Worker names its requests. */
+  /** A runtime that falls may answer for the Worker, which names its requests. */
   async #refused(kind: string, response: Response): Promise<never> {
     const text = await response.text();
     if (response.headers.has("X-Request-Id") && response.status === 500) {

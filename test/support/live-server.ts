@@ -5,12 +5,14 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 import { Service } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const START_LIMIT_MS = 60_000;
+const LINE_LIMIT_MS = 60_000;
+const KEPT_LINES = 100;
 
 /** A port that is free now. */
 export function freePort(): Promise<number> {
@@ -30,37 +32,56 @@ export async function startLiveServer(state: string, port: number): Promise<Live
     env: { ...process.env, PORT: String(port), STOWAGE_STATE: state },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const output = await readUntilReady(child);
-  if (!output.includes("ready")) {
-    throw new Error(`Server did not start:\n${output}`);
-  }
-  return new LiveServer(child, new Service(`http://127.0.0.1:${port}`));
-}
-
-function readUntilReady(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    let output = "";
-    const timer = setTimeout(() => resolve(output), START_LIMIT_MS);
-    const take = (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes("Ctrl-C stops it")) {
-        clearTimeout(timer);
-        resolve(output);
-      }
-    };
-    child.stdout?.on("data", take);
-    child.stderr?.on("data", take);
-    child.once("exit", () => resolve(output));
-  });
+  const server = new LiveServer(child, new Service(`http://127.0.0.1:${port}`));
+  await server.nextLine(/^Ctrl-C stops it/u);
+  return server;
 }
 
 export class LiveServer {
   readonly service: Service;
   readonly #child: ChildProcess;
+  /** The last that it printed. */
+  readonly #lines: string[] = [];
+  readonly #waiting = new Set<(line: string) => void>();
 
   constructor(child: ChildProcess, service: Service) {
     this.#child = child;
     this.service = service;
+    for (const input of [child.stdout, child.stderr]) {
+      if (input !== null) {
+        createInterface({ input }).on("line", (line) => this.#take(line));
+      }
+    }
+  }
+
+  #take(line: string): void {
+    this.#lines.push(line);
+    this.#lines.splice(0, this.#lines.length - KEPT_LINES);
+    this.#waiting.forEach((see) => see(line));
+  }
+
+  /** Waits until it prints such a line; rejects as fetch does when it ends without. */
+  async nextLine(pattern: RegExp): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const see = (line: string) => pattern.test(line) && resolve();
+    const fail = () => reject(new TypeError(`Not printed:\n${this.#lines.join("\n")}`));
+    this.#waiting.add(see);
+    this.#child.once("exit", fail);
+    const timer = setTimeout(fail, LINE_LIMIT_MS);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#child.off("exit", fail);
+      this.#waiting.delete(see);
+    }
+  }
+
+  /** Fires the cron and waits for its end. */
+  async sweep(): Promise<void> {
+    const ended = this.nextLine(/^\{"event":"sweep"/u);
+    this.#child.kill("SIGUSR2");
+    await ended;
   }
 
   /** The key of the workspace `system`, as the start wrote it. */
