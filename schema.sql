@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS workspaces (
   quota_bytes INTEGER,                  -- NULL: no limit
   -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to
   -- NULL where it is over the quota in the end, which ends the batch.
-  used_bytes INTEGER NOT NULL DEFAULT 0,
+  -- It has a bound without a quota, too (LIMITS.workspaceBytes): what is summed from it stays an exact number.
+  used_bytes INTEGER NOT NULL DEFAULT 0 CONSTRAINT used_bytes_fit CHECK (used_bytes <= 4503599627370496),
   default_expiration_days INTEGER,      -- NULL: artifacts stay
   created_at INTEGER NOT NULL
 );

@@ -76,8 +76,7 @@ async function checkMembers(
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
   }
-  const room = roomOf(workspace);
-  return room !== null && bytes > room
+  return bytes > roomOf(workspace)
     ? { ok: false, code: "quota_exceeded", detail: usageOf(workspace) }
     : { ok: true };
 }

@@ -13,8 +13,10 @@ export const LIMITS = {
   multipartAge: 6 * 24 * 3_600_000,
   /** Parts on their way to R2 at once: with the one being filled, 24 MiB of buffers an upload. */
   partsInFlight: 2,
-  /** Attempts at one R2 call before the request is refused with 503. */
-  storageAttempts: 3,
+  /** Attempts at one call of R2 or D1 before the request is refused with 503, and milliseconds before the second one; each
+   * further pause is twice as long, which makes about 5 seconds of them. */
+  storageAttempts: 5,
+  storagePause: 330,
   /** Bytes of one row of the tail; Durable Objects allow 2 MB a row. */
   tailRow: MiB,
   /** Appended bytes join the last tail row up to this size, so that tiny appends do not make a million rows. */
@@ -95,6 +97,9 @@ export const LIMITS = {
   bundleBody: 24 * MiB,
   /** Bytes of an artifact's `data` as JSON. */
   bundleData: 256 * KiB,
+  /** Bytes of all files of a version, and of all living versions of a workspace, whatever its quota: with what archives
+   * add, their sums are integers that every number of the service holds, below 2^53. */
+  workspaceBytes: 2 ** 52,
   /** Refusals of single files that one answer names. */
   refusalsNamed: 20,
   /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */
