@@ -68,6 +68,7 @@ const ALWAYS = [
   "internal",
   "configuration_incomplete",
   "storage_unavailable",
+  "schema_outdated",
 ] as const satisfies ErrorCode[];
 
 /** The replies by status for a set of refusals, in the order of the table of refusals. */

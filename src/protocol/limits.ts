@@ -45,6 +45,8 @@ export const LIMITS = {
   conversionMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */
   activityReport: 3_600_000,
+  /** Milliseconds after which an isolate asks again whether the database has its schema, when it had another. */
+  schemaMemory: 5_000,
   /** Milliseconds for which an isolate trusts a checked key or token; a deleted one is refused from then on. */
   keyMemory: 10_000,
   /** Keys, and tokens, that an isolate remembers at once. */
