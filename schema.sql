@@ -1,6 +1,19 @@
--- The catalog: the only truth about what exists and who may see it. Applying this file twice is harmless.
+-- The catalog: the only truth about what exists and who may see it. Applying this file twice is harmless; it changes
+-- no database that another version of it made.
 -- Times are integer milliseconds, sizes integer bytes below 2^53, hashes lower-case hex text.
 -- docs/storage.md says who writes and who reads each table.
+
+-- Which schema the database has: the service serves no other (src/catalog/schema-number.ts). The row comes before the
+-- first table and with it alone, so that a database that was made without it never gets it.
+CREATE TABLE IF NOT EXISTS schema_version (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  number INTEGER NOT NULL
+);
+
+INSERT INTO schema_version (id, number)
+SELECT 1, 1
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'workspaces')
+ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS workspaces (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- ids are never used again: uploads remember theirs
@@ -9,7 +22,8 @@ CREATE TABLE IF NOT EXISTS workspaces (
   quota_bytes INTEGER,                  -- NULL: no limit
   -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to
   -- NULL where it is over the quota in the end, which ends the batch.
-  used_bytes INTEGER NOT NULL DEFAULT 0,
+  -- It has a bound without a quota, too (LIMITS.workspaceBytes): what is summed from it stays an exact number.
+  used_bytes INTEGER NOT NULL DEFAULT 0 CONSTRAINT used_bytes_fit CHECK (used_bytes <= 4503599627370496),
   -- What its rows in this catalog come to (the columns `entries` below), whatever their files weigh. Triggers keep it, and
   -- refuse what would take it beyond entry_limit.
   used_entries INTEGER NOT NULL DEFAULT 0,

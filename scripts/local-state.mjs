@@ -17,6 +17,7 @@ import { dirname, join } from "node:path";
 
 import { run } from "./processes.mjs";
 import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
+import { findDifference } from "./schema-text.mjs";
 
 const SECRETS = ["SYSTEM_KEY", "TOKEN_SECRET"];
 const SECRETS_FILE = join(ROOT, ".dev.vars");
@@ -127,8 +128,9 @@ export function readSecret(name) {
 }
 
 /**
- * Applies schema.sql to the local database unless the mark beside the database says that it is applied. Whatever
- * chooses the database's file is part of the mark, so that a new database gets its schema.
+ * Applies schema.sql to the local database unless the mark beside the database says that it is applied, and refuses a
+ * database that another schema.sql made: it would stay as it is. Whatever chooses the database's file is part of the
+ * mark, so that a new database gets its schema.
  * @param {string} state
  * @returns {Promise<Step>}
  */
@@ -142,29 +144,48 @@ export async function applySchema(state) {
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) {
     return { ok: true };
   }
-  const { code, output } = await run(
-    NODE,
-    [
-      join(BIN, "wrangler"),
-      "d1",
-      "execute",
-      "DB",
-      "--local",
-      "--yes",
-      `--persist-to=${state}`,
-      "--file=schema.sql",
-    ],
-    toolEnvironment(),
-  );
+  const other = existsSync(dirname(mark)) ? await findOtherSchema(state) : null;
+  if (other !== null) {
+    return {
+      ok: false,
+      reason: `The database in ${state} was made for another version of Stowage: ${other} is not that of this schema.sql. Serve it with that version, set STOWAGE_STATE to another folder, or move that one away to begin anew`,
+    };
+  }
+  const { code, output } = await execute(state, "--file=schema.sql");
   if (code !== 0) {
-    const reason = existsSync(mark)
-      ? `The database in ${state} was made by an earlier schema.sql, and this one cannot be applied to it: set STOWAGE_STATE to another folder, or move that one away to begin anew`
-      : `Cannot apply schema.sql to the database in ${state}`;
-    return { ok: false, reason, output };
+    return { ok: false, reason: `Cannot apply schema.sql to the database in ${state}`, output };
   }
   mkdirSync(dirname(mark), { recursive: true });
   writeFileSync(mark, wanted);
   return { ok: true };
+}
+
+/**
+ * A part of the database that schema.sql makes otherwise; null where there is none, or no database yet.
+ * @param {string} state
+ */
+async function findOtherSchema(state) {
+  const own =
+    "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*'";
+  const { code, output } = await execute(state, "--json", `--command=${own}`);
+  if (code !== 0) {
+    return null; // applying says why
+  }
+  const [{ results }] = JSON.parse(output.slice(output.indexOf("[")));
+  return results.length === 0
+    ? null
+    : findDifference(readFileSync(join(ROOT, "schema.sql"), "utf8"), results);
+}
+
+/**
+ * Runs statements in the local database.
+ * @param {string} state
+ * @param {string[]} what
+ */
+function execute(state, ...what) {
+  const command = ["d1", "execute", "DB", "--local", "--yes", `--persist-to=${state}`, ...what];
+  const env = { ...toolEnvironment(), WRANGLER_LOG: "log" }; // the least at which it prints results
+  return run(NODE, [join(BIN, "wrangler"), ...command], env);
 }
 
 /**

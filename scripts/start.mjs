@@ -84,6 +84,11 @@ async function serve() {
     await stopChildren();
     fail("The server did not start", early.map(([line]) => line).join("\n"));
   }
+  const refusal = await findRefusal();
+  if (refusal !== null) {
+    await stopChildren();
+    fail(refusal);
+  }
   console.log(welcome());
   onLine = report;
   early.forEach(([line, stream]) => report(line, stream));
@@ -113,6 +118,18 @@ function isAnswering() {
       settle(true);
     }).once("error", () => settle(false));
   });
+}
+
+/**
+ * Why the service refuses its database, in a line; null where it does not.
+ * @returns {Promise<string | null>}
+ */
+async function findRefusal() {
+  const response = await fetch(`${address}/healthz`);
+  const { error = "", help = "" } = await response.json();
+  return response.status === 503 && error.startsWith("database ")
+    ? `The ${error} (${state}). ${help}`
+    : null;
 }
 
 function welcome() {

@@ -15,6 +15,7 @@ import { identify } from "./auth/identify.ts";
 import { mayNoteRefusal, requireTurn } from "./auth/rates.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
+import { requireSchema } from "./catalog/schema-number.ts";
 import { isOverEntries } from "./catalog/workspaces.ts";
 import { preferredForm } from "./http/accepts.ts";
 import { requestLine } from "./http/request-line.ts";
@@ -78,6 +79,7 @@ app.use(async (c, next) => {
     throw new AppError("cross_site_request");
   }
   const now = Date.now();
+  await requireSchema(c.env.DB, now);
   const identity = await identify(request.headers, c.env.DB, c.var.settings, now);
   // Credentials in a header count before a cookie, also when they are refused.
   const asksCookie = isPage && identity.kind === "nobody" && identity.refusal === null;
@@ -119,6 +121,7 @@ app.onError((error, c) => {
 const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   storage_unavailable: "2",
   service_busy: "5",
+  schema_outdated: String(LIMITS.schemaMemory / 1000),
   too_many_requests: String(LIMITS.rateHold / 1000),
 };
 

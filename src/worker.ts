@@ -2,6 +2,7 @@ import { app } from "./app.ts";
 import { IntakeObjectBase } from "./artifacts/intake.ts";
 import { catalogDesk } from "./artifacts/publish.ts";
 import { sweep } from "./artifacts/sweep.ts";
+import { requireSchema } from "./catalog/schema-number.ts";
 import { readSettings } from "./settings.ts";
 import { UploadObjectBase } from "./uploads/upload-object.ts";
 
@@ -19,7 +20,9 @@ export default {
   fetch: app.fetch,
   async scheduled(_controller, env) {
     const { uploadIdleMs, auditMs } = readSettings(env);
-    const report = await sweep(env, uploadIdleMs, Date.now(), auditMs);
+    const now = Date.now();
+    await requireSchema(env.DB, now);
+    const report = await sweep(env, uploadIdleMs, now, auditMs);
     console.log(JSON.stringify({ event: "sweep", ...report }));
   },
 } satisfies ExportedHandler<Env>;

@@ -66,9 +66,8 @@ async function requireRoom(
   files: Declaration["files"],
 ): Promise<void> {
   const workspace = await findWorkspaceById(db, workspaceId);
-  const room = workspace && roomOf(workspace);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  if (workspace !== null && room !== null && bytes > room) {
+  if (workspace !== null && bytes > roomOf(workspace)) {
     throw new AppError("quota_exceeded", usageOf(workspace));
   }
   if (workspace !== null && isMoreThan(entriesLeft(workspace), files)) {

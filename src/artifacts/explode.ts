@@ -88,8 +88,7 @@ async function checkMembers(
   if (entries > entriesLeft(workspace)) {
     return { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) };
   }
-  const room = roomOf(workspace);
-  return room !== null && bytes > room
+  return bytes > roomOf(workspace)
     ? { ok: false, code: "quota_exceeded", detail: usageOf(workspace) }
     : { ok: true };
 }

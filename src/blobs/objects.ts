@@ -2,6 +2,7 @@
 // at the key. A failed call is tried again; one that keeps failing throws a StorageError.
 
 import { LIMITS } from "../protocol/limits.ts";
+import { pauseAfter } from "../protocol/pause.ts";
 
 /** R2 did not do it, or its answer did not arrive. */
 export class StorageError extends Error {
@@ -28,7 +29,7 @@ async function attempt<T>(what: string, action: (round: number) => Promise<T>): 
       if (round === LIMITS.storageAttempts) {
         throw new StorageError(`Cannot ${what}`, { cause });
       }
-      await scheduler.wait(20 * 4 ** round * Math.random());
+      await scheduler.wait(pauseAfter(round));
     }
   }
 }

@@ -95,7 +95,8 @@ function countAll(db: D1Database, overdue: number): D1PreparedStatement {
 function measureWorkspaces(db: D1Database): D1PreparedStatement[] {
   const some = "(SELECT name, used_bytes, quota_bytes FROM workspaces ORDER BY id LIMIT ?1)";
   return [
-    db.prepare(`SELECT sum(used_bytes) AS bytes FROM ${some}`).bind(LIMITS.counted),
+    // A sum of integers could pass 2^63, which ends the statement; a float cannot.
+    db.prepare(`SELECT total(used_bytes) AS bytes FROM ${some}`).bind(LIMITS.counted),
     db
       .prepare(
         `SELECT name, used_bytes AS usedBytes, quota_bytes AS quotaBytes FROM ${some}

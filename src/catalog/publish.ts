@@ -217,9 +217,13 @@ export function refuseOverQuota(
     .bind(...identity, now);
 }
 
-/** Was it the quota that ended a batch? */
+/** Was it the quota that ended a batch, the workspace's own or that of every workspace? */
 export function isOverQuota(error: unknown): boolean {
-  return String(error).includes("NOT NULL constraint failed: workspaces.used_bytes");
+  const text = String(error);
+  return (
+    text.includes("NOT NULL constraint failed: workspaces.used_bytes") ||
+    text.includes("CHECK constraint failed: used_bytes_fit")
+  );
 }
 
 /** The version after the highest index, its file, its root folder and its event; then that index is the highest.

@@ -1,4 +1,5 @@
 import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Metadata } from "../protocol/metadata.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
@@ -62,9 +63,10 @@ export async function findWorkspaceById(db: D1Database, id: number): Promise<Wor
   return row && toWorkspace(row);
 }
 
-/** The bytes that a workspace may still take; null: as many as there are. */
-export function roomOf({ quotaBytes, usedBytes }: Workspace): number | null {
-  return quotaBytes === null ? null : Math.max(0, quotaBytes - usedBytes);
+/** The bytes that a workspace may still take: one without a quota has that of the service. */
+export function roomOf({ quotaBytes, usedBytes }: Workspace): number {
+  const quota = Math.min(quotaBytes ?? LIMITS.workspaceBytes, LIMITS.workspaceBytes);
+  return Math.max(0, quota - usedBytes);
 }
 
 /** How full a workspace is, in words. */

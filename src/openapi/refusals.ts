@@ -69,6 +69,7 @@ const ALWAYS = [
   "configuration_incomplete",
   "storage_unavailable",
   "service_busy",
+  "schema_outdated",
 ] as const satisfies ErrorCode[];
 
 /** The replies by status for a set of refusals, in the order of the table of refusals. */

@@ -11,7 +11,7 @@ export const watching: Area = {
     "GET /healthz": {
       summary: "Say whether the service works",
       description:
-        "503 where the catalog or the storage of bytes does not answer within 5 seconds.",
+        "503 where the catalog or the storage of bytes does not answer within 5 seconds, and where the database was made for another version of the service.",
       who: "anyone",
       reply: { type: "object", properties: { status: { const: "ok" } }, required: ["status"] },
     },

@@ -43,6 +43,11 @@ export const ERRORS = {
     message: "service has no memory left for this at the moment; nothing was changed",
     help: "Send the same request again in a few seconds",
   },
+  schema_outdated: {
+    status: 503,
+    message: "database was made for another version of this service",
+    help: "Serve it with the version that made it, or give this one a new database (docs/deploy.md, A database of another version)",
+  },
   configuration_incomplete: {
     status: 500,
     message: "service is not configured",

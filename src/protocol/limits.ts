@@ -24,8 +24,10 @@ export const LIMITS = {
   /** Milliseconds between two signs of life of who holds memory, and after how many without one it is taken from it. */
   leasePulse: 30_000,
   leaseLost: 120_000,
-  /** Attempts at one R2 call before the request is refused with 503. */
-  storageAttempts: 3,
+  /** Attempts at one call of R2 or D1 before the request is refused with 503, and milliseconds before the second one; each
+   * further pause is twice as long, which makes about 5 seconds of them. */
+  storageAttempts: 5,
+  storagePause: 330,
   /** Bytes of one row of the tail; Durable Objects allow 2 MB a row. */
   tailRow: MiB,
   /** Appended bytes join the last tail row up to this size, so that tiny appends do not make a million rows. */
@@ -61,6 +63,8 @@ export const LIMITS = {
   conversionMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of an upload's last append to the catalog. */
   activityReport: 3_600_000,
+  /** Milliseconds after which an isolate asks again whether the database has its schema, when it had another. */
+  schemaMemory: 5_000,
   /** Milliseconds for which an isolate trusts a checked key or token; a deleted one is refused from then on. */
   keyMemory: 10_000,
   /** Keys, and tokens, that an isolate remembers at once. */
@@ -118,6 +122,9 @@ export const LIMITS = {
   viewHeld: 8,
   /** Bytes of an artifact's `data` as JSON. */
   bundleData: 256 * KiB,
+  /** Bytes of all files of a version, and of all living versions of a workspace, whatever its quota: with what archives
+   * add, their sums are integers that every number of the service holds, below 2^53. */
+  workspaceBytes: 2 ** 52,
   /** Refusals of single files that one answer names. */
   refusalsNamed: 20,
   /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */

@@ -69,7 +69,7 @@ async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
     DB.prepare("DROP TRIGGER IF EXISTS audit_is_kept"), // until the schema below
     DB.prepare("PRAGMA defer_foreign_keys = on"),
     ...results
-      .filter(({ name }) => name !== "workspaces")
+      .filter(({ name }) => name !== "workspaces" && name !== "schema_version")
       .map(({ name }) => DB.prepare(`DELETE FROM "${name}"`)),
     ...(results.length === 0 ? [] : FRESH_WORKSPACES.map((statement) => DB.prepare(statement))),
     ...schemaStatements().map((statement) => DB.prepare(statement)),
@@ -84,10 +84,13 @@ export async function startService(vars: Record<string, string> = {}, configPath
   const { harness, worker, env, origin } = started;
   await empty(env);
   harness.clearLogs();
-  const service = new Service(origin);
+  const service = Object.assign(new Service(origin), { env, worker });
   return Object.assign(service, {
-    env,
-    worker,
+    /** Loads the Worker anew: what its isolate remembered is gone, what is stored stays. */
+    restart: async () => {
+      await harness.update((options) => options);
+      service.env = await harness.getWorker<TestEnv>().getEnv();
+    },
     /** What the Worker printed since. */
     log: () => harness.getLogs().map(({ message }) => message),
     /** Ends the use of it; throws when what its tests left stored does not agree with itself. */

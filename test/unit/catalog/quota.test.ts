@@ -2,14 +2,18 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { catalogDesk } from "../../../src/artifacts/publish.ts";
+import schema from "../../../schema.sql?raw";
+import { declareArtifact } from "../../../src/artifacts/declare.ts";
+import { catalogDesk, publishClaim } from "../../../src/artifacts/publish.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
+import { readMetrics } from "../../../src/catalog/metrics.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import { requireWorkspace, updateWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
+import { LIMITS } from "../../../src/protocol/limits.ts";
 import { append } from "../../../src/uploads/append.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { Ledger } from "../../../src/uploads/ledger.ts";
@@ -144,6 +148,83 @@ describe("the quota of a workspace (T27)", () => {
     expect(refused).toMatchObject({ ok: false, code: "quota_exceeded" });
     const free = await makeWorkspace("free");
     expect(await insertUpload(env.DB, newUuid(), free.id, 1)).toEqual({ ok: true, room: null });
+  });
+});
+
+describe("the bound of every workspace", () => {
+  const declare = (workspace: Workspace, sizes: number[]) =>
+    declareArtifact(
+      env.DB,
+      {
+        workspaceId: workspace.id,
+        category: "test",
+        data: "{}",
+        expiresAt: null,
+        actor: "test",
+        files: sizes.map((size, n) => ({
+          path: String(n).padStart(4, "0"),
+          size,
+          sha256: String(n).padStart(64, "0"),
+          contentType: null,
+        })),
+      },
+      Date.now(),
+    );
+
+  it("is what schema.sql says", () => {
+    expect(schema).toContain(`CHECK (used_bytes <= ${LIMITS.workspaceBytes})`);
+  });
+
+  it("holds for what is declared, however it is spread: every sum stays an exact number", async () => {
+    const workspace = await makeWorkspace("declares");
+    const tooMany = Array.from({ length: 1_000 }, () => LIMITS.uploadSize);
+    await expect(declare(workspace, tooMany)).rejects.toMatchObject({ code: "quota_exceeded" });
+    const some = tooMany.slice(0, 400);
+    await declare(workspace, some);
+    await declare(workspace, some);
+    await expect(declare(workspace, some)).rejects.toMatchObject({ code: "quota_exceeded" });
+    const { usedBytes } = await requireWorkspace(env.DB, workspace.name);
+    expect(usedBytes).toBe(800 * LIMITS.uploadSize);
+    expect(usedBytes).toBeLessThanOrEqual(LIMITS.workspaceBytes);
+  });
+
+  it("holds for bytes that are there, whichever way they become a version", async () => {
+    const workspace = await makeWorkspace("publishes");
+    valueOf(await publish(workspace, "first", 50, 41));
+    await env.DB.prepare("UPDATE workspaces SET used_bytes = ?2 WHERE id = ?1")
+      .bind(workspace.id, LIMITS.workspaceBytes - 10)
+      .run();
+    expect(await publish(workspace, "second", 50, 42)).toMatchObject({ code: "quota_exceeded" });
+    const content = await env.DB.prepare("SELECT sha512, sha256, size FROM blobs LIMIT 1").first<{
+      sha512: string;
+      sha256: string;
+      size: number;
+    }>();
+    const intent = {
+      workspaceId: workspace.id,
+      type: "image",
+      name: "third",
+      sourceUrl: "sf://upload/publishes/third",
+      shared: false,
+      actor: "test",
+      gift: false,
+    };
+    const claim = { content: content ?? { sha512: "", sha256: "", size: 0 }, maxVersions: null };
+    expect(await publishClaim(env, intent, claim)).toMatchObject({ code: "quota_exceeded" });
+    await expect(declare(workspace, [11])).rejects.toMatchObject({ code: "quota_exceeded" });
+    await declare(workspace, [10]);
+  });
+
+  it("leaves what all of them use together a number that metrics tell", async () => {
+    const full = Array.from({ length: 2_100 }, (_, n) => `full-${n}`);
+    await env.DB.prepare(
+      `INSERT INTO workspaces (name, used_bytes, created_at)
+       SELECT value, ?2, 1 FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(full), LIMITS.workspaceBytes)
+      .run();
+    const { usedBytes } = await readMetrics(env.DB, 0);
+    expect(usedBytes).toBeGreaterThan(2 ** 63);
   });
 });
 

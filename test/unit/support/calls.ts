@@ -2,6 +2,11 @@
 // n-th can be made to fail: before its effect, after it, or with the object that makes it. The Worker's env is
 // watched by watch(), an upload object's by watched-worker.ts; both count here.
 
+import { LIMITS } from "../../../src/protocol/limits.ts";
+
+// What fails is tried again at once.
+Object.assign(LIMITS, { storagePause: 0 });
+
 /** What a call is: R2's classes of operations and the bytes that a read gives, a D1 call, a request to an object. */
 export type CallKind = "r2A" | "r2B" | "r2Free" | "r2Body" | "d1" | "object";
 
