@@ -529,22 +529,23 @@ CREATE TABLE IF NOT EXISTS audit (
   workspace TEXT,                       -- its name then
   subject TEXT,                         -- what it was done to: an artifact's uuid, a name of a key, user or workspace
   detail TEXT NOT NULL,                 -- JSON object
-  -- Whose rows are counted together: a workspace's with all its keys, or a user's; time's for each workspace.
-  caller TEXT GENERATED ALWAYS AS (iif(actor = 'stowage', 'stowage ' || coalesce(workspace, ''),
-    iif(instr(actor, '/') > 0, substr(actor, 1, instr(actor, '/')), actor))) VIRTUAL
+  -- Whose rows are counted together: a workspace with all its keys is one, as '<workspace>/', a user another.
+  caller TEXT GENERATED ALWAYS AS (iif(instr(actor, '/') > 0, substr(actor, 1, instr(actor, '/')), actor)) VIRTUAL
 );
 
 CREATE INDEX IF NOT EXISTS audit_by_age ON audit (at);
 CREATE INDEX IF NOT EXISTS audit_by_workspace ON audit (workspace, at);
 
--- How many rows each caller has caused on its last day, of UTC. Those beyond `most` are not listed but counted, in one
--- row of the audit: 'not listed'.
+-- How many rows about a workspace each caller has caused on its last day, of UTC. Those beyond `most` are not listed but
+-- counted, in one row of the audit: 'not listed'.
 CREATE TABLE IF NOT EXISTS audit_days (
-  caller TEXT PRIMARY KEY,              -- as in audit
+  caller TEXT NOT NULL,                 -- as in audit
+  workspace TEXT NOT NULL,              -- likewise; '' for none
   day INTEGER NOT NULL,                 -- since 1970
   caused INTEGER NOT NULL,
   most INTEGER NOT NULL,                -- less for a workspace of few entries
-  counted_by INTEGER                    -- the row of the audit that counts the rest
+  counted_by INTEGER,                   -- the row of the audit that counts the rest
+  PRIMARY KEY (caller, workspace)
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS audit_days_by_age ON audit_days (day);
@@ -553,17 +554,18 @@ CREATE INDEX IF NOT EXISTS audit_days_by_age ON audit_days (day);
 CREATE TRIGGER IF NOT EXISTS audit_is_bounded BEFORE INSERT ON audit
 WHEN NEW.action <> 'not listed' AND NEW.actor NOT GLOB 'system/*'
 BEGIN
-  INSERT INTO audit_days (caller, day, caused, most) VALUES (NEW.caller, NEW.at / 86400000, 1,
+  INSERT INTO audit_days (caller, workspace, day, caused, most)
+  VALUES (NEW.caller, coalesce(NEW.workspace, ''), NEW.at / 86400000, 1,
     coalesce((SELECT max(500, min(10000, entry_limit)) FROM workspaces WHERE id = NEW.workspace_id), 10000))
-  ON CONFLICT (caller) DO UPDATE SET day = max(day, excluded.day), most = excluded.most,
+  ON CONFLICT (caller, workspace) DO UPDATE SET day = max(day, excluded.day), most = excluded.most,
     caused = iif(excluded.day > day, 1, caused + 1), counted_by = iif(excluded.day > day, NULL, counted_by);
   INSERT INTO audit (id, at, actor, action, workspace_id, workspace, detail)
   SELECT counted_by, NEW.at, NEW.actor, 'not listed', NEW.workspace_id, NEW.workspace, json_object('rows', 1)
-  FROM audit_days WHERE caller = NEW.caller AND caused > most
+  FROM audit_days WHERE caller = NEW.caller AND workspace = coalesce(NEW.workspace, '') AND caused > most
   ON CONFLICT (id) DO UPDATE SET detail = json_object('rows', (detail ->> 'rows') + 1);
   UPDATE audit_days SET counted_by = (SELECT max(id) FROM audit)
-  WHERE caller = NEW.caller AND caused > most AND counted_by IS NULL;
-  SELECT RAISE(IGNORE) FROM audit_days WHERE caller = NEW.caller AND caused > most;
+  WHERE caller = NEW.caller AND workspace = coalesce(NEW.workspace, '') AND caused > most AND counted_by IS NULL;
+  SELECT RAISE(IGNORE) FROM audit_days WHERE caller = NEW.caller AND workspace = coalesce(NEW.workspace, '') AND caused > most;
 END;
 
 CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit

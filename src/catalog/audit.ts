@@ -98,7 +98,8 @@ export async function forgetAudit(
       .bind(before, limit),
     db
       .prepare(
-        "DELETE FROM audit_days WHERE caller IN (SELECT caller FROM audit_days WHERE day < ?1 LIMIT ?2)",
+        `DELETE FROM audit_days WHERE (caller, workspace) IN (
+           SELECT caller, workspace FROM audit_days WHERE day < ?1 LIMIT ?2)`,
       )
       .bind(Math.floor(now / 86_400_000) - 1, limit),
   ]);

@@ -17,7 +17,7 @@ export const watching: Area = {
     },
     "GET /audit": {
       summary: "Tell who did what",
-      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same. Of what one caller causes on a day (UTC) the first ${LIMITS.auditOfDay} rows are listed, fewer where its quota of entries is small; \`not listed\` counts the others.`,
+      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same. Of what one caller causes on a day (UTC) in one workspace the first ${LIMITS.auditOfDay} rows are listed, fewer where its quota of entries is small; \`not listed\` counts the others.`,
       who: "workspace",
       query: {
         workspace: { description: "What concerns this workspace", schema: TEXT },

@@ -237,8 +237,9 @@ export const LIMITS = {
   entriesOfWorkspace: 4_000_000,
   bytesOfEntry: 8_192,
   leastEntries: 1_024,
-  /** Rows that one caller may cause in the audit on a day; those beyond are counted in one. That many for a workspace with
-   * as many entries, fewer for one with fewer, but some in any case. The key of `system` has no bound. */
+  /** Rows about one workspace that one caller may cause in the audit on a day; those beyond are counted in one. That many
+   * for a workspace with as many entries, fewer for one with fewer, but some in any case. The key of `system` has no
+   * bound. */
   auditOfDay: 10_000,
   leastAuditOfDay: 500,
   /** Milliseconds for which rows of the audit are kept unless a setting says otherwise. */

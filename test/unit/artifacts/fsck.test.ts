@@ -242,6 +242,15 @@ describe("fsck (T26)", () => {
     await expectRepaired("used_bytes", "owner");
   });
 
+  it("sums used_entries again, also where that is beyond the quota", async () => {
+    await run(
+      "UPDATE workspaces SET used_entries = 1, quota_entries = 2 WHERE id = ?1",
+      workspace.id,
+    );
+    await expectRepaired("used_entries", "owner");
+    await run("UPDATE workspaces SET quota_entries = NULL WHERE id = ?1", workspace.id);
+  });
+
   it("gives files the workspace and the sharing of their artifact", async () => {
     await run("UPDATE files SET shared = 1 WHERE version_id = ?1", tree.versionId);
     await expectRepaired("file_owner", await versionOf(tree.versionId));

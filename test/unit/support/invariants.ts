@@ -19,6 +19,25 @@ const CONTRADICTIONS = {
     LEFT JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
     LEFT JOIN files f ON f.version_id = v.id
     GROUP BY w.id HAVING w.used_bytes <> counted`,
+  "used_entries is not the sum of what the rows count as": `
+    SELECT w.name, w.used_entries FROM workspaces w WHERE w.used_entries <>
+      (SELECT coalesce(sum(iif(a.deleted_at IS NULL, 8, 1) + length(CAST(
+         a.type || a.source_url || a.name || coalesce(a.category, '') || coalesce(a.data, '') AS BLOB)) / 1024), 0)
+       FROM artifacts a WHERE a.workspace_id = w.id)
+      + (SELECT count(*) FROM files f JOIN versions v ON v.id = f.version_id JOIN artifacts a ON a.id = v.artifact_id
+         WHERE a.workspace_id = w.id AND EXISTS (
+           SELECT 1 FROM folders d WHERE d.version_id = v.id AND d.ordinal = 0 AND d.file_count > 0))
+      + (SELECT count(*) FROM folders d JOIN versions v ON v.id = d.version_id JOIN artifacts a ON a.id = v.artifact_id
+         WHERE a.workspace_id = w.id AND EXISTS (
+           SELECT 1 FROM folders r WHERE r.version_id = v.id AND r.ordinal = 0))
+      + (SELECT coalesce(sum(1 + length(CAST(m.key || m.value AS BLOB)) / 1024), 0) FROM artifact_metadata m
+         JOIN artifacts a ON a.id = m.artifact_id WHERE a.workspace_id = w.id)
+      + (SELECT coalesce(sum(1 + length(CAST(key || value AS BLOB)) / 1024), 0) FROM (
+           SELECT workspace_id, key, value FROM workspace_metadata
+           UNION ALL SELECT workspace_id, key, value FROM blob_metadata) WHERE workspace_id = w.id)
+      + (SELECT count(*) FROM relations r JOIN artifacts a ON a.id = r.artifact_id WHERE a.workspace_id = w.id)
+      + (SELECT count(*) FROM trusts t WHERE t.workspace_id = w.id)
+      + (SELECT count(*) FROM conversions c WHERE c.workspace_id = w.id)`,
   "a blob that no file points at": `
     SELECT b.uuid FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.blob_id = b.id)`,
   "a blob that is not as long as its extents": `
