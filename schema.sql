@@ -149,7 +149,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
 
 CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
 CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
-CREATE INDEX IF NOT EXISTS uploads_of_clients ON uploads (workspace_id) WHERE version_id IS NULL;
+DROP INDEX IF EXISTS uploads_of_clients;
 
 -- How far an upload that is exploded has come, as it last reported.
 CREATE TABLE IF NOT EXISTS explosions (

@@ -9,12 +9,12 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
 /** Unit tests that write to D1, R2 or Durable Objects: each file gets storage of its own. */
 const STORAGE_TESTS = [
-  "test/unit/api/health.test.ts",
+  "test/unit/api/{bodies,health}.test.ts",
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
   "test/unit/costs.test.ts",
   "test/unit/{faults,model}/*.test.ts",
-  "test/unit/uploads/{faults,fetch,upload-object}.test.ts",
+  "test/unit/uploads/{faults,fetch,memory,upload-object}.test.ts",
 ];
 
 /** Sequences that the model test tries, and where it begins. */

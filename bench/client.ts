@@ -29,7 +29,7 @@ export interface Call {
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 /** Makes one request over a connection that stays. */
-function send(url: string, { method = "GET", headers = {}, body }: Call = {}) {
+export function send(url: string, { method = "GET", headers = {}, body }: Call = {}) {
   return new Promise<Answer>((resolve, reject) => {
     const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
     const began = performance.now();

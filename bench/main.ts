@@ -13,6 +13,7 @@ import { buildBundle } from "./bundle.ts";
 import { closeConnections } from "./client.ts";
 import { archiveJobs } from "./jobs/archives.ts";
 import { catalogJobs } from "./jobs/catalog.ts";
+import { crowdJobs } from "./jobs/crowd.ts";
 import { downloadJobs } from "./jobs/downloads.ts";
 import { randomJobs } from "./jobs/random.ts";
 import { startJobs } from "./jobs/start.ts";
@@ -29,6 +30,7 @@ const JOBS: readonly Job[] = [
   ...downloadJobs,
   ...archiveJobs,
   ...catalogJobs,
+  ...crowdJobs,
   ...startJobs,
 ];
 

@@ -19,6 +19,7 @@ import { requireBlob, showArtifact } from "./artifact-lookup.ts";
 import { readJson } from "./json-body.ts";
 import { pathName } from "./path-name.ts";
 import { requireTarget } from "./target.ts";
+import { requireUploadUuid } from "./upload-uuid.ts";
 
 const TYPES = new Set(["image", "snapshot", "label", "other"]);
 
@@ -27,7 +28,7 @@ export const convert = new Routes().post("/:name", async (c) => {
   const key = requireWorkspaceKey(c.var.identity);
   const name = pathName(c.req.url, 2);
   const request = await readJson(c.req.raw, ConvertRequest);
-  const source = readSource(request.upload_uuid, request.blob_uuid);
+  const source = await readSource(c, request.upload_uuid, request.blob_uuid);
   const intent = await planArtifact(c, key, name, request);
   const { size, sha512 } = request;
   if (source.kind === "upload") {
@@ -53,22 +54,25 @@ export const convert = new Routes().post("/:name", async (c) => {
   return c.json(await showArtifact(c.env.DB, key, uuid));
 });
 
-function readSource(
+async function readSource(
+  c: Context<AppEnv>,
   upload: string | null,
   blob: string | null,
-): { kind: "upload" | "blob"; uuid: Uuid } {
+): Promise<{ kind: "upload" | "blob"; uuid: Uuid }> {
   if (upload !== null && blob !== null) {
     throw new AppError("artifact_source_ambiguous");
   }
-  const text = upload ?? blob;
-  if (text === null) {
+  if (upload !== null) {
+    return { kind: "upload", uuid: await requireUploadUuid(c, upload) };
+  }
+  if (blob === null) {
     throw new AppError("artifact_source_missing");
   }
-  const uuid = parseUuid(text);
+  const uuid = parseUuid(blob);
   if (uuid === null) {
-    throw new AppError(upload === null ? "blob_not_found" : "upload_not_found");
+    throw new AppError("blob_not_found");
   }
-  return { kind: upload === null ? "blob" : "upload", uuid };
+  return { kind: "blob", uuid };
 }
 
 /** What the request asks to make, once nothing is left to refuse: no artifact is begun that cannot be. */

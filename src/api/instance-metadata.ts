@@ -14,13 +14,13 @@ export const instanceMetadata = new Routes()
   .put("/:ref/metadata/:key", async (c) => {
     const { identity } = c.var;
     const artifact = await findArtifact(c);
-    const entry = await readMetadata(c.req.raw, metadataKeyOf(c.req.url));
+    const readEntry = () => readMetadata(c.req.raw, metadataKeyOf(c.req.url));
     if (artifact === null) {
       const notes = await requireNotes(c.env.DB, identity, pathName(c.req.url, 1));
-      requireNoted(await putBlobMetadata(c.env.DB, notes, entry, authorOf(c)));
+      requireNoted(await putBlobMetadata(c.env.DB, notes, await readEntry(), authorOf(c)));
     } else {
       const owned = requireLiving(requireOwned(identity, artifact));
-      await setEntry(c.env.DB, owned, entry, authorOf(c));
+      await setEntry(c.env.DB, owned, await readEntry(), authorOf(c));
     }
     return c.json(null);
   })

@@ -1,19 +1,21 @@
 import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
+import { newUploadUuid } from "../auth/upload-uuids.ts";
 import { insertUpload } from "../catalog/uploads.ts";
 import { readBodyPromise } from "../http/body-check.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
-import { newUuid, parseCount, parseUuid } from "../protocol/ids.ts";
-import type { Uuid } from "../protocol/ids.ts";
+import { parseCount } from "../protocol/ids.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { toUploadReply } from "../protocol/views.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
+import { requireUploadUuid } from "./upload-uuid.ts";
 
 /** POST /upload and what follows it. Bodies of appends are bytes, whatever they look like. */
 export const uploads = new Routes()
   .post("/", async (c) => {
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
-    const [uuid, now] = [newUuid(), Date.now()];
+    const uuid = await newUploadUuid(c.var.settings.tokenSecret);
+    const now = Date.now();
     // The catalog first: an upload that only its object knew would never be swept.
     const inserted = await insertUpload(c.env.DB, uuid, workspaceId, now);
     if (!inserted.ok && inserted.code === "namespace_not_found") {
@@ -27,32 +29,24 @@ export const uploads = new Routes()
   })
   .post("/:uuid", async (c) => {
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
-    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const uuid = await requireUploadUuid(c, c.req.param("uuid"));
     const terms = readTerms(c.req.raw);
     const gateway = new UploadGateway(c.env.UPLOADS, workspaceId);
     return c.json(valueOf(await gateway.append(uuid, c.req.raw.body, terms)).size);
   })
   .get("/:uuid", async (c) => {
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
-    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const uuid = await requireUploadUuid(c, c.req.param("uuid"));
     const upload = valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).view(uuid));
     return c.json(toUploadReply(uuid, upload, c.var.settings.uploadIdleMs));
   })
   .post("/:uuid/truncate/:offset", async (c) => {
     const { workspaceId } = requireWorkspaceKey(c.var.identity);
-    const uuid = requireUploadUuid(c.req.param("uuid"));
+    const uuid = await requireUploadUuid(c, c.req.param("uuid"));
     const target = readTarget(c.req.param("offset"));
     valueOf(await new UploadGateway(c.env.UPLOADS, workspaceId).truncate(uuid, target));
     return c.json(null);
   });
-
-function requireUploadUuid(text: string): Uuid {
-  const uuid = parseUuid(text);
-  if (uuid === null) {
-    throw new AppError("upload_not_found");
-  }
-  return uuid;
-}
 
 function readTarget(text: string): number {
   if (/^-\d+$/u.test(text)) {

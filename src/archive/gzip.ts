@@ -14,8 +14,8 @@ const FIRST_CHUNK_SIZE = 512;
 /** Room for all that the compressor makes of a chunk, with what it has held back before. */
 const OUTPUT_SIZE = 2 * CHUNK_SIZE;
 
-/** Bytes of memory that all of it takes: its buffers, what one write holds of them, and the compressor. */
-export const GZIP_MEMORY = CHUNK_SIZE + 4 * OUTPUT_SIZE;
+/** Bytes of memory that all of it takes: its buffers, and about as much as a chunk for the compressor. */
+export const GZIP_MEMORY = 2 * CHUNK_SIZE + 2 * OUTPUT_SIZE;
 
 /**
  * Compresses `source`, a byte stream of the runtime. The work starts at once and stays at most two outputs ahead of

@@ -34,12 +34,15 @@ export async function deliverPiece(env: Env, to: Awaited, piece: Piece): Promise
     await piece.body?.cancel();
     return gap(piece.start, 0);
   }
-  const uuid = to.uploadUuid ?? (await claimUpload(env.DB, newUuid(), to, Date.now()));
-  if (uuid === null) {
+  const claimed =
+    to.uploadUuid === null
+      ? await claimUpload(env.DB, newUuid(), to, Date.now())
+      : { ok: true as const, uuid: to.uploadUuid };
+  if (!claimed.ok || claimed.uuid === null) {
     await piece.body?.cancel();
-    return { ok: true, kind: "elsewhere" };
+    return claimed.ok ? { ok: true, kind: "elsewhere" } : claimed;
   }
-  return new Delivery(env, to, uuid).append(piece);
+  return new Delivery(env, to, claimed.uuid).append(piece);
 }
 
 /** Finds how much of a file is there. */

@@ -10,11 +10,7 @@ import { Memory } from "./memory.ts";
 const adders = new Memory<true>();
 
 /** May the identity add to any workspace at all? */
-export async function mayAddSomewhere(
-  identity: Identity,
-  db: Env["DB"],
-  now: number,
-): Promise<boolean> {
+async function mayAddSomewhere(identity: Identity, db: Env["DB"], now: number): Promise<boolean> {
   switch (identity.kind) {
     case "nobody":
     case "worker":

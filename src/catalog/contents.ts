@@ -1,7 +1,9 @@
 // The bytes of declared files on their way in: every file of an incomplete version is a row that waits for a
 // content, and one content may be awaited by several files of it.
 
+import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Extent, NewBlob } from "../protocol/uploads.ts";
 import { NEWEST } from "./artifacts.ts";
 import { toRights } from "./bundles.ts";
@@ -83,29 +85,42 @@ function toDestination(row: DestinationRow): Destination {
   };
 }
 
-/** Notes the upload that brings a content, or gives the one that does already: one upload a content. */
+/** Notes the upload that brings a content, or gives the one that does already: one upload a content. Null when nobody awaits
+ * it any more; refuses when its workspace has too many uploads open. */
 export async function claimUpload(
   db: D1Database,
   uuid: Uuid,
   content: AwaitedContent,
   now: number,
-): Promise<Uuid | null> {
+): Promise<Outcome<{ uuid: Uuid | null }>> {
   const { versionId, sha256, size } = content;
   const results = await db.batch<{ uuid: Uuid }>([
     db
       .prepare(
         `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at, version_id, sha256, size)
          SELECT ?1, a.workspace_id, ?2, ?2, v.id, ?4, ?5
-         FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-         WHERE v.id = ?3 AND v.deleted_at IS NULL AND v.sealed_at IS NULL
+         FROM ${AWAITING} AND (
+           SELECT count(*) FROM (SELECT 1 FROM uploads WHERE workspace_id = a.workspace_id LIMIT ?6)) < ?6
          ON CONFLICT DO NOTHING`,
       )
-      .bind(uuid, now, versionId, sha256, size),
+      .bind(uuid, now, versionId, sha256, size, LIMITS.uploadsOfWorkspace),
     db
       .prepare("SELECT uuid FROM uploads WHERE version_id = ?1 AND sha256 = ?2 AND size = ?3")
       .bind(versionId, sha256, size),
   ]);
-  return results[1]?.results[0]?.uuid ?? null;
+  const found = results[1]?.results[0]?.uuid ?? null;
+  return found === null && (await isAwaiting(db, versionId))
+    ? { ok: false, code: "uploads_too_many", detail: `${LIMITS.uploadsOfWorkspace}` }
+    : { ok: true, uuid: found };
+}
+
+/** The version ?3, while it takes files. */
+const AWAITING = `versions v JOIN artifacts a ON a.id = v.artifact_id
+  WHERE v.id = ?3 AND v.deleted_at IS NULL AND v.sealed_at IS NULL`;
+
+async function isAwaiting(db: D1Database, versionId: number): Promise<boolean> {
+  const row = await db.prepare(`SELECT 1 FROM ${AWAITING}`).bind(null, null, versionId).first();
+  return row !== null;
 }
 
 /** Bytes in place that are the content which a version awaits. */

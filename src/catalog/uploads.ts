@@ -19,8 +19,7 @@ export async function insertUpload(
        SELECT ?1, id, ?3, ?3 FROM workspaces
        WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes) AND used_entries < entry_limit AND (
          SELECT count(*) FROM (
-           SELECT 1 FROM uploads WHERE workspace_id = ?2 AND version_id IS NULL AND uuid <> ?1
-           LIMIT ?4)) < ?4
+           SELECT 1 FROM uploads WHERE workspace_id = ?2 AND uuid <> ?1 LIMIT ?4)) < ?4
        ON CONFLICT (uuid) DO UPDATE SET last_append_at = excluded.last_append_at
        RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ?2) AS room`,
     )
@@ -39,6 +38,18 @@ export async function insertUpload(
   return entriesLeft(workspace) === 0
     ? { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) }
     : { ok: false, code: "uploads_too_many", detail: `${LIMITS.uploadsOfWorkspace}` };
+}
+
+/** Does the catalog know an upload of that uuid, or what became of it? */
+export async function isNotedUpload(db: D1Database, uuid: Uuid): Promise<boolean> {
+  const row = await db
+    .prepare(
+      `SELECT 1 FROM uploads WHERE uuid = ?1
+       UNION ALL SELECT 1 FROM conversions WHERE upload_uuid = ?1 LIMIT 1`,
+    )
+    .bind(uuid)
+    .first();
+  return row !== null;
 }
 
 /** Notes when an upload last got a byte. */

@@ -61,6 +61,8 @@ const putFile: Operation = {
     "upload_length_required",
     "upload_body_incomplete",
     "upload_body_stalled",
+    "upload_answer_lost",
+    "uploads_too_many",
     "upload_too_scattered",
   ],
 };

@@ -6,10 +6,11 @@ import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
 import type { Delivered, Piece } from "../../artifacts/deliver.ts";
 import { takeIn } from "../../artifacts/intake.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
-import { mayAddSomewhere } from "../../auth/adders.ts";
+import { Memory } from "../../auth/memory.ts";
 import { RunningChecksums } from "../../blobs/checksums.ts";
 import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
+import { readerParameters } from "../../catalog/reader.ts";
 import { BodyCheck } from "../../http/body-check.ts";
 import { useBytes } from "../../http/read-body.ts";
 import type { BodyPromise } from "../../protocol/body-promise.ts";
@@ -20,17 +21,27 @@ import { readSent } from "./sent-piece.ts";
 import type { Sent, SentPiece } from "./sent-piece.ts";
 
 /** The bytes of declared files. */
-export const files = new Routes().put("/artifact/:id/files/*", async (c) => {
-  const { identity } = c.var;
-  requireSomebody(identity);
+export const files = new Routes().put("/artifact/:id/files/*", (c) => {
+  requireSomebody(c.var.identity);
   const sent = readSent(c.req.raw.headers);
   const { body } = c.req.raw;
   const mayBeWhole = sent.kind === "piece" && sent.isSmall && body !== null;
-  // Who may never add is refused before anything is read.
-  return mayBeWhole && (await mayAddSomewhere(identity, c.env.DB, Date.now()))
-    ? putSmall(c, body, sent)
-    : putPiece(c, sent);
+  return mayBeWhole ? putSmall(c, body, sent) : putPiece(c, sent);
 });
+
+/** Artifacts that took a file of a reader a moment ago. */
+const places = new Memory<true>();
+
+/** Refuses what is for no file before anything of it is read, and before there is an intake object for it. */
+async function requirePlace(c: Context<AppEnv>): Promise<void> {
+  const { reader, artifactId } = readPlace(c);
+  const name = JSON.stringify([artifactId, ...readerParameters(reader)]);
+  const now = Date.now();
+  if (places.get(name, now) === null) {
+    await requireFile(c);
+    places.add(name, true, now);
+  }
+}
 
 /** A question, or bytes that are not all of a small file. */
 async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
@@ -49,11 +60,12 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
 }
 
 /** A small body that may be a whole file. */
-function putSmall(
+async function putSmall(
   c: Context<AppEnv>,
   body: ReadableStream<Uint8Array>,
   { length, promise }: SentPiece,
 ): Promise<Response> {
+  await requirePlace(c);
   return useBytes(body, length, (bytes) => putBytes(c, bytes, promise));
 }
 

@@ -10,7 +10,9 @@ import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
+import { bytes } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
+import { Client } from "../support/client.ts";
 import { Uploader } from "../support/uploader.ts";
 
 const HOUR = 3_600_000;
@@ -91,5 +93,47 @@ describe("more uploads than a sweep takes that nobody goes on with (T17)", () =>
     }
     expect(runs).toEqual([LIMITS.sweepBatch, 10, 0]);
     expect(await env.DB.prepare("SELECT count(*) AS n FROM uploads").first("n")).toBe(0);
+  });
+});
+
+describe("open uploads of a workspace (T17)", () => {
+  it("are counted together, whether clients opened them or they bring declared files", async () => {
+    const client = await Client.make("many");
+    const { uploadsOfWorkspace } = LIMITS;
+    Object.assign(LIMITS, { uploadsOfWorkspace: 4 });
+    try {
+      const files = Object.fromEntries(
+        ["a", "b", "c", "d", "e"].map((name, seed) => [name, bytes(2_000, seed)]),
+      );
+      const { id } = await (await client.declare(files)).json<{ id: number }>();
+      const begin = (name: string) =>
+        client.send(
+          "PUT",
+          `/api/1.0/artifact/${id}/files/${name}`,
+          files[name]?.subarray(0, 1_000),
+          {
+            "Content-Range": "bytes 0-999/2000",
+          },
+        );
+      const statuses: number[] = [];
+      await client.openUpload();
+      for (const name of Object.keys(files)) {
+        statuses.push((await begin(name)).status);
+      }
+      expect(statuses).toEqual([200, 200, 200, 507, 507]);
+      expect((await client.send("POST", "/upload")).status).toBe(507);
+      // One that is open goes on, and its end makes room for another.
+      const rest = await client.send(
+        "PUT",
+        `/api/1.0/artifact/${id}/files/a`,
+        files["a"]?.subarray(1_000),
+        { "Content-Range": "bytes 1000-1999/2000" },
+      );
+      expect(rest.status).toBe(201);
+      expect((await begin("d")).status).toBe(200);
+      expect((await begin("e")).status).toBe(507);
+    } finally {
+      Object.assign(LIMITS, { uploadsOfWorkspace });
+    }
   });
 });
