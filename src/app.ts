@@ -49,7 +49,7 @@ app.use(async (c, next) => {
   noteRefusal(c);
   secure(c.res.headers, c.var.requestId);
   if (c.req.url.startsWith("https:")) {
-    c.res.headers.set("Strict-Transport-Security", "max-age=31536000"); // RFC 6797 §7.2: never over http
+    c.res.headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains"); // RFC 6797 §7.2: never over http
   }
   if (c.get("session") && /^(?:text\/html|application\/json)\b/u.test(typeOf(c.res))) {
     c.res.headers.set("Cache-Control", "private, no-store"); // nothing of it is left after a logout
@@ -215,13 +215,17 @@ function typeOf(response: Response): string {
   return response.headers.get("Content-Type") ?? "";
 }
 
-/** The headers of every answer. Those of a user's bytes are stricter and set where they are sent. */
+/** The headers of every answer. Those of a user's bytes are stricter and set where they are sent; only pages and bytes
+ * say that they may be kept. */
 function secure(headers: Headers, requestId: string): void {
   headers.set("X-Request-Id", requestId);
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("Referrer-Policy", "no-referrer");
   headers.set("Vary", "Cookie, Token, Authorization, Accept");
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  if (!headers.has("Cache-Control")) {
+    headers.set("Cache-Control", "no-store"); // a cache would guess otherwise (RFC 9111 §4.2.2)
+  }
   if (!headers.has("Content-Security-Policy")) {
     headers.set(
       "Content-Security-Policy",

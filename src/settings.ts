@@ -14,6 +14,8 @@ export interface Settings {
   fetchMaxMs: number;
   /** Where URLs may lead to. */
   fetchHosts: HostRules;
+  /** Seconds for which caches may keep bytes that anybody may read under an address that names their version. */
+  publicMaxAge: number;
   /** Milliseconds for which rows of the audit are kept. */
   auditMs: number;
   /** Is a line printed for each request? */
@@ -25,6 +27,7 @@ const DEFAULT_IDLE_HOURS = 24;
 const DEFAULT_FETCH_BYTES = 64 * 1024 ** 3;
 const DEFAULT_FETCH_SECONDS = 6 * 3_600;
 const DEFAULT_AUDIT_DAYS = LIMITS.auditKept / 86_400_000;
+const DEFAULT_MAX_AGE_SECONDS = 86_400;
 const LEAST_AUDIT_DAYS = 30;
 
 /** Reads the settings; refuses to serve with a missing or short secret. */
@@ -48,6 +51,7 @@ export function readSettings(env: Env): Settings {
       allowPrivate: readSwitch(env, "FETCH_ALLOW_PRIVATE", "off"),
       hosts: readHosts(env),
     },
+    publicMaxAge: Math.floor(readPositive(env, "PUBLIC_MAX_AGE_SECONDS", DEFAULT_MAX_AGE_SECONDS)),
     auditMs: readAuditDays(env) * 86_400_000,
     requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
@@ -55,7 +59,12 @@ export function readSettings(env: Env): Settings {
 
 function readPositive(
   env: Env,
-  name: "UPLOAD_IDLE_HOURS" | "FETCH_MAX_BYTES" | "FETCH_MAX_SECONDS" | "AUDIT_DAYS",
+  name:
+    | "UPLOAD_IDLE_HOURS"
+    | "FETCH_MAX_BYTES"
+    | "FETCH_MAX_SECONDS"
+    | "PUBLIC_MAX_AGE_SECONDS"
+    | "AUDIT_DAYS",
   byDefault: number,
 ): number {
   const value = Number(env[name] ?? byDefault);

@@ -7,6 +7,7 @@ import type { BlobKey, SeenBlob } from "../catalog/blobs.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
 import type { BlobNotes } from "../catalog/metadata.ts";
 import type { Reader } from "../catalog/reader.ts";
+import { bytesCaching } from "../http/caching.ts";
 import { respondWithBytes, respondWithStream } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { userContentHeaders } from "../http/user-content.ts";
@@ -122,12 +123,15 @@ function readSlice(
   return { start, end: count === 0 ? size : Math.min(size, start + count) };
 }
 
+/** A blob is of whoever may read an artifact with it, as long as there is one. */
+const PRIVATE = { isPublic: false, isFixed: false, expiresAt: null };
+
 function dataHeaders({ uuid }: SeenBlob): Headers {
   return new Headers({
     ...userContentHeaders(),
     "Content-Type": "application/octet-stream",
     "Content-Disposition": contentDisposition("attachment", uuid),
-    "Cache-Control": "private, no-transform",
+    "Cache-Control": bytesCaching(PRIVATE, 0, Date.now()),
     Vary: "Cookie, Token, Authorization",
   });
 }

@@ -21,6 +21,7 @@ interface BrowsedVersion {
 /** An artifact under /a/ with one of its versions, and whether the reader may read it. */
 export interface BrowsedArtifact extends Artifact {
   readable: boolean;
+  expiresAt: number | null;
   /** Null when the artifact has no version, or not the one that was asked for. */
   version: BrowsedVersion | null;
   /** What is at the path in that version, for a reader who may read it: a folder where the path is '' or ends in a
@@ -31,6 +32,7 @@ export interface BrowsedArtifact extends Artifact {
 
 type BrowsedRow = ArtifactRow & {
   readable: number;
+  expires_at: number | null;
   version_id: number | null;
   version_index: number;
   version_created_at: number;
@@ -48,7 +50,8 @@ export interface BrowseQuery {
 /** The same as far as a file's bytes need it. */
 export interface BrowsedFile extends Pick<Artifact, "id" | "shared" | "public"> {
   readable: boolean;
-  version: Pick<BrowsedVersion, "id" | "createdAt"> | null;
+  expiresAt: number | null;
+  version: Pick<BrowsedVersion, "id" | "createdAt" | "sealed"> | null;
   file: StoredFile | null;
 }
 
@@ -57,8 +60,10 @@ type BrowsedFileRow = {
   shared: number;
   public: number;
   readable: number;
+  expires_at: number | null;
   version_id: number | null;
   version_created_at: number;
+  version_sealed_at: number | null;
 } & ({ path: null } | FileRow);
 
 /** What is looked up at the path, and where: for nobody who may not read it, so that the time taken tells nothing. */
@@ -74,7 +79,8 @@ const AT_PATH = {
 };
 
 /** Of every request. */
-const ADMISSION = `${READABLE} AS readable, v.id AS version_id, v.created_at AS version_created_at`;
+const ADMISSION = `${READABLE} AS readable, a.expires_at, v.id AS version_id,
+  v.created_at AS version_created_at, v.sealed_at AS version_sealed_at`;
 
 /** A living artifact by its id or uuid, with one version and what is at a path in it. */
 export async function findBrowsed(
@@ -84,7 +90,7 @@ export async function findBrowsed(
   now: number,
 ): Promise<BrowsedArtifact | null> {
   const { columns, join } = AT_PATH[isFolderPath(query.path) ? "folder" : "file"];
-  const all = `${COLUMNS}, ${ADMISSION}, v.version_index, v.sealed_at AS version_sealed_at,
+  const all = `${COLUMNS}, ${ADMISSION}, v.version_index,
     iif(?5 IS NULL, v.version_index, ${NEWEST}) AS newest, ${columns}`;
   const row = await db
     .prepare(statementFor(query, all, join))
@@ -111,8 +117,15 @@ export async function findBrowsedFile(
       shared: row.shared === 1,
       public: row.public === 1,
       readable: row.readable === 1,
+      expiresAt: row.expires_at,
       version:
-        row.version_id === null ? null : { id: row.version_id, createdAt: row.version_created_at },
+        row.version_id === null
+          ? null
+          : {
+              id: row.version_id,
+              createdAt: row.version_created_at,
+              sealed: row.version_sealed_at !== null,
+            },
       file: row.path === null ? null : toFile(row),
     }
   );
@@ -142,6 +155,7 @@ function toBrowsed(row: BrowsedRow): BrowsedArtifact {
   return {
     ...toArtifact(row),
     readable: row.readable === 1,
+    expiresAt: row.expires_at,
     version: id === null ? null : { id, index, createdAt, sealed, newest },
     file: row.path !== null && "extents" in row ? toFile(row) : null,
     folder: row.path !== null && "entry_count" in row ? toFolder(row) : null,

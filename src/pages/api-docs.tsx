@@ -1,4 +1,5 @@
 import { Routes } from "../app-env.ts";
+import { pageCaching } from "../http/caching.ts";
 import { API_DOCS_URL, FAVICON_URL, HOME_URL, OPENAPI_URL } from "../protocol/urls.ts";
 import { renderPage } from "./layout.tsx";
 
@@ -11,6 +12,7 @@ export const apiDocs = new Routes()
   .get("/apidocs", (c) => c.redirect(API_DOCS_URL, 301))
   .get(API_DOCS_URL, (c) => {
     c.header("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+    c.header("Cache-Control", pageCaching(true));
     return c.html(renderPage(<ApiDocsPage />));
   });
 

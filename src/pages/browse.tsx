@@ -32,7 +32,7 @@ async function show(c: Context<AppEnv>): Promise<Response> {
     throw path;
   }
   if (path === null) {
-    return redirect(c, folderUrl(artifact.id, ""));
+    return redirect(c, artifact, folderUrl(artifact.id, ""));
   }
   return isFolderPath(path) ? showFolder(c, artifact, path) : showFile(c, artifact, path);
 }

@@ -7,6 +7,7 @@ import { decidePage, readerFor } from "../auth/access.ts";
 import { parseArtifactId } from "../catalog/artifacts.ts";
 import { findBrowsed, findBrowsedFile } from "../catalog/browse.ts";
 import type { BrowsedArtifact, BrowsedFile } from "../catalog/browse.ts";
+import { bytesCaching, pageCaching } from "../http/caching.ts";
 import { userContentHeaders } from "../http/user-content.ts";
 import { AppError, isAppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
@@ -141,34 +142,34 @@ export function readPositive(text: string | undefined, code: ErrorCode): number 
 }
 
 /** To the form with the slash; not for ever, as the next version may have a file of that name. */
-export function redirect(c: Context<AppEnv>, to: string): Response {
-  c.header("Cache-Control", "no-cache");
+export function redirect(c: Context<AppEnv>, of: Visibility, to: string): Response {
+  c.header("Cache-Control", pageCaching(isPublic(of)));
   return c.redirect(to + new URL(c.req.url).search, 301);
 }
 
-/** The headers of a user's bytes; how long they may be kept depends on whether the URL can come to mean
- * others (docs/conformance.md, Bytes). */
+/** The headers of a user's bytes, which stay those of their address where it names a whole version. */
 export function bytesHeaders(
   c: Context<AppEnv>,
-  artifact: Visibility,
+  artifact: Browsed | BrowsedBytes,
   contentType: string,
 ): Headers {
-  const isPinned = c.req.query("version") !== undefined;
-  const shared = isPinned ? "public, max-age=31536000, immutable, no-transform" : "no-cache";
+  const { expiresAt, version } = artifact;
+  const isFixed = c.req.query("version") !== undefined && version.sealed;
+  const freshness = { isPublic: isPublic(artifact), isFixed, expiresAt };
   return new Headers({
     ...userContentHeaders(),
     "Content-Type": contentType,
-    "Cache-Control": isPublic(artifact) ? shared : "private, no-transform",
+    "Cache-Control": bytesCaching(freshness, c.var.settings.publicMaxAge, Date.now()),
   });
 }
 
-/** A page about an artifact is asked about again each time, and a private one kept by no cache on the way. */
-export function pageCaching(artifact: Visibility): string {
-  return isPublic(artifact) ? "no-cache" : "private, no-cache";
+/** Whom a thing is shown to; a workspace is not shared. */
+interface Visibility {
+  public: boolean;
+  shared?: boolean;
 }
 
-type Visibility = Pick<Browsed, "public" | "shared">;
-
-function isPublic(artifact: Visibility): boolean {
-  return artifact.public || artifact.shared;
+/** May anybody read it? */
+export function isPublic(of: Visibility): boolean {
+  return of.public || of.shared === true;
 }

@@ -5,6 +5,7 @@ import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
 import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
+import { pageCaching } from "../http/caching.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { frameOf } from "./frame.ts";
 import { HomePage } from "./home-page.tsx";
@@ -50,6 +51,7 @@ async function showHome(c: Context<AppEnv>): Promise<Response> {
     isFirst: after === "",
     after: found.length > shown.length ? (shown.at(-1) ?? null) : null,
   };
-  c.header("Cache-Control", "private, no-cache");
+  // Their own workspaces are on it.
+  c.header("Cache-Control", pageCaching(!isMember));
   return c.html(renderPage(<HomePage {...props} />, frameOf(c)));
 }

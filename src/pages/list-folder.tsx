@@ -4,10 +4,11 @@ import type { AppEnv } from "../app-env.ts";
 import type { Folder } from "../catalog/files.ts";
 import { listPage } from "../catalog/listing.ts";
 import { preferredForm } from "../http/accepts.ts";
+import { pageCaching } from "../http/caching.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl } from "../protocol/urls.ts";
-import { pageCaching, readPositive } from "./browsed.ts";
+import { isPublic, readPositive } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { FolderPage } from "./folder-page.tsx";
 import type { FolderPageProps } from "./folder-page.tsx";
@@ -44,7 +45,7 @@ export async function listFolder(
     page,
     pages,
   };
-  c.header("Cache-Control", pageCaching(artifact));
+  c.header("Cache-Control", pageCaching(isPublic(artifact)));
   return isJson ? listAsJson(c, props) : c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
 }
 

@@ -24,7 +24,7 @@ export async function requireFile(
     return file;
   }
   if ((await findFolder(c.env.DB, version.id, `${path}/`)) !== null) {
-    return redirect(c, folderUrl(artifact.id, `${path}/`));
+    return redirect(c, artifact, folderUrl(artifact.id, `${path}/`));
   }
   throw new AppError("path_not_found", `'${path}'`);
 }

@@ -5,9 +5,10 @@ import { openBlob } from "../blobs/reader.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { WORK } from "../budget/shares.ts";
 import type { StoredFile } from "../catalog/files.ts";
+import { pageCaching } from "../http/caching.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { pageCaching } from "./browsed.ts";
+import { isPublic } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { renderLines } from "./code-lines.ts";
 import { FilePage } from "./file-page.tsx";
@@ -41,7 +42,7 @@ async function showFile(
     file,
     viewed: await readViewed(c.env, file),
   };
-  c.header("Cache-Control", pageCaching(artifact));
+  c.header("Cache-Control", pageCaching(isPublic(artifact)));
   return c.html(renderPage(<FilePage {...props} />, frameOf(c)));
 }
 

@@ -8,6 +8,7 @@ import { readerFor } from "../auth/access.ts";
 import { findListedWorkspace, listArtifacts } from "../catalog/directory.ts";
 import type { ArtifactsQuery, ListedWorkspace } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
+import { pageCaching } from "../http/caching.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { folderUrl, workspaceUrl } from "../protocol/urls.ts";
@@ -25,7 +26,9 @@ export const workspaces = new Routes()
   })
   .get("/:name", async (c) => {
     const workspace = await requireListed(c);
-    return workspace instanceof Response ? workspace : redirect(c, workspaceUrl(workspace.name));
+    return workspace instanceof Response
+      ? workspace
+      : redirect(c, workspace, workspaceUrl(workspace.name));
   });
 
 async function requireListed(c: Context<AppEnv>): Promise<ListedWorkspace | Response> {
@@ -51,7 +54,7 @@ async function listWorkspace(c: Context<AppEnv>, workspace: ListedWorkspace): Pr
     throw new AppError("position_malformed");
   }
   const props = { workspace, search: name, isFirst: from === null, ...found };
-  c.header("Cache-Control", workspace.public ? "no-cache" : "private, no-cache");
+  c.header("Cache-Control", pageCaching(workspace.public));
   return preferredForm(c.req.header("Accept") ?? null, "html") === "json"
     ? listAsJson(c, props)
     : c.html(renderPage(<WorkspacePage {...props} />, frameOf(c)));

@@ -11,7 +11,7 @@ describe("every answer", () => {
         const reply = await app.request(origin + path, {}, env);
         return reply.headers.get("Strict-Transport-Security");
       };
-      expect(await header("https://s.example")).toBe("max-age=31536000");
+      expect(await header("https://s.example")).toBe("max-age=31536000; includeSubDomains");
       expect(await header("http://127.0.0.1")).toBeNull();
     },
   );

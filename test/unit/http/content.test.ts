@@ -14,7 +14,7 @@ const SIZE = 1000;
 const CALLER = {
   "Content-Type": "image/png",
   "Content-Disposition": 'inline; filename="a.png"',
-  "Cache-Control": "public, max-age=31536000, immutable, no-transform",
+  "Cache-Control": "public, max-age=86400, no-transform",
   Vary: "Cookie",
   "X-Content-Type-Options": "nosniff",
 };
