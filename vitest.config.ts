@@ -77,6 +77,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "attacks",
+          include: ["test/attacks/*.test.ts"],
+          globalSetup: "./test/attacks/support/server.ts",
+          fileParallelism: false, // they share a server
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "browser",
           isolate: false,
           include: ["test/browser/**/*.test.ts"],

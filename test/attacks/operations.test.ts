@@ -1,0 +1,142 @@
+// What is sent to every operation: bodies at their bound and beyond, bodies that do not come, and many requests at once.
+
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { OPERATIONS, addressOf, bodyOf, makeThings } from "./support/operations.ts";
+import type { Operation, Things } from "./support/operations.ts";
+import { makeTenant, service } from "./support/target.ts";
+import type { Tenant } from "./support/target.ts";
+import { harmOf, watched } from "./support/watch.ts";
+import type { Seen } from "./support/watch.ts";
+
+const KiB = 1024;
+const AT_ONCE = 64;
+const SLOW_EACH = 4;
+const SLOW_MS = 6_000;
+
+/** What a tenant's own things do not outlive comes last. */
+const ORDERED = OPERATIONS.toSorted((one, other) => rankOf(one) - rankOf(other));
+
+function rankOf({ method }: Operation): number {
+  return method === "DELETE" ? 1 : 0;
+}
+
+/** Bodies in JSON of a size that is hardly allowed, or hardly not. */
+const BODIES: Record<string, (size: number) => string> = {
+  "one long text": (size) => `{"key":"${"x".repeat(size - 10)}"}`,
+  "arrays within each other": (size) => "[".repeat(size / 2) + "]".repeat(size / 2),
+  "objects within each other": (size) => `${'{"a":'.repeat(size / 6)}1${"}".repeat(size / 6)}`,
+  "very many values": (size) => `{"files":[${"1,".repeat(size / 2 - 6)}1]}`,
+  "very many names": (size) =>
+    `{${Array.from({ length: size / 12 }, (_, at) => `"k${at}":1`).join(",")}}`,
+  "escapes alone": (size) => `{"key":"${"\\u0000".repeat(size / 6 - 3)}"}`,
+  "digits alone": (size) => `{"size":${"9".repeat(size - 12)}}`,
+};
+
+let tenant: Tenant;
+let things: Things;
+
+beforeAll(async () => {
+  tenant = await makeTenant();
+  things = await makeThings(tenant);
+});
+
+/** Sends one request; gives its status, 0 when there was none. */
+async function send(operation: Operation, body: string | null): Promise<number> {
+  const { method, mediaType } = operation;
+  const headers = {
+    Authorization: `Bearer ${tenant.bearer}`,
+    ...(body === null ? {} : { "Content-Type": mediaType ?? "application/json" }),
+  };
+  try {
+    const url = service.origin + addressOf(operation, tenant, things);
+    const response = await fetch(url, { method, headers, body, redirect: "manual" });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+/** Sends to one operation after the other; gives the statuses that are faults, and says what went on when others waited. */
+async function overAll(title: string, act: (operation: Operation) => Promise<number[]>) {
+  const spans: { name: string; from: number; to: number }[] = [];
+  const seen = await watched(title, async () => {
+    const faults: string[] = [];
+    for (const operation of ORDERED) {
+      const from = performance.timeOrigin + performance.now();
+      const statuses = await act(operation);
+      spans.push({ name: operation.name, from, to: performance.timeOrigin + performance.now() });
+      faults.push(...statuses.filter(isFault).map((status) => `${operation.name}: ${status}`));
+    }
+    return [...new Set(faults)];
+  });
+  return { faults: seen.result, harm: harmOf(seen), during: slowest(seen, spans) };
+}
+
+/** 503 says to come again, and 507 that there is no room. */
+function isFault(status: number): boolean {
+  return status === 0 || (status >= 500 && status !== 503 && status !== 507);
+}
+
+function slowest(
+  seen: Seen<unknown>,
+  spans: { name: string; from: number; to: number }[],
+): string[] {
+  const late = seen.samples.filter(({ ms, status }) => ms > 1_000 || status !== 200);
+  return spans
+    .filter(({ from, to }) => late.some(({ at, ms }) => at < to && at + ms > from))
+    .map(({ name }) => name);
+}
+
+const NOTHING = { faults: [], harm: [], during: [] };
+
+describe("every operation", () => {
+  it.each(Object.keys(BODIES))("with bodies of %s holds nobody up", async (kind) => {
+    const make = BODIES[kind] ?? (() => "");
+    const bodies = [make(64 * KiB - 32), make(1024 * KiB)];
+    const seen = await overAll(`bodies of ${kind}`, (operation) =>
+      Promise.all(operation.isChange ? bodies.map((body) => send(operation, body)) : []),
+    );
+    expect(seen).toEqual(NOTHING);
+  });
+
+  it("with bodies that do not come holds nobody up", async () => {
+    const changes = OPERATIONS.filter(({ isChange }) => isChange);
+    const { hostname, port } = new URL(service.origin);
+    const seen = await watched("bodies that do not come", async () => {
+      const sockets = changes.flatMap((operation) =>
+        Array.from({ length: SLOW_EACH }, () => {
+          const socket = connect({ host: hostname, port: Number(port) }).on("error", () => {});
+          socket.write(
+            [
+              `${operation.method} ${addressOf(operation, tenant, things)} HTTP/1.1`,
+              "Host: x",
+              `Authorization: Bearer ${tenant.bearer}`,
+              `Content-Type: ${operation.mediaType ?? "application/json"}`,
+              `Content-Length: ${64 * KiB}`,
+              "",
+              "{",
+            ].join("\r\n"),
+          );
+          return socket.resume();
+        }),
+      );
+      await delay(SLOW_MS);
+      sockets.forEach((socket) => socket.destroy());
+    });
+    expect(harmOf(seen)).toEqual([]);
+  });
+
+  it("64 times at once holds nobody up", async () => {
+    const seen = await overAll("64 requests at once of each operation", (operation) =>
+      Promise.all(
+        Array.from({ length: AT_ONCE }, () => send(operation, bodyOf(operation, tenant, things))),
+      ),
+    );
+    expect(seen).toEqual(NOTHING);
+  });
+});
