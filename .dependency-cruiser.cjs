@@ -7,6 +7,7 @@ const folders = {
   archive: ["protocol"],
   blobs: ["protocol"],
   catalog: ["protocol"],
+  manifest: ["protocol", "archive/lengths.ts"],
   uploads: ["protocol", "archive", "blobs", "http"],
   artifacts: ["protocol", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],
