@@ -22,13 +22,17 @@ export function cutColumns(bytes: Uint8Array): BlockColumns {
   // An entry takes three bytes at least, a file its hashes.
   const entryCount = reader.count(Math.floor(bytes.length / 3), "entries");
   const fileCount = reader.count(entryCount, "files");
-  const mask = reader.count(2 ** COLUMNS.length - 1, "as its mask of columns");
+  const mask = reader.varint();
+  if (mask >= 2 ** COLUMNS.length) {
+    throw new ManifestDamage("a block has columns that are not known here");
+  }
   const pathsLength = reader.varint();
   const present = COLUMNS.filter((_, bit) => (mask & (1 << bit)) !== 0);
   const lengths = present.map((name) => ({ name, length: reader.varint() }));
   const paths = reader.take(pathsLength);
   const optional: BlockColumns["optional"] = {
     folders: null,
+    emptyFolders: null,
     sizes: null,
     places: null,
     keys: null,
@@ -80,14 +84,18 @@ export function readTexts(column: Uint8Array | null, most: number): string[] {
 }
 
 /** Reads what is below each folder. */
-export function readFolders(column: Uint8Array | null, count: number): FolderSums[] {
-  const numbers = readNumbers(column, 6 * count);
+export function readFolders(
+  { folders, emptyFolders }: Pick<BlockColumns["optional"], "folders" | "emptyFolders">,
+  count: number,
+): FolderSums[] {
+  const numbers = readNumbers(folders, 6 * count);
+  const empty = readNumbers(emptyFolders, count);
   return Array.from({ length: count }, (_, folder) => {
     const [entries = 0, files = 0, bytes = 0, tar = 0, zip = 0, directory = 0] = numbers.subarray(
       6 * folder,
       6 * folder + 6,
     );
-    return { entries, files, bytes, tar, zip, directory };
+    return { entries, files, bytes, tar, zip, directory, emptyFolders: empty[folder] ?? 0 };
   });
 }
 

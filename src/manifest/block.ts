@@ -14,12 +14,13 @@ import {
 import type { BlockColumns } from "./block-columns.ts";
 import { ByteReader, toText } from "./byte-reader.ts";
 import { ManifestDamage } from "./damage.ts";
-import { addSums, measureSums, SUM_PARTS } from "./entries.ts";
+import { addSums, measureSums, NO_SUMS, SUM_PARTS } from "./entries.ts";
 import type { Entry, FileEntry, FolderSums, Measure, Place, Sums } from "./entries.ts";
 import { BOUNDS, HASHES } from "./format.ts";
 import { commonLength, compareBytes, FrontReader } from "./front-coding.ts";
 
 const SLASH = 0x2f;
+const EMPTY_FOLDER: Sums = { ...NO_SUMS, emptyFolders: 1 };
 
 /** What is before a block: entries, and sums over the files. */
 export interface BlockStart {
@@ -34,6 +35,7 @@ export class Block {
   readonly weight: number;
   readonly #start: BlockStart;
   readonly #columns: BlockColumns;
+  readonly #crc32s: DataView;
   /** Of each path: how much it shares with the one before, where its other bytes are, how many. */
   readonly #shared: Uint16Array;
   readonly #restStart: Uint32Array;
@@ -52,12 +54,13 @@ export class Block {
   constructor(bytes: Uint8Array, start: BlockStart) {
     this.#start = start;
     this.#columns = cutColumns(bytes);
-    const { entryCount, fileCount, optional } = this.#columns;
+    const { entryCount, fileCount, optional, hashes } = this.#columns;
+    this.#crc32s = new DataView(hashes.crc32.buffer, hashes.crc32.byteOffset);
     this.entryCount = entryCount;
     this.fileCount = fileCount;
     this.weight = bytes.length + 200 * entryCount;
     this.#sizes = readNumbers(optional.sizes, fileCount);
-    this.#folders = readFolders(optional.folders, entryCount - fileCount);
+    this.#folders = readFolders(optional, entryCount - fileCount);
     this.#places = readPlaces(optional, this.#sizes);
     this.#typeTexts = readTexts(optional.typeTexts, BOUNDS.type);
     this.#types = readNumbers(optional.types, fileCount, this.#typeTexts.length);
@@ -85,6 +88,7 @@ export class Block {
       tar: at("tar"),
       zip: at("zip"),
       directory: at("directory"),
+      emptyFolders: at("emptyFolders"),
     };
   }
 
@@ -176,13 +180,13 @@ export class Block {
 
   #fileAt(file: number): Omit<FileEntry, "kind" | "path" | "ordinal" | "sums"> {
     const { hashes } = this.#columns;
-    const hash = (name: keyof typeof HASHES) =>
+    const hash = (name: "sha256" | "sha512") =>
       hashes[name].subarray(file * HASHES[name], (file + 1) * HASHES[name]);
     const type = this.#types[file] ?? 0;
     return {
       size: this.#sizes[file] ?? 0,
       place: this.#places[file] ?? { kind: "none" },
-      crc32: new ByteReader(hash("crc32")).u32(),
+      crc32: this.#crc32s.getUint32(file * HASHES.crc32, true),
       sha256: hash("sha256"),
       sha512: hash("sha512"),
       type: type === 0 ? null : (this.#typeTexts[type - 1] ?? null),
@@ -204,7 +208,8 @@ export class Block {
       this.#restLength[index] = length;
       this.#restStart[index] = reader.at - length;
       const isFile = path.at(-1) !== SLASH;
-      this.#addFile(index, isFile ? path : null, this.#sizes[files] ?? 0);
+      const own = isFile ? this.#sumsOfFile(path, files) : this.#sumsOfFolder(index - files);
+      this.#setSums(index + 1, addSums(this.sumsAt(index), own));
       files += Number(isFile);
     }
     reader.requireEnd("the paths");
@@ -213,15 +218,19 @@ export class Block {
     }
   }
 
-  /** Notes the sums behind an entry; those of a folder are the ones before it. */
-  #addFile(index: number, path: Uint8Array | null, size: number): void {
-    const before = this.sumsAt(index);
-    const after =
-      path === null
-        ? before
-        : addSums(before, { files: 1, bytes: size, ...entryLengthsOfBytes(path, size) });
+  /** What a folder adds to the sums: nothing, if it is not empty. */
+  #sumsOfFolder(folder: number): Sums {
+    return this.#folders[folder]?.entries === 0 ? EMPTY_FOLDER : NO_SUMS;
+  }
+
+  #sumsOfFile(path: Uint8Array, file: number): Sums {
+    const bytes = this.#sizes[file] ?? 0;
+    return { files: 1, bytes, emptyFolders: 0, ...entryLengthsOfBytes(path, bytes) };
+  }
+
+  #setSums(index: number, sums: Sums): void {
     for (const part of SUM_PARTS) {
-      this.#sums[part][index + 1] = after[part];
+      this.#sums[part][index] = sums[part];
     }
   }
 }
@@ -238,6 +247,7 @@ function newSums(length: number, first: Sums): Record<keyof Sums, Float64Array> 
     tar: column("tar"),
     zip: column("zip"),
     directory: column("directory"),
+    emptyFolders: column("emptyFolders"),
   };
 }
 

@@ -2,7 +2,6 @@
 
 import type { Extent } from "../protocol/uploads.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { FOLDER_PARTS } from "./entries.ts";
 import type { FileExtent, FolderSums } from "./entries.ts";
 import { COLUMNS, HASHES } from "./format.ts";
 import type { Column } from "./format.ts";
@@ -70,7 +69,8 @@ function encodeColumns(
   const typeNumbers = new Map(types.map((type, number) => [type, number + 1]));
   const numberOf = (type: string | null) => (type === null ? 0 : (typeNumbers.get(type) ?? 0));
   return {
-    folders: encodeFolders(entries),
+    folders: encodeFolders(entries, ["entries", "files", "bytes", "tar", "zip", "directory"]),
+    emptyFolders: encodeFolders(entries, ["emptyFolders"]),
     sizes: encodeEach(files, (to, { size }) => to.varint(size)),
     places: encodePlaces(files, keys, context),
     keys: encodeTable(keys),
@@ -93,11 +93,14 @@ function encodeEach(
   return to.view();
 }
 
-function encodeFolders(entries: readonly NewEntry[]): Uint8Array {
+function encodeFolders(
+  entries: readonly NewEntry[],
+  parts: readonly (keyof FolderSums)[],
+): Uint8Array {
   const to = new ByteWriter();
   for (const entry of entries) {
     if (entry.kind === "folder") {
-      for (const part of FOLDER_PARTS) {
+      for (const part of parts) {
         to.varint(entry.below[part]);
       }
     }

@@ -5,6 +5,7 @@ import type { ByteWriter } from "./byte-writer.ts";
 import { encodeBlock } from "./encode-block.ts";
 import type { NewEntry } from "./encode-block.ts";
 import { commonLength } from "./front-coding.ts";
+import type { Member } from "./members.ts";
 import { walkTree } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
@@ -42,11 +43,11 @@ export function* encodeBlocks(
     return { bytes: encodeBlock(entries, context), entries, separator, listsStart };
   };
   for (const entry of entriesOf(tree)) {
-    if (gathered.entries.length === mostEntries || !gathered.hasRoom(entry)) {
+    if (gathered.entries.length === mostEntries || !gathered.add(entry)) {
       yield encode(gathered);
       gathered = new Gathered(tree.members.keys);
+      gathered.add(entry);
     }
-    gathered.add(entry);
   }
   if (gathered.entries.length > 0) {
     yield encode(gathered);
@@ -65,34 +66,34 @@ class Gathered {
     this.#keys = keys;
   }
 
-  hasRoom(entry: NewEntry): boolean {
-    return this.entries.length === 0 || this.#cost + this.#costOf(entry) <= LIMITS.manifestBlock;
-  }
-
-  add(entry: NewEntry): void {
-    this.#cost += this.#costOf(entry);
-    this.entries.push(entry);
-    for (const text of this.#textsOf(entry)) {
-      this.#texts.add(text);
-    }
-  }
-
-  #costOf(entry: NewEntry): number {
+  /** Adds an entry if there is room for it, as there is for the first. */
+  add(entry: NewEntry): boolean {
     const last = this.entries.at(-1)?.path;
     const shared = last === undefined ? 0 : commonLength(last, entry.path);
-    const link = entry.kind === "file" ? (entry.file.linkTarget ?? "") : "";
-    return [link, ...this.#textsOf(entry).filter((text) => !this.#texts.has(text))].reduce(
-      (sum, text) => sum + 3 * text.length, // at most three bytes a unit of UTF-16
-      ENTRY_COST + entry.path.length - shared,
-    );
+    const texts = entry.kind === "file" ? this.#costOfTexts(entry.file) : 0;
+    const cost = this.#cost + ENTRY_COST + entry.path.length - shared + texts;
+    if (cost > LIMITS.manifestBlock && this.entries.length > 0) {
+      return false;
+    }
+    this.#cost = cost;
+    this.entries.push(entry);
+    return true;
   }
 
-  #textsOf(entry: NewEntry): string[] {
-    if (entry.kind === "folder") {
-      return [];
+  /** Bytes of the texts of a file, without those that the block has, at three bytes a unit of UTF-16. */
+  #costOfTexts({ extents, type, linkTarget }: Member): number {
+    const key = extents[0]?.key ?? null;
+    const more = this.#note(type) + this.#note(key === null ? null : (this.#keys[key] ?? null));
+    return 3 * (more + (linkTarget?.length ?? 0));
+  }
+
+  /** The length of a text that is new here. */
+  #note(text: string | null): number {
+    const isNew = text !== null && !this.#texts.has(text);
+    if (isNew) {
+      this.#texts.add(text);
     }
-    const key = entry.file.extents[0]?.key ?? null;
-    return [entry.file.type ?? "", key === null ? "" : (this.#keys[key] ?? "")];
+    return isNew ? text.length : 0;
   }
 }
 

@@ -29,10 +29,11 @@ export interface FileFacts {
   linkTarget: string | null;
 }
 
-/** Sums over the files of a version up to some place. */
+/** Sums over the files of a version up to some place, and over its empty folders, which archives may have to name. */
 export interface Sums extends EntryLengths {
   files: number;
   bytes: number;
+  emptyFolders: number;
 }
 
 /** Sums over all that is below a folder, which `entries` counts: files and folders. */
@@ -70,10 +71,10 @@ export interface FolderEntry {
 export type Entry = FileEntry | FolderEntry;
 
 /** Sums over nothing. */
-export const NO_SUMS: Sums = { files: 0, bytes: 0, tar: 0, zip: 0, directory: 0 };
+export const NO_SUMS: Sums = { files: 0, bytes: 0, tar: 0, zip: 0, directory: 0, emptyFolders: 0 };
 
 /** The parts of `Sums`, in the order in which they are written. */
-export const SUM_PARTS = ["files", "bytes", "tar", "zip", "directory"] as const;
+export const SUM_PARTS = ["files", "bytes", "tar", "zip", "directory", "emptyFolders"] as const;
 
 /** The parts of `FolderSums`, in the order in which they are written. */
 export const FOLDER_PARTS = ["entries", ...SUM_PARTS] as const;
@@ -86,6 +87,7 @@ export function addSums(one: Sums, other: Sums, sign: 1 | -1 = 1): Sums {
     tar: one.tar + sign * other.tar,
     zip: one.zip + sign * other.zip,
     directory: one.directory + sign * other.directory,
+    emptyFolders: one.emptyFolders + sign * other.emptyFolders,
   };
 }
 

@@ -22,6 +22,7 @@ export const HASH_ROW = 12;
 /** Columns of a block that are left out where they say nothing, each with its bit in the block's mask, in their order. */
 export const COLUMNS = [
   "folders",
+  "emptyFolders",
   "sizes",
   "places",
   "keys",

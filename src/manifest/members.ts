@@ -6,7 +6,6 @@ import { ByteReader, toText } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import type { FileExtent, FileFacts } from "./entries.ts";
 import { BOUNDS, HASHES } from "./format.ts";
-import { compareBytes } from "./front-coding.ts";
 
 /** Bytes of a chunk at most: a row of a Durable Object's SQLite has room for it. */
 const CHUNK_BITS = 20;
@@ -230,14 +229,39 @@ export class Members {
     return positions;
   }
 
+  /** Compares two paths by their bytes; it is called two million times, so nothing is made for it. */
   #compare(one: number, other: number): number {
-    return compareBytes(this.pathAt(one), this.pathAt(other));
+    const [a, b] = [this.#chunkOf(one), this.#chunkOf(other)];
+    const [startOfA, startOfB] = [pathStart(a, one % CHUNK), pathStart(b, other % CHUNK)];
+    const [lengthOfA, lengthOfB] = [pathLength(a, one % CHUNK), pathLength(b, other % CHUNK)];
+    const shorter = Math.min(lengthOfA, lengthOfB);
+    for (let at = 0; at < shorter; at += 1) {
+      const difference = (a[startOfA + at] ?? 0) - (b[startOfB + at] ?? 0);
+      if (difference !== 0) {
+        return difference;
+      }
+    }
+    return lengthOfA - lengthOfB;
+  }
+
+  #chunkOf(position: number): Uint8Array {
+    return this.#chunks[position >>> CHUNK_BITS] ?? new Uint8Array();
   }
 
   #at(position: number): ByteReader {
-    const chunk = this.#chunks[position >>> CHUNK_BITS] ?? new Uint8Array();
-    return new ByteReader(chunk.subarray(position % CHUNK));
+    return new ByteReader(this.#chunkOf(position).subarray(position % CHUNK));
   }
+}
+
+/** The length of a path in a record, a number of one or two bytes: it is below 2^14. */
+function pathLength(chunk: Uint8Array, at: number): number {
+  const low = chunk[at] ?? 0;
+  return low < 0x80 ? low : (low & 0x7f) + 128 * (chunk[at + 1] ?? 0);
+}
+
+/** Where the path begins. */
+function pathStart(chunk: Uint8Array, at: number): number {
+  return (chunk[at] ?? 0) < 0x80 ? at + 1 : at + 2;
 }
 
 function countIn(reader: ByteReader): number {

@@ -123,9 +123,9 @@ class FolderTable {
 
   get(folder: number): FolderSums {
     const at = folder * FOLDER_PARTS.length;
-    const [entries = 0, files = 0, bytes = 0, tar = 0, zip = 0, directory = 0] =
+    const [entries = 0, files = 0, bytes = 0, tar = 0, zip = 0, directory = 0, emptyFolders = 0] =
       this.#values.subarray(at, at + FOLDER_PARTS.length);
-    return { entries, files, bytes, tar, zip, directory };
+    return { entries, files, bytes, tar, zip, directory, emptyFolders };
   }
 }
 
@@ -156,7 +156,12 @@ class Planner {
 
   #addFile(path: Uint8Array, size: number): void {
     const { entries, ...sums } = this.sums;
-    const file: Sums = { files: 1, bytes: size, ...entryLengthsOfBytes(path, size) };
+    const file: Sums = {
+      files: 1,
+      bytes: size,
+      emptyFolders: 0,
+      ...entryLengthsOfBytes(path, size),
+    };
     this.sums = { entries: entries + 1, ...addSums(sums, file) };
   }
 
@@ -181,7 +186,11 @@ class Planner {
     const folder = this.#open.pop() ?? 0;
     const before = this.folders.get(folder);
     const { entries, ...sums } = this.sums;
-    this.folders.set(folder, { entries: entries - before.entries, ...addSums(sums, before, -1) });
+    const below = { entries: entries - before.entries, ...addSums(sums, before, -1) };
+    this.folders.set(folder, below);
+    if (below.entries === 0) {
+      this.sums = { ...this.sums, emptyFolders: sums.emptyFolders + 1 };
+    }
   }
 
   /** Looks a file up by halving. */

@@ -185,7 +185,12 @@ describe("encodeManifest()", () => {
       ordinal: 6,
       below: { entries: 0, files: 0 },
     });
-    expect(reader.root.below).toMatchObject({ entries: 7, files: 3, bytes: 6 });
+    expect(reader.root.below).toMatchObject({ entries: 7, files: 3, bytes: 6, emptyFolders: 1 });
+    expect(await reader.find("b/")).toMatchObject({ below: { entries: 1, emptyFolders: 1 } });
+    expect([await reader.sums(5), await reader.sums(6)]).toMatchObject([
+      { emptyFolders: 0 },
+      { emptyFolders: 1 },
+    ]);
     const only = openKept(await makeManifest([], ["x"])).reader;
     expect(await only.page(1, 2)).toMatchObject([{ path: "x/", below: { entries: 0 } }]);
   });

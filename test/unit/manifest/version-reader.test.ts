@@ -24,11 +24,11 @@ function numberToday(files: readonly NewFile[]) {
   const sorted = files.toSorted((one, other) => comparePaths(one.path, other.path));
   const rows = [...numberEntries(sorted)].toSorted((one, other) => one.ordinal - other.ordinal);
   const sums: Sums[] = [];
-  let last: Sums = { files: 0, bytes: 0, tar: 0, zip: 0, directory: 0 };
+  let last: Sums = { files: 0, bytes: 0, tar: 0, zip: 0, directory: 0, emptyFolders: 0 };
   for (const row of rows) {
     if (row.kind === "file") {
       const { fileNumber, tarEnd: tar, zipEnd: zip, directoryEnd: directory } = row;
-      last = { files: fileNumber, bytes: last.bytes + row.file.size, tar, zip, directory };
+      last = { ...last, files: fileNumber, bytes: last.bytes + row.file.size, tar, zip, directory };
     }
     sums.push(last);
   }
@@ -50,6 +50,7 @@ function expectedOf(row: NumberedFile<NewFile> | NumberedFolder, sums: readonly 
     tar: part("tar"),
     zip: part("zip"),
     directory: part("directory"),
+    emptyFolders: 0,
   };
   return { kind: "folder", ordinal, path: row.path, before, below };
 }
