@@ -8,6 +8,7 @@ const folders = {
   archive: ["protocol"],
   blobs: ["protocol", "budget"],
   catalog: ["protocol"],
+  manifest: ["protocol", "archive/lengths.ts"],
   uploads: ["protocol", "budget", "archive", "blobs", "http"],
   artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "uploads"],
   auth: ["protocol", "http", "catalog", ...shared],

@@ -24,6 +24,15 @@ export function tarEntryLength(path: string, size: number): number {
   return extendedHeader + BLOCK + toWholeBlocks(size);
 }
 
+/** Counts the same for a path in UTF-8 that any header has room for; null where that depends on what the path is. */
+export function plainTarEntryLength(path: Uint8Array, size: number): number | null {
+  const isPlain =
+    path.length <= NAME_SIZE &&
+    size < SIZE_LIMIT &&
+    path.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return isPlain ? BLOCK + toWholeBlocks(size) : null;
+}
+
 /** Makes what precedes a member's bytes: its header, after an extended one if it needs that. */
 export function tarHeader(head: EntryHead): Uint8Array {
   const { path, size, modifiedAt } = head;

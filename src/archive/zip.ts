@@ -46,14 +46,18 @@ export interface ZipShape {
 }
 
 /** Counts the bytes that a member takes before the directory: its local header and its own bytes. */
-export function zipEntryLength(path: string, size: number): number {
+export function zipEntryLength(path: string | Uint8Array, size: number): number {
   const zip64 = size < LIMIT_32 ? 0 : LOCAL_ZIP64_EXTRA;
-  return LOCAL_HEADER + encoder.encode(path).length + zip64 + TIME_EXTRA + size;
+  return LOCAL_HEADER + nameLength(path) + zip64 + TIME_EXTRA + size;
 }
 
 /** Counts the bytes that a member takes in the directory of an archive without zip64. */
-export function zipDirectoryEntryLength(path: string): number {
-  return DIRECTORY_HEADER + encoder.encode(path).length + TIME_EXTRA;
+export function zipDirectoryEntryLength(path: string | Uint8Array): number {
+  return DIRECTORY_HEADER + nameLength(path) + TIME_EXTRA;
+}
+
+function nameLength(path: string | Uint8Array): number {
+  return typeof path === "string" ? encoder.encode(path).length : path.length;
 }
 
 /** Tells whether an archive is beyond what its plain end record can say. */

@@ -274,4 +274,15 @@ export const LIMITS = {
   tombstoneMemory: 30 * 24 * 3_600_000,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
+  /** Bytes of a manifest that is kept in its version's row; a larger one is an R2 object (docs/decisions/028). */
+  manifestInline: 4 * KiB,
+  /** Bytes of the index of an object, which is in the row as well, and blocks: more entries make larger blocks. */
+  manifestIndex: 64 * KiB,
+  manifestBlocks: 1_024,
+  /** Bytes of a block: paths of 1,000 bytes make it end before it has its entries. */
+  manifestBlock: 256 * KiB,
+  /** Bytes of a manifest read at a time while all of it is gone through. */
+  manifestRead: MiB,
+  /** Bytes of blocks that an isolate keeps. */
+  blocksKept: 8 * MiB,
 } as const;

@@ -1,0 +1,209 @@
+// Members in the order of a version (docs/decisions/003), with the folders that their paths name and sums over what is
+// in each. What cannot be one tree is found here.
+
+import { entryLengthsOfBytes } from "../archive/lengths.ts";
+import { toText } from "./byte-reader.ts";
+import { addSums, FOLDER_PARTS, NO_SUMS } from "./entries.ts";
+import type { FolderSums, Sums } from "./entries.ts";
+import { commonLength, compareBytes } from "./front-coding.ts";
+import type { Members } from "./members.ts";
+
+const SLASH = 0x2f;
+
+/** Paths that cannot be in one tree: one that is there twice, or is also a folder of `below`; null where the folders are
+ * too many. */
+export type TreeFault =
+  | { kind: "twice"; path: string }
+  | { kind: "folder"; path: string; below: string }
+  | { kind: "folders"; path: null };
+
+/** A tree without faults. */
+export interface Tree {
+  members: Members;
+  /** Positions of the members, in order. */
+  order: Uint32Array;
+  folders: FolderTable;
+  total: FolderSums;
+}
+
+/** A step through a tree: a file; a folder, before all that is below it, with the path of the first member that is;
+ * the end of a folder. */
+type Step =
+  | { kind: "file"; path: Uint8Array; position: number; size: number }
+  | { kind: "folder"; path: Uint8Array; member: Uint8Array }
+  | { kind: "end" };
+
+/** How much a tree may have. */
+export interface TreeBounds {
+  folders: number;
+  /** Faults that are named. */
+  faults: number;
+}
+
+/** Puts members in order, and sums up their folders; gives the faults where there are any. */
+export function planTree(
+  members: Members,
+  bounds: TreeBounds,
+): { ok: true; tree: Tree } | { ok: false; faults: TreeFault[] } {
+  const order = members.sorted();
+  const faults: TreeFault[] = [];
+  const planner = new Planner(members, order);
+  let previous: Uint8Array | null = null;
+  for (const step of walkTree(members, order)) {
+    if (step.kind === "file") {
+      if (previous !== null && compareBytes(previous, step.path) === 0) {
+        faults.push({ kind: "twice", path: toText(step.path) });
+      }
+      previous = step.path;
+    }
+    const fault = planner.take(step, bounds.folders);
+    if (fault !== null) {
+      faults.push(fault);
+    }
+    if (faults.length >= bounds.faults || fault?.kind === "folders") {
+      break;
+    }
+  }
+  if (faults.length > 0) {
+    return { ok: false, faults };
+  }
+  return { ok: true, tree: { members, order, folders: planner.folders, total: planner.sums } };
+}
+
+/** @yields The steps through a tree. A folder that is a member, too, is there once. */
+export function* walkTree(members: Members, order: Uint32Array): Generator<Step> {
+  /** Lengths of the paths of the folders that are open; all of them begin `previous`. */
+  const open: number[] = [];
+  let previous: Uint8Array = new Uint8Array();
+  for (const position of order) {
+    const { path, size } = members.headAt(position);
+    const common = commonLength(previous, path);
+    while ((open.at(-1) ?? 0) > common) {
+      open.pop();
+      yield { kind: "end" };
+    }
+    for (let at = open.at(-1) ?? 0; at < path.length; at += 1) {
+      if (path[at] === SLASH) {
+        open.push(at + 1);
+        yield { kind: "folder", path: path.subarray(0, at + 1), member: path };
+      }
+    }
+    if (size !== null) {
+      yield { kind: "file", path, position, size };
+    }
+    previous = path;
+  }
+  for (let rest = open.length; rest > 0; rest -= 1) {
+    yield { kind: "end" };
+  }
+}
+
+/** The sums of folders, in the order in which they begin. */
+class FolderTable {
+  #values = new Float64Array(64 * FOLDER_PARTS.length);
+  count = 0;
+
+  /** Adds a folder and gives its number. */
+  add(): number {
+    if (this.count * FOLDER_PARTS.length === this.#values.length) {
+      const larger = new Float64Array(2 * this.#values.length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.count += 1;
+    return this.count - 1;
+  }
+
+  /** Notes the sums before a folder, later those below it. */
+  set(folder: number, sums: FolderSums): void {
+    for (const [at, part] of FOLDER_PARTS.entries()) {
+      this.#values[folder * FOLDER_PARTS.length + at] = sums[part];
+    }
+  }
+
+  get(folder: number): FolderSums {
+    const at = folder * FOLDER_PARTS.length;
+    const [entries = 0, files = 0, bytes = 0, tar = 0, zip = 0, directory = 0, emptyFolders = 0] =
+      this.#values.subarray(at, at + FOLDER_PARTS.length);
+    return { entries, files, bytes, tar, zip, directory, emptyFolders };
+  }
+}
+
+class Planner {
+  readonly folders = new FolderTable();
+  readonly #members: Members;
+  readonly #order: Uint32Array;
+  readonly #open: number[] = [];
+  sums: FolderSums = { ...NO_SUMS, entries: 0 };
+
+  constructor(members: Members, order: Uint32Array) {
+    this.#members = members;
+    this.#order = order;
+  }
+
+  take(step: Step, mostFolders: number): TreeFault | null {
+    switch (step.kind) {
+      case "file":
+        this.#addFile(step.path, step.size);
+        return null;
+      case "folder":
+        return this.#begin(step, mostFolders);
+      case "end":
+        this.#end();
+        return null;
+    }
+  }
+
+  #addFile(path: Uint8Array, size: number): void {
+    const { entries, ...sums } = this.sums;
+    const file: Sums = {
+      files: 1,
+      bytes: size,
+      emptyFolders: 0,
+      ...entryLengthsOfBytes(path, size),
+    };
+    this.sums = { entries: entries + 1, ...addSums(sums, file) };
+  }
+
+  #begin(
+    { path, member }: { path: Uint8Array; member: Uint8Array },
+    mostFolders: number,
+  ): TreeFault | null {
+    if (this.folders.count === mostFolders) {
+      return { kind: "folders", path: null };
+    }
+    this.sums = { ...this.sums, entries: this.sums.entries + 1 };
+    const folder = this.folders.add();
+    this.folders.set(folder, this.sums);
+    this.#open.push(folder);
+    const name = path.subarray(0, -1);
+    return this.#hasFile(name)
+      ? { kind: "folder", path: toText(name), below: toText(member) }
+      : null;
+  }
+
+  #end(): void {
+    const folder = this.#open.pop() ?? 0;
+    const before = this.folders.get(folder);
+    const { entries, ...sums } = this.sums;
+    const below = { entries: entries - before.entries, ...addSums(sums, before, -1) };
+    this.folders.set(folder, below);
+    if (below.entries === 0) {
+      this.sums = { ...this.sums, emptyFolders: sums.emptyFolders + 1 };
+    }
+  }
+
+  /** Looks a file up by halving. */
+  #hasFile(path: Uint8Array): boolean {
+    let [low, high] = [0, this.#order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const difference = compareBytes(this.#members.pathAt(this.#order[middle] ?? 0), path);
+      if (difference === 0) {
+        return true;
+      }
+      [low, high] = difference < 0 ? [middle + 1, high] : [low, middle];
+    }
+    return false;
+  }
+}
