@@ -160,6 +160,19 @@ CREATE TABLE IF NOT EXISTS explosions (
   files INTEGER NOT NULL                -- found so far
 ) WITHOUT ROWID;
 
+-- Archives that could not be exploded: the same bytes are not read again by the same reader. At most 200 of a workspace.
+CREATE TABLE IF NOT EXISTS refused_archives (
+  workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  sha512 TEXT NOT NULL,                 -- of the archive
+  reader INTEGER NOT NULL,              -- READER_REVISION of the one that refused it
+  message TEXT NOT NULL,
+  room INTEGER,                         -- what its files did not fit into; NULL: they would fit nowhere
+  refused_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace_id, sha512)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS refused_archives_by_age ON refused_archives (refused_at);
+
 CREATE TABLE IF NOT EXISTS artifacts (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- the $ARTIFACT_ID of /a/
   uuid TEXT NOT NULL UNIQUE,

@@ -14,7 +14,7 @@ const STORAGE_TESTS = [
   "test/unit/catalog/**/*.test.ts",
   "test/unit/costs.test.ts",
   "test/unit/{faults,model}/*.test.ts",
-  "test/unit/uploads/{faults,fetch,memory,upload-object}.test.ts",
+  "test/unit/uploads/{faults,fetch,memory,refused-archives,upload-object}.test.ts",
 ];
 
 /** Sequences that the model test tries, and where it begins. */

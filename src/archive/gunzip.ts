@@ -1,11 +1,15 @@
-// RFC 1952: one gzip member or several, one after the other, unpacked as they pass. fflate inflates; the
-// checksum and length behind every member, which it skips, are checked here.
-
-import { Gunzip as Inflater } from "fflate";
+// RFC 1952: one gzip member or several, one after the other, unpacked as they pass. The checksum and length behind every
+// member are checked.
 
 import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
+import { Deflated } from "./deflate.ts";
+import { GzipHeader } from "./gzip-header.ts";
+import { inflateOn } from "./inflate.ts";
+import type { InflateWatch } from "./inflate.ts";
 import { viewOf } from "./little-endian.ts";
+import { COST } from "./work.ts";
+import type { Work } from "./work.ts";
 
 /** Where a member ends: CRC-32 and length, 4 bytes each. */
 const TRAILER = 8;
@@ -16,128 +20,133 @@ export interface RunningCrc {
   digest(): Uint8Array;
 }
 
-export class Gunzip {
+export class Gunzip implements InflateWatch {
   readonly #newCrc: () => RunningCrc;
-  readonly #inflater: Inflater;
+  readonly #work: Work;
+  readonly #deflated = new Deflated();
+  #phase: "header" | "data" | "trailer" = "header";
+  #header = new GzipHeader();
+  #trailer: number[] = [];
   #crc: RunningCrc;
   /** Bytes that the member under way has given, modulo 2^32. */
   #length = 0;
-  /** Input bytes so far. */
+  #members = 0;
+  /** Input bytes so far, and how many there were when it last gave something. */
   #taken = 0;
-  /** The last steps of them: a trailer is checked only when the header that follows it is whole. */
-  readonly #recent: Uint8Array[] = [];
-  #recentLength = 0;
-  /** Where the input was when it last gave something. */
   #gaveAt = 0;
-  #output: Uint8Array[] = [];
-  /** What fails now is not the inflater over damaged data. */
-  #isOurs = false;
 
-  constructor(newCrc: () => RunningCrc) {
+  constructor(newCrc: () => RunningCrc, work: Work) {
     this.#newCrc = newCrc;
     this.#crc = newCrc();
-    this.#inflater = new Inflater((bytes) => this.#asOurs(() => this.#keep(bytes)));
-    this.#inflater.onmember = (begin) => this.#asOurs(() => this.#endMember(begin));
+    this.#work = work;
   }
 
   /**
    * Unpacks a chunk.
    *
-   * @yields What it gives, about 8 MiB at a time at most.
+   * @yields What it gives, 64 KiB at a time at most, of many members if they are small; and nothing now and then where it works
+   * for long without giving. It is valid until the next is asked for.
    */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     for (let from = 0; from < chunk.length; from += LIMITS.inflateStep) {
-      this.#take(chunk.slice(from, from + LIMITS.inflateStep)); // it keeps a piece of what it gets
-      yield* this.#output;
-      this.#output = [];
+      const step = chunk.subarray(from, from + LIMITS.inflateStep);
+      this.#taken += step.length;
+      this.#work.spend(step.length * COST.byte);
+      this.#deflated.input.give(step);
+      yield* this.#goOn();
+      yield this.#deflated.take();
+      this.#deflated.input.keep();
+      if (this.#taken - this.#gaveAt > LIMITS.inflateIdle) {
+        throw new ArchiveProblem(null, `the gzip data has nothing in it near byte ${this.#taken}`);
+      }
     }
   }
 
   /** There is no more; refuses what is cut off. */
   finish(): void {
-    this.#inflate(() => this.#inflater.push(new Uint8Array(), true));
-    this.#checkTrailer(this.#trailerBefore(this.#taken));
-  }
-
-  #take(step: Uint8Array): void {
-    this.#taken += step.length;
-    this.#remember(step);
-    this.#inflate(() => this.#inflater.push(step));
-    if (this.#taken - this.#gaveAt > LIMITS.inflateIdle) {
-      throw new ArchiveProblem(null, `the gzip data has nothing in it near byte ${this.#taken}`);
+    if (this.#phase !== "header" || this.#header.taken > 0 || this.#members === 0) {
+      throw new ArchiveProblem(null, "the gzip data is cut off");
     }
   }
 
-  #remember(step: Uint8Array): void {
-    this.#recent.push(step);
-    this.#recentLength += step.length;
-    const [first] = this.#recent;
-    if (first !== undefined && this.#recentLength - first.length > LIMITS.inflateIdle + TRAILER) {
-      this.#recentLength -= first.length;
-      this.#recent.shift();
-    }
-  }
-
-  #inflate(push: () => void): void {
-    try {
-      push();
-    } catch (error) {
-      if (this.#isOurs) {
-        throw error;
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ArchiveProblem(
-        null,
-        `the gzip data is damaged near byte ${this.#taken}: ${reason}`,
-      );
-    }
-  }
-
-  #asOurs(act: () => void): void {
-    this.#isOurs = true;
-    act();
-    this.#isOurs = false;
-  }
-
-  #keep(bytes: Uint8Array): void {
+  see(bytes: Uint8Array): void {
     if (bytes.length > 0) {
       this.#crc.update(bytes);
       this.#length = (this.#length + bytes.length) % 2 ** 32;
-      this.#output.push(bytes);
       this.#gaveAt = this.#taken;
     }
   }
 
-  /** A further member begins at byte `begin` of the input. */
-  #endMember(begin: number): void {
-    this.#checkTrailer(this.#trailerBefore(begin));
+  toProblem(reason: string): ArchiveProblem {
+    return new ArchiveProblem(null, `the gzip data is damaged near byte ${this.#taken}: ${reason}`);
+  }
+
+  *#goOn(): Generator<Uint8Array> {
+    while (this.#deflated.input.unused > 0 || this.#phase === "data") {
+      if (this.#phase === "header") {
+        this.#readHeader();
+      } else if (this.#phase === "trailer") {
+        this.#readTrailer();
+      } else if (yield* inflateOn(this.#deflated, this.#work, this)) {
+        this.#phase = "trailer";
+      } else {
+        return;
+      }
+      if (this.#members % LIMITS.blocksAtOnce === 0) {
+        yield this.#deflated.take();
+      }
+    }
+  }
+
+  #readHeader(): void {
+    for (
+      let byte = this.#deflated.input.nextByte();
+      byte !== null;
+      byte = this.#deflated.input.nextByte()
+    ) {
+      if (this.#header.take(byte)) {
+        this.#beginMember();
+        return;
+      }
+    }
+  }
+
+  #beginMember(): void {
+    this.#work.spend(COST.gzipMember);
+    this.#members += 1;
+    if (this.#members > LIMITS.gzipMembers) {
+      throw new ArchiveProblem(null, `the gzip data has over ${LIMITS.gzipMembers} members`);
+    }
+    this.#header = new GzipHeader();
     this.#crc = this.#newCrc();
     this.#length = 0;
+    this.#deflated.restart();
+    this.#phase = "data";
   }
 
-  /** The bytes of a trailer that ends at byte `end` of the input. */
-  #trailerBefore(end: number): Uint8Array {
-    const trailer: number[] = [];
-    let behind = this.#taken;
-    // From the last step backwards, until the 8 bytes before `end` are together.
-    for (const step of this.#recent.toReversed()) {
-      const cut = Math.min(step.length, Math.max(0, end - (behind - step.length)));
-      trailer.unshift(...step.subarray(Math.max(0, cut - (TRAILER - trailer.length)), cut));
-      behind -= step.length;
+  #readTrailer(): void {
+    for (
+      let byte = this.#deflated.input.nextByte();
+      byte !== null;
+      byte = this.#deflated.input.nextByte()
+    ) {
+      this.#trailer.push(byte);
+      if (this.#trailer.length === TRAILER) {
+        this.#checkTrailer();
+        return;
+      }
     }
-    return new Uint8Array(trailer);
   }
 
-  #checkTrailer(trailer: Uint8Array): void {
+  #checkTrailer(): void {
+    const trailer = viewOf(Uint8Array.from(this.#trailer));
     const isRight =
-      trailer.length === TRAILER &&
-      viewOf(trailer).getUint32(0, true) === viewOf(this.#crc.digest()).getUint32(0) &&
-      viewOf(trailer).getUint32(4, true) === this.#length;
+      trailer.getUint32(0, true) === viewOf(this.#crc.digest()).getUint32(0) &&
+      trailer.getUint32(4, true) === this.#length;
     if (!isRight) {
-      throw new ArchiveProblem(
-        null,
-        "the gzip data is cut off or damaged: its checksum is not right",
-      );
+      throw new ArchiveProblem(null, "the gzip data is damaged: its checksum is not right");
     }
+    this.#trailer = [];
+    this.#phase = "header";
   }
 }

@@ -1,5 +1,5 @@
-// One header block of a tar as POSIX.1-2017 (ustar and pax), GNU tar and the tar of Unix V7 write it, and the
-// records of pax. Only what decides on path, size and kind is read.
+// One header block of a tar as POSIX.1-2017 (ustar and pax), GNU tar and the tar of Unix V7 write it. Only what decides on
+// path, size and kind is read.
 
 import { ArchiveProblem } from "./archive-problem.ts";
 import { decodeName } from "./member-path.ts";
@@ -25,7 +25,7 @@ export interface TarHeader {
 
 /** Reads a block; null when it is all zeros. `at` is its place in the tar, for messages. */
 export function readTarHeader(block: Uint8Array, at: number): TarHeader | null {
-  if (block.every((byte) => byte === 0)) {
+  if (isZero(block)) {
     return null;
   }
   if (!hasChecksum(block)) {
@@ -45,18 +45,26 @@ export function isTarHeader(block: Uint8Array): boolean {
   return block.length === BLOCK && hasChecksum(block);
 }
 
+function isZero(block: Uint8Array): boolean {
+  for (const byte of block) {
+    if (byte !== 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** The sum of all bytes, the field itself counted as spaces; old tars summed them as signed. */
 function hasChecksum(block: Uint8Array): boolean {
   const expected = readNumber(block.subarray(...CHECKSUM));
   let unsigned = 8 * 0x20;
-  let signed = unsigned;
-  block.forEach((byte, at) => {
-    if (at < CHECKSUM[0] || at >= CHECKSUM[1]) {
-      unsigned += byte;
-      signed += byte > 127 ? byte - 256 : byte;
-    }
-  });
-  return expected === unsigned || expected === signed;
+  let negative = 0;
+  for (let at = 0; at < block.length; at += 1) {
+    const byte = at >= CHECKSUM[0] && at < CHECKSUM[1] ? 0 : (block[at] ?? 0);
+    unsigned += byte;
+    negative += byte > 127 ? 256 : 0;
+  }
+  return expected === unsigned || expected === unsigned - negative;
 }
 
 function fullName(block: Uint8Array): Uint8Array {
@@ -79,8 +87,20 @@ function readNumber(field: Uint8Array): number | null {
   if ((field[0] ?? 0) >= 0x80) {
     return readBase256(field);
   }
-  const [, digits] = /^ *([0-7]*)(?:[ \0]|$)/u.exec(text(field)) ?? [];
-  return digits === undefined ? null : safe(Number.parseInt(digits || "0", 8));
+  let at = 0;
+  while (field[at] === 0x20) {
+    at += 1;
+  }
+  let value = 0;
+  for (; at < field.length; at += 1) {
+    const digit = (field[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) {
+      // A space or a NUL ends it.
+      return field[at] === 0x20 || field[at] === 0 ? safe(value) : null;
+    }
+    value = value * 8 + digit;
+  }
+  return safe(value);
 }
 
 function readBase256(field: Uint8Array): number | null {
@@ -94,37 +114,15 @@ function safe(value: number): number | null {
   return Number.isSafeInteger(value) ? value : null;
 }
 
-/** Reads the records of a pax header, `<length> <key>=<value>\n` each; null when they are not that. A later
- * record of the same key counts. */
-export function readPaxRecords(bytes: Uint8Array): Map<string, Uint8Array> | null {
-  const records = new Map<string, Uint8Array>();
-  let from = 0;
-  while (from < bytes.length) {
-    const space = bytes.indexOf(0x20, from);
-    const digits = text(bytes.subarray(from, Math.min(space, from + 9)));
-    const end = from + Number(digits);
-    const equals = bytes.indexOf(0x3d, space);
-    if (space < 0 || !/^[1-9]\d*$/u.test(digits) || end > bytes.length || bytes[end - 1] !== 0x0a) {
-      return null;
-    }
-    if (equals <= space + 1 || equals >= end) {
-      return null;
-    }
-    records.set(text(bytes.subarray(space + 1, equals)), bytes.subarray(equals + 1, end - 1));
-    from = end;
-  }
-  return records;
-}
-
 /** The bytes before the first NUL. */
 export function untilNul(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-/** Each byte as one character: for what is ASCII where it is right. */
+/** Each byte of a few as one character: for what is ASCII where it is right. */
 export function text(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return String.fromCharCode(...bytes);
 }
 
 /** `size` with the padding that fills its last block. */

@@ -5,15 +5,11 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
 import { decodeName, memberPath } from "./member-path.ts";
-import {
-  BLOCK,
-  readPaxRecords,
-  readTarHeader,
-  text,
-  toWholeBlocks,
-  untilNul,
-} from "./tar-header.ts";
+import { isSparseKey, readPaxRecords } from "./pax-records.ts";
+import { BLOCK, readTarHeader, text, toWholeBlocks, untilNul } from "./tar-header.ts";
 import type { TarHeader } from "./tar-header.ts";
+import { COST } from "./work.ts";
+import type { Work } from "./work.ts";
 
 /** A file of an archive: its path, and where its bytes are in the tar. */
 export interface TarMember {
@@ -38,17 +34,24 @@ const REFUSED = new Map([
   ["S", "is a sparse file"],
 ]);
 
-/** Records that only make sense for one member. */
-const OF_ONE_MEMBER = /^(?:path|linkpath|size|GNU\.sparse\..*)$/u;
-const SPARSE = /^GNU\.sparse\./u;
-
 /** Headers that say something about the member after them. */
 type MetaType = "x" | "g" | "L" | "K";
 
+/** Where the headers of a member begin, and what was counted before them. */
+export interface TarPlace {
+  position: number;
+  folders: number;
+  /** Headers of pax and GNU. */
+  extensions: number;
+}
+
 export class TarReader {
+  readonly #work: Work;
   #position: number;
+  #folders: number;
+  #extensions: number;
   /** Where the headers of the member that comes next begin. */
-  #start: number;
+  #start: TarPlace;
   /** The header whose data is wanted next, or null when that is a header itself. */
   #meta: { type: MetaType; size: number } | null = null;
   #metaBytes = 0;
@@ -56,10 +59,13 @@ export class TarReader {
   #records = new Map<string, Uint8Array>();
   #hasZeroBlock = false;
 
-  /** `position`: 0, or where the headers of a member begin. */
-  constructor(position = 0) {
+  /** Begins at a place that another reader gave. */
+  constructor({ position, folders, extensions }: TarPlace, work: Work) {
     this.#position = position;
-    this.#start = position;
+    this.#folders = folders;
+    this.#extensions = extensions;
+    this.#start = { position, folders, extensions };
+    this.#work = work;
   }
 
   /** Where the bytes are that are wanted next. */
@@ -73,7 +79,7 @@ export class TarReader {
   }
 
   /** Where a new reader may take over: the headers of the member that comes next. */
-  get start(): number {
+  get start(): TarPlace {
     return this.#start;
   }
 
@@ -81,6 +87,7 @@ export class TarReader {
   take(bytes: Uint8Array): TarStep {
     const at = this.#position;
     this.#position += this.wanted;
+    this.#work.spend(COST.tarHeader + bytes.length * COST.byte);
     if (this.#meta !== null) {
       this.#takeMeta(this.#meta.type, bytes.subarray(0, this.#meta.size));
       this.#meta = null;
@@ -105,7 +112,7 @@ export class TarReader {
   }
 
   #takeZeros(): TarStep {
-    if (this.#start !== this.#position - BLOCK && !this.#hasZeroBlock) {
+    if (this.#start.position !== this.#position - BLOCK && !this.#hasZeroBlock) {
       throw new ArchiveProblem(null, "the tar ends behind a header that belongs to a member");
     }
     const isEnd = this.#hasZeroBlock;
@@ -115,6 +122,10 @@ export class TarReader {
 
   #beginMeta({ size }: TarHeader, type: MetaType): TarStep {
     this.#metaBytes += size;
+    this.#extensions += 1;
+    if (this.#extensions > LIMITS.tarExtensions) {
+      throw new ArchiveProblem(null, `the tar has over ${LIMITS.tarExtensions} extended headers`);
+    }
     if (size === 0 || this.#metaBytes > LIMITS.tarHeaders) {
       throw new ArchiveProblem(null, `the tar has ${size} bytes of headers at ${this.#position}`);
     }
@@ -142,11 +153,18 @@ export class TarReader {
     if (records === null) {
       throw new ArchiveProblem(null, `the tar has a damaged header before byte ${this.#position}`);
     }
-    return records;
+    this.#work.spend(records.count * COST.record);
+    if (records.count > LIMITS.tarRecords) {
+      throw new ArchiveProblem(
+        null,
+        `the tar has over ${LIMITS.tarRecords} records in a header before byte ${this.#position}`,
+      );
+    }
+    return records.values;
   }
 
   #takeGlobal(records: Map<string, Uint8Array>): void {
-    const wrong = [...records.keys()].find((key) => OF_ONE_MEMBER.test(key));
+    const [wrong] = records.keys();
     if (wrong !== undefined) {
       throw new ArchiveProblem(null, `the tar has a global header that sets '${wrong}'`);
     }
@@ -158,12 +176,15 @@ export class TarReader {
   #takeMember(header: TarHeader): TarStep {
     const name = decodeName(this.#record("path") ?? this.#longName ?? header.name);
     const size = this.#sizeOf(name, header);
-    const isSparse = [...this.#records.keys()].some((key) => SPARSE.test(key));
+    const isSparse = [...this.#records.keys()].some(isSparseKey);
     const kind = kindOf(name, isSparse ? "S" : header.type);
     if (kind !== "file" && size > 0) {
       throw new ArchiveProblem(name, "has bytes although it is no file");
     }
     const path = kind === "label" ? null : memberPath(name, kind);
+    if (kind !== "file") {
+      this.#countFolder(name);
+    }
     const offset = this.#position;
     this.#beginNext(offset + toWholeBlocks(size));
     return kind === "file" && path !== null
@@ -171,12 +192,20 @@ export class TarReader {
       : { kind: "more" };
   }
 
+  /** Labels too: they cost as much, and there is one at most where it is right. */
+  #countFolder(name: string): void {
+    this.#folders += 1;
+    if (this.#folders > LIMITS.archiveFolders) {
+      throw new ArchiveProblem(name, `is behind the first ${LIMITS.archiveFolders} folders`);
+    }
+  }
+
   #beginNext(position: number): void {
     if (!Number.isSafeInteger(position)) {
       throw new ArchiveProblem(null, "the tar claims more bytes than can be counted");
     }
     this.#position = position;
-    this.#start = position;
+    this.#start = { position, folders: this.#folders, extensions: this.#extensions };
     this.#metaBytes = 0;
     this.#longName = null;
     this.#records.clear();
@@ -187,7 +216,7 @@ export class TarReader {
     if (record === null) {
       return header.size;
     }
-    const digits = text(record);
+    const digits = text(record.subarray(0, 17));
     if (!/^\d{1,16}$/u.test(digits) || !Number.isSafeInteger(Number(digits))) {
       throw new ArchiveProblem(name, "has a size that cannot be read");
     }

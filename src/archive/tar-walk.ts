@@ -1,9 +1,11 @@
 // Walks through a tar that passes as a stream of chunks, cut anywhere, and tells its members with their bytes.
 
 import { ArchiveProblem } from "./archive-problem.ts";
-import { toWholeBlocks } from "./tar-header.ts";
+import { BLOCK, toWholeBlocks } from "./tar-header.ts";
 import { TarReader } from "./tar-reader.ts";
-import type { TarMember } from "./tar-reader.ts";
+import type { TarMember, TarPlace } from "./tar-reader.ts";
+import { COST } from "./work.ts";
+import type { Work } from "./work.ts";
 
 /** Is told what passes: for each member its beginning, its bytes in any number of pieces, its end. */
 export interface TarSink {
@@ -14,34 +16,39 @@ export interface TarSink {
 }
 
 /** Where a walk stands, at the headers of a member or inside one, so that another can go on from there. */
-export interface TarMark {
-  position: number;
+export interface TarMark extends TarPlace {
   member: TarMember | null;
 }
+
+/** Where every walk begins. */
+export const TAR_BEGINNING: TarMark = { position: 0, folders: 0, extensions: 0, member: null };
 
 export class TarWalk {
   readonly #sink: TarSink;
   readonly #reader: TarReader;
+  readonly #work: Work;
   #position: number;
   #member: TarMember | null;
-  /** Header bytes of which more are to come. */
+  /** Header bytes of which more are to come, at the front of what they are to fill. */
   #held: Uint8Array = new Uint8Array();
+  #heldLength = 0;
   #isAtEnd = false;
 
   /** Goes on at `mark`: what is pushed first are the bytes there. */
-  constructor(sink: TarSink, mark: TarMark = { position: 0, member: null }) {
+  constructor(sink: TarSink, work: Work, mark: TarMark = TAR_BEGINNING) {
     this.#sink = sink;
+    this.#work = work;
     this.#position = mark.position;
     this.#member = mark.member;
-    this.#reader = new TarReader(headersAt(mark));
+    this.#reader = new TarReader({ ...mark, position: headersAt(mark) }, work);
   }
 
   /** Where the bytes are that a walk which takes over needs first. */
   get mark(): TarMark {
     const { start } = this.#reader;
     return this.#member === null
-      ? { position: start, member: null }
-      : { position: this.#position, member: this.#member };
+      ? { ...start, member: null }
+      : { ...start, position: this.#position, member: this.#member };
   }
 
   /** Nothing behind here belongs to the tar. */
@@ -69,7 +76,7 @@ export class TarWalk {
     if (!this.#isAtEnd && this.#position < this.#reader.position) {
       throw new ArchiveProblem(null, `the tar ends at byte ${this.#position}, in the padding`);
     }
-    if (this.#held.length > 0) {
+    if (this.#heldLength > 0) {
       throw new ArchiveProblem(null, `the tar ends at byte ${this.#position}, inside a header`);
     }
     this.#reader.end();
@@ -79,6 +86,7 @@ export class TarWalk {
     const member = this.#member;
     const left = member === null ? 0 : member.offset + member.size - this.#position;
     const bytes = rest.subarray(0, left);
+    this.#work.spend(bytes.length * COST.byte);
     this.#sink.bytes(bytes);
     if (bytes.length === left) {
       this.#endMember();
@@ -92,15 +100,16 @@ export class TarWalk {
   }
 
   #takeWanted(rest: Uint8Array): number {
-    const missing = this.#reader.wanted - this.#held.length;
-    const bytes = rest.subarray(0, missing);
-    this.#held = this.#held.length === 0 ? bytes : join(this.#held, bytes);
-    if (bytes.length < missing) {
-      this.#held = this.#held.slice(); // the chunk is the caller's
-      return bytes.length;
+    const { wanted } = this.#reader;
+    const bytes = rest.subarray(0, wanted - this.#heldLength);
+    if (bytes.length < wanted) {
+      this.#hold(bytes, wanted);
+      if (this.#heldLength < wanted) {
+        return bytes.length;
+      }
     }
-    const step = this.#reader.take(this.#held);
-    this.#held = new Uint8Array();
+    const step = this.#reader.take(this.#heldLength === 0 ? bytes : this.#held);
+    this.#heldLength = 0;
     if (step.kind === "member") {
       this.#beginMember(step.member);
     }
@@ -108,7 +117,20 @@ export class TarWalk {
     return bytes.length;
   }
 
+  /** The chunk is the caller's. What is held grows with what comes: a header may claim more than there is. */
+  #hold(bytes: Uint8Array, wanted: number): void {
+    const length = this.#heldLength + bytes.length;
+    if (length > this.#held.length || this.#heldLength === 0) {
+      const held = new Uint8Array(Math.min(wanted, Math.max(BLOCK, length * 2)));
+      held.set(this.#held.subarray(0, this.#heldLength));
+      this.#held = held;
+    }
+    this.#held.set(bytes, this.#heldLength);
+    this.#heldLength = length;
+  }
+
   #beginMember(member: TarMember): void {
+    this.#work.spend(COST.member);
     this.#member = member;
     this.#sink.begin(member);
     if (member.size === 0) {
@@ -125,11 +147,4 @@ export class TarWalk {
 /** Where the headers are that come next. */
 function headersAt({ position, member }: TarMark): number {
   return member === null ? position : member.offset + toWholeBlocks(member.size);
-}
-
-function join(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(one.length + other.length);
-  joined.set(one);
-  joined.set(other, one.length);
-  return joined;
 }

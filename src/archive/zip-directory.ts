@@ -3,6 +3,8 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
 import { viewOf } from "./little-endian.ts";
+import { COST } from "./work.ts";
+import type { Work } from "./work.ts";
 import type { ArchiveSource, ZipDirectory } from "./zip-end.ts";
 import { toZipEntry } from "./zip-entry.ts";
 import type { ZipEntry } from "./zip-entry.ts";
@@ -18,6 +20,7 @@ const ENTRY_MARK = 0x02014b50;
 export async function* zipEntries(
   { read }: ArchiveSource,
   { offset, end, count }: ZipDirectory,
+  work: Work,
 ): AsyncGenerator<ZipEntry | null> {
   let window: Uint8Array = new Uint8Array();
   let position = offset;
@@ -27,7 +30,9 @@ export async function* zipEntries(
       if (length > left) {
         throw new ArchiveProblem(null, "the zip's directory ends inside an entry");
       }
-      window = await read(position, Math.min(left, Math.max(length, LIMITS.zipWindow)));
+      const wanted = Math.min(left, Math.max(length, LIMITS.zipWindow));
+      work.spend(COST.read + wanted * COST.byte);
+      window = await read(position, wanted);
     }
     return viewOf(window);
   };
@@ -39,6 +44,7 @@ export async function* zipEntries(
     const [name, extra, comment] = [28, 30, 32].map((at) => fixed.getUint16(at, true));
     const length = ENTRY_SIZE + (name ?? 0) + (extra ?? 0) + (comment ?? 0);
     await need(length);
+    work.spend(COST.zipEntry + length * COST.byte);
     yield toZipEntry(window.subarray(0, length), offset);
     window = window.subarray(length);
     position += length;

@@ -1,6 +1,7 @@
 // An archive's members -> files of a version, with the catalog asked before and after as in publish.ts. What is
 // written until the last batch is not seen, and goes with the sweep if that one never comes.
 
+import { READER_REVISION } from "../archive/archive-problem.ts";
 import {
   abandonArchive,
   handOverExplode,
@@ -11,6 +12,7 @@ import {
 } from "../catalog/explode.ts";
 import { beginFetch } from "../catalog/fetches.ts";
 import { findConversion, isArtifactGone, isOverQuota } from "../catalog/publish.ts";
+import { checkRefused } from "../catalog/refused-archives.ts";
 import { stageEntries } from "../catalog/staging.ts";
 import type { StagedFile, StagedVersion } from "../catalog/staging.ts";
 import { insertUpload } from "../catalog/uploads.ts";
@@ -47,7 +49,11 @@ export function explodeDesk(
   | "abandonMembers"
 > {
   return {
-    async beginExplode(uuid, intent) {
+    async beginExplode(uuid, intent, archive) {
+      const checked = await checkRefused(db, archive, READER_REVISION);
+      if (!checked.ok) {
+        return checked;
+      }
       const begun = await beginFetch(db, uuid, intent, Date.now());
       if (begun.ok && begun.uploadUuid !== uuid) {
         return { ok: false, code: "artifact_busy" };
@@ -59,7 +65,12 @@ export function explodeDesk(
     handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }, Date.now()),
     checkMembers: (archive) => checkMembers(db, archive),
     publishMembers: (archive) => publishMembers(db, archive, Date.now()),
-    failExplode: (uuid, intent, message) => noteExplodeFailure(db, { uuid, intent, message }),
+    failExplode: (uuid, intent, message, archive) =>
+      noteExplodeFailure(
+        db,
+        { uuid, intent, message },
+        archive && { archive, reader: READER_REVISION },
+      ),
     abandonMembers: (archive, message) => abandonArchive(db, archive, message, Date.now()),
   };
 }

@@ -13,6 +13,7 @@ import {
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
+import { forgetRefused } from "../catalog/refused-archives.ts";
 import { forgetSessions } from "../catalog/sessions.ts";
 import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
 import type { SweepReport } from "../catalog/sweeps.ts";
@@ -59,6 +60,7 @@ export async function sweep(
       }),
     () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetRefused(db, now - LIMITS.refusalMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),

@@ -3,11 +3,17 @@
 
 import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { ArtifactIntent, ExplodeProgress, SealedArchive } from "../protocol/uploads.ts";
+import type {
+  ArtifactIntent,
+  ExplodeProgress,
+  RefusedArchive,
+  SealedArchive,
+} from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { refuseOverQuota } from "./publish.ts";
+import { noteRefused } from "./refused-archives.ts";
 import type { StagedVersion } from "./staging.ts";
 
 /** The living artifact of workspace ?1 that upload ?2 is exploded for. */
@@ -134,12 +140,17 @@ export async function handOverExplode(
   return results[2]?.results.length === 1;
 }
 
-/** Notes why an upload is not exploded into an artifact; the upload stays. */
+/** Notes why an upload is not exploded into an artifact, and that its bytes need not be read again; the upload stays. */
 export async function noteExplodeFailure(
   db: D1Database,
   failed: { uuid: Uuid; intent: ArtifactIntent; message: string },
+  remembered: { archive: RefusedArchive; reader: number } | null,
 ): Promise<void> {
-  await db.batch(failStatements(db, failed, Date.now()));
+  const now = Date.now();
+  await db.batch([
+    ...failStatements(db, failed, now),
+    ...(remembered === null ? [] : noteRefused(db, remembered.archive, remembered.reader, now)),
+  ]);
 }
 
 /** The same, when the catalog may name the upload's R2 objects: those that it does not are garbage, the others

@@ -102,12 +102,23 @@ export const LIMITS = {
   jsonValues: 1_000_000,
   /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
   tarHeaders: MiB,
-  /** Compressed bytes inflated at a time: deflate makes at most 1,032 times as much of them. */
-  inflateStep: 8 * KiB,
+  /** Records of pax in the headers of one member of a tar: xattrs have one each. */
+  tarRecords: 10_000,
+  /** Headers of pax and GNU in a tar: a member has four kinds of them. */
+  tarExtensions: 400_000,
+  /** Compressed bytes inflated at a time. */
+  inflateStep: 64 * KiB,
+  /** Blocks of deflate, or members of a gzip, that may give nothing before others may be let in. */
+  blocksAtOnce: 64,
+  /** Members of a gzip: a bgzip of 16 GiB has 262,144. */
+  gzipMembers: 300_000,
   /** Compressed bytes that may give nothing: a gzip header with its extra field and name, or a stored block. */
   inflateIdle: 192 * KiB,
   /** Bytes of the directory of a zip read at a time. */
   zipWindow: 256 * KiB,
+  /** Bytes that may be read of a zip for its members: whatever its size, and times its size. Its members mostly lie in order. */
+  zipReadFree: 64 * MiB,
+  zipReadRatio: 2,
   /** Files declared for one artifact: their numbers are made in memory. */
   bundleFiles: 100_000,
   /** Folders that their paths name. */
@@ -190,14 +201,31 @@ export const LIMITS = {
   /** Members of an archive that becomes an artifact, and folders that their paths name: as of one that is declared. */
   archiveMembers: 100_000,
   archiveFolders: 100_000,
+  /** Members of an archive that are written to the upload's own rows at a time, and bytes of it that are walked through at a time:
+   * others wait as long. */
+  membersAtOnce: 500,
+  walkStep: 64 * KiB,
   /** Bytes of an archive read at a time, which are then committed: more than the headers of a member may have. */
   explodePiece: 8 * MiB,
   /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
   explodeSlice: 5_000,
+  /** Archives of one workspace that are remembered as refused, and milliseconds for which they are. */
+  refusedArchives: 200,
+  refusalMemory: 30 * 24 * 3_600_000,
   /** Milliseconds between two reports of how far unpacking has come; reading reports once a turn. */
   explodeReport: 3_000,
-  /** Bytes unpacked between two answers to others. */
-  unpackedAtOnce: MiB,
+  /** Units of work (src/protocol/pace.ts; one is about 10 ns), and milliseconds, after which long work lets others in, and times
+   * that it waits at most for others that work too. */
+  workSlice: 2_000_000,
+  workSliceTime: 20,
+  workRounds: 100,
+  /** Units of work that an explosion may take with all its repeats after crashes: whatever its size, for each byte of the archive,
+   * and for each that it unpacks to. What real tools make takes a tenth. */
+  workFree: 3_000_000_000,
+  workPerByte: 50,
+  workPerUnpacked: 5,
+  /** Units of work after which an explosion notes how much it took: a crash forgets what came since. */
+  workNoted: 200_000_000,
   /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
    * and, as wrangler.toml has it, 5 of the processor. */
   unpackedSize: 16 * GiB,

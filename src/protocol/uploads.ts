@@ -110,6 +110,16 @@ export interface SealedArchive {
   members: () => Iterable<ArchiveMember>;
 }
 
+/** An archive that could not be exploded, for whoever brings the same bytes again. */
+export interface RefusedArchive {
+  /** The one that brought it, whoever the artifact was for. */
+  workspaceId: number;
+  sha512: string;
+  message: string;
+  /** Would it be taken where there is more room? */
+  isForRoom: boolean;
+}
+
 /** How far an explosion has come. */
 export interface ExplodeProgress {
   /** Unpacking a compressed archive, reading a tar, writing the catalog. */

@@ -5,6 +5,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type {
   ArtifactIntent,
   ExplodeProgress,
+  RefusedArchive,
   SealedArchive,
   SealResult,
   SealedUpload,
@@ -24,8 +25,13 @@ export interface CatalogDesk {
   reportAppend(uuid: Uuid, at: number): Promise<void>;
   /** Notes why the upload's fetch was given up, and forgets the upload; a repeat changes nothing. */
   giveUp(uuid: Uuid, message: string): Promise<void>;
-  /** Makes the artifact that the members of an archive are for, unless it lives; a repeat gives the same. */
-  beginExplode(uuid: Uuid, intent: ArtifactIntent): Promise<Outcome<{ artifactUuid: Uuid }>>;
+  /** Makes the artifact that the members of an archive are for, unless it lives; a repeat gives the same. An archive that was
+   * refused before is refused at once. */
+  beginExplode(
+    uuid: Uuid,
+    intent: ArtifactIntent,
+    archive: Pick<RefusedArchive, "workspaceId" | "sha512">,
+  ): Promise<Outcome<{ artifactUuid: Uuid }>>;
   /** Notes an upload that an archive is unpacked into, and gives its room; may be repeated. */
   openPack(uuid: Uuid, workspaceId: number): Promise<Outcome<{ room: number | null }>>;
   /** Notes how far an explosion has come, for whoever looks at its artifact. */
@@ -37,8 +43,13 @@ export interface CatalogDesk {
   /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
    * catalog may still name the archive's R2 objects. */
   publishMembers(archive: SealedArchive): Promise<Outcome<{ result: SealResult }>>;
-  /** Notes why an archive cannot be exploded; a repeat changes nothing. */
-  failExplode(uuid: Uuid, intent: ArtifactIntent, message: string): Promise<void>;
+  /** Notes why an archive cannot be exploded, and that its bytes need not be read again; a repeat changes nothing. */
+  failExplode(
+    uuid: Uuid,
+    intent: ArtifactIntent,
+    message: string,
+    archive: RefusedArchive | null,
+  ): Promise<void>;
   /** The same, and takes over the archive's R2 objects and forgets the upload. */
   abandonMembers(archive: SealedArchive, message: string): Promise<void>;
 }

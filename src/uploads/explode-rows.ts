@@ -3,6 +3,7 @@
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
 import type { TarMember } from "../archive/tar-reader.ts";
+import { TAR_BEGINNING } from "../archive/tar-walk.ts";
 import type { TarMark } from "../archive/tar-walk.ts";
 import type { Checksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
@@ -18,9 +19,11 @@ CREATE TABLE IF NOT EXISTS explosion (
   mark TEXT NOT NULL,
   checksums BLOB,
   members INTEGER NOT NULL,
+  work INTEGER NOT NULL,
   is_read INTEGER NOT NULL,
   is_published INTEGER NOT NULL,
-  pack TEXT
+  pack TEXT,
+  refusal TEXT
 );
 CREATE TABLE IF NOT EXISTS members (
   path TEXT PRIMARY KEY,
@@ -35,6 +38,13 @@ CREATE TABLE IF NOT EXISTS members (
 /** A member whose bytes are all read. */
 export type ReadMember = TarMember & Checksums;
 
+/** Why an archive is not exploded, and when its bytes may be read again: never, with more room, or at once, as it was not for
+ * what is in it. */
+export interface ExplodeRefusal {
+  message: string;
+  again: "never" | "with room" | "at once";
+}
+
 /** Where an explosion stands. */
 export interface Explosion {
   artifactUuid: Uuid;
@@ -43,12 +53,16 @@ export interface Explosion {
   checksums: Uint8Array | null;
   /** How many ended before the mark. */
   members: number;
+  /** Units of work that it took, in all of its turns. */
+  work: number;
   /** All members are known; with a pack: it goes on. */
   isRead: boolean;
   /** The catalog may name the archive's R2 objects. */
   isPublished: boolean;
   /** The upload that a compressed archive is unpacked into; null: this one is a plain tar. */
   pack: { uuid: Uuid; packing: Packing } | null;
+  /** Why it failed: all that is left is to tell the catalog. */
+  refusal: ExplodeRefusal | null;
 }
 
 /** What reading a piece of the archive came to. */
@@ -56,16 +70,18 @@ export interface ExplodeStep extends Pick<Explosion, "mark" | "checksums" | "isR
   members: readonly ReadMember[];
 }
 
-const BEGINNING = { mark: { position: 0, member: null }, checksums: null, isRead: false };
+const BEGINNING = { mark: TAR_BEGINNING, checksums: null, isRead: false };
 
 type Row = {
   artifact_uuid: string;
   mark: string;
   checksums: ArrayBuffer | null;
   members: number;
+  work: number;
   is_read: number;
   is_published: number;
   pack: string | null;
+  refusal: string | null;
 };
 
 type MemberRow = { [Column in "path" | keyof Checksums]: string } & { size: number; start: number };
@@ -95,9 +111,11 @@ export class ExplodeRows {
       mark: JSON.parse(row.mark) as TarMark, // written by begin() or advance()
       checksums: row.checksums && new Uint8Array(row.checksums),
       members: row.members,
+      work: row.work,
       isRead: row.is_read === 1,
       isPublished: row.is_published === 1,
       pack: JSON.parse(row.pack ?? "null") as Explosion["pack"], // written by begin()
+      refusal: JSON.parse(row.refusal ?? "null") as ExplodeRefusal | null, // written by refuse()
     };
   }
 
@@ -105,7 +123,7 @@ export class ExplodeRows {
     this.#storage.transactionSync(() => {
       this.#sql.exec(SCHEMA);
       this.#sql.exec(
-        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, ?)",
+        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, 0, ?, NULL)",
         artifactUuid,
         JSON.stringify(BEGINNING.mark),
         pack && JSON.stringify(pack),
@@ -137,6 +155,11 @@ export class ExplodeRows {
     });
   }
 
+  /** Notes how much work it took so far: a crash must not make it begin at nothing. */
+  noteWork(units: number): void {
+    this.#sql.exec("UPDATE explosion SET work = ?", units);
+  }
+
   /** Notes members that are being unpacked, whose bytes are not known here; refuses like advance(). */
   note(members: readonly Pick<TarMember, "path" | "size">[]): void {
     const unknown = { offset: 0, sha512: "", sha256: "", crc32: "" };
@@ -157,6 +180,11 @@ export class ExplodeRows {
     });
   }
 
+  /** Notes why it fails, before anybody is told: what was refused is not read again after a crash. */
+  refuse(refusal: ExplodeRefusal): void {
+    this.#sql.exec("UPDATE explosion SET refusal = ?", JSON.stringify(refusal));
+  }
+
   /** From now on the catalog may name the archive's R2 objects. */
   publish(): void {
     this.#sql.exec("UPDATE explosion SET is_published = 1");
@@ -170,16 +198,30 @@ export class ExplodeRows {
     });
   }
 
-  /** A path that is also a folder of another one, and that one; null when there is none. Asked of the index, as
-   * all paths together may be too much for memory. A slash is followed by a '0' in the order of bytes. */
-  findPathConflict(): { path: string; below: string } | null {
-    const [found] = this.#sql
+  /** Looks for a path that is also a folder of another one, among `LIMITS.memberPage` paths behind `after`. Asked of the index, as
+   * all paths together may be too much for memory. A slash is followed by a '0' in the order of bytes. Gives what it
+   * found, and the last path that it looked at, or null behind the last. */
+  findPathConflict(after: string): {
+    conflict: { path: string; below: string } | null;
+    last: string | null;
+  } {
+    const page = "SELECT path FROM members WHERE path > ?1 ORDER BY path LIMIT ?2";
+    const [conflict = null] = this.#sql
       .exec<{ path: string; below: string }>(
-        `SELECT m.path, k.path AS below FROM members m JOIN members k
+        `SELECT m.path, k.path AS below FROM (${page}) m JOIN members k
            ON k.path > m.path || '/' AND k.path < m.path || '0' LIMIT 1`,
+        after,
+        LIMITS.memberPage,
       )
       .toArray();
-    return found ?? null;
+    const { last } = this.#sql
+      .exec<{ last: string | null }>(
+        `SELECT max(path) AS last FROM (${page})`,
+        after,
+        LIMITS.memberPage,
+      )
+      .one();
+    return { conflict, last };
   }
 
   /** @yields The members in the byte order of their paths, as parts of `archive`. */

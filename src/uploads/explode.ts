@@ -6,9 +6,9 @@
 // (8) phase `sealed`. Each step may be repeated. Until (6) a fault of the archive opens the upload again, after it
 // a refusal leaves the R2 objects to the catalog.
 
-import { ArchiveProblem } from "../archive/archive-problem.ts";
 import { isTarHeader } from "../archive/tar-header.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
+import type { Work } from "../archive/work.ts";
 import { WORK } from "../budget/shares.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
@@ -26,10 +26,18 @@ import {
   refuseConflict,
   report,
   requireExplosion,
-  yieldToOthers,
+  restWhenDue,
+  resumeWork,
 } from "./exploding.ts";
 import { MemberSink } from "./member-sink.ts";
-import { dropPack, explodePack } from "./pack.ts";
+import { explodePack } from "./pack.ts";
+import {
+  ExplodeRefused,
+  failExplosion,
+  finishRefusal,
+  identityOf,
+  toRefusal,
+} from "./refuse-archive.ts";
 import { bringToRest } from "./seal.ts";
 import { decideSeal, offsetOf } from "./state.ts";
 import type { Packing } from "./unpack.ts";
@@ -70,7 +78,11 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
   if (!(await begin(context)).ok) {
     return false;
   }
-  const { pack } = requireExplosion(context);
+  const { pack, refusal } = requireExplosion(context);
+  if (refusal !== null) {
+    await finishRefusal(context, refusal);
+    return false;
+  }
   try {
     if (pack !== null) {
       await unpack(context, pack);
@@ -79,13 +91,14 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
     if (!(await readMembers(context))) {
       return true;
     }
-    refuseConflict(context);
+    await refuseConflict(context);
   } catch (error) {
-    if (error instanceof ArchiveProblem) {
-      await failExplosion(context, error.message);
-      return false;
+    const refused = toRefusal(error);
+    if (refused === null) {
+      throw error;
     }
-    throw error;
+    await failExplosion(context, refused);
+    return false;
   }
   return publishRead(context);
 }
@@ -96,7 +109,8 @@ async function publishRead(context: UploadContext): Promise<boolean> {
   if (!requireExplosion(context).isPublished) {
     const checked = await context.desk.checkMembers(archive);
     if (!checked.ok) {
-      await failExplosion(context, messageFor(checked.code, checked.detail ?? null));
+      const { refusal } = new ExplodeRefused(checked.code, checked.detail ?? null);
+      await failExplosion(context, refusal);
       return false;
     }
     explosion.publish();
@@ -119,7 +133,11 @@ async function begin(context: UploadContext): Promise<Begun> {
     const made =
       packing === null
         ? ({ ok: false, code: "artifact_explode_unknown" } as const)
-        : await desk.beginExplode(requireState(context).uuid, intentOf(context));
+        : await desk.beginExplode(
+            requireState(context).uuid,
+            intentOf(context),
+            identityOf(context),
+          );
     if (made.ok) {
       const isPacked = packing === "gzip" || packing === "zip";
       explosion.begin(made.artifactUuid, isPacked ? { uuid: newUuid(), packing } : null);
@@ -146,40 +164,46 @@ async function findPacking(context: UploadContext): Promise<"tar" | Packing | nu
 /** Reads on until all members are known (true), or its time is over. */
 async function readMembers(context: UploadContext): Promise<boolean> {
   const end = Date.now() + LIMITS.explodeSlice;
+  const work = resumeWork(context);
   let current = requireExplosion(context);
   if (!current.isRead) {
     await report(context, "reading", current.mark.position);
   }
-  while (!current.isRead) {
-    if (Date.now() >= end) {
-      return false;
-    }
-    const step = current;
-    await WORK.run(LIMITS.explodePiece, context.owner, () => readStep(context, step));
-    await yieldToOthers();
+  // A piece in each turn, whatever the clock says.
+  for (let isOver = false; !current.isRead && !isOver; isOver = Date.now() >= end) {
+    const from = current;
+    await WORK.run(LIMITS.explodePiece, context.owner, () => readPiece(context, from, work));
     current = requireExplosion(context);
   }
-  return true;
+  return current.isRead;
 }
 
-async function readStep(
+async function readPiece(
   context: UploadContext,
   { mark, checksums }: Pick<Explosion, "mark" | "checksums">,
+  work: Work,
 ): Promise<void> {
+  const { explosion } = context.ledger;
   const bytes = await readArchive(context, mark.position, LIMITS.explodePiece);
   const sink = new MemberSink(mark.member, checksums);
-  const walk = new TarWalk(sink, mark);
-  walk.push(bytes);
+  const walk = new TarWalk(sink, work, mark);
+  const commit = (isRead: boolean) => {
+    const members = sink.takeMembers();
+    explosion.advance({ mark: walk.mark, checksums: sink.checksums, members, isRead });
+  };
+  for (let at = 0; at < bytes.length && !walk.isAtEnd; at += LIMITS.walkStep) {
+    walk.push(bytes.subarray(at, at + LIMITS.walkStep));
+    if (sink.found >= LIMITS.membersAtOnce) {
+      commit(false);
+    }
+    await restWhenDue(context, work);
+  }
   const isRead = walk.isAtEnd || bytes.length < LIMITS.explodePiece;
   if (isRead) {
     walk.finish();
   }
-  context.ledger.explosion.advance({
-    mark: walk.mark,
-    checksums: sink.checksums,
-    members: sink.members,
-    isRead,
-  });
+  commit(isRead);
+  explosion.noteWork(work.spent);
 }
 
 /** Lets a pack go on with the artifact, and ends this upload. */
@@ -191,19 +215,6 @@ async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"
   await desk.giveUp(uuid, "");
   ledger.explosion.clear();
   ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
-}
-
-/** Tells the catalog, then opens the upload again: it may still become a plain artifact. */
-export async function failExplosion(context: UploadContext, message: string): Promise<void> {
-  const { ledger, desk } = context;
-  const { explosion } = ledger;
-  await desk.failExplode(requireState(context).uuid, intentOf(context), message);
-  const { pack } = requireExplosion(context);
-  if (pack !== null) {
-    await dropPack(context, pack.uuid, message);
-  }
-  explosion.clear();
-  ledger.reopen();
 }
 
 async function publish(context: UploadContext, archive: SealedArchive): Promise<void> {

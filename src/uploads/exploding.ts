@@ -1,9 +1,12 @@
 // What the steps of an explosion share: what it is for, and how the bytes of its archive are read.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
+import { COST, Work } from "../archive/work.ts";
 import type { ArchiveSource } from "../archive/zip-end.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece } from "../blobs/objects.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Pace } from "../protocol/pace.ts";
 import type {
   ArtifactIntent,
   ExplodeProgress,
@@ -71,11 +74,36 @@ export function requireExplosion(context: UploadContext): Explosion {
   return explosion;
 }
 
+/** The work of an explosion, with what its earlier turns took. */
+export function resumeWork(context: UploadContext): Work {
+  return new Work(offsetOf(requireState(context)), requireExplosion(context).work);
+}
+
+/** Lets others in when it is their turn, and notes the work. */
+export async function restWhenDue(context: UploadContext, work: Work): Promise<void> {
+  if (!work.isDue) {
+    return;
+  }
+  const { explosion } = context.ledger;
+  if (work.spent - requireExplosion(context).work >= LIMITS.workNoted) {
+    explosion.noteWork(work.spent);
+  }
+  await work.rest();
+}
+
 /** Throws an ArchiveProblem where a member is also the folder of another. */
-export function refuseConflict({ ledger }: UploadContext): void {
-  const conflict = ledger.explosion.findPathConflict();
-  if (conflict !== null) {
-    throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
+export async function refuseConflict(context: UploadContext): Promise<void> {
+  const pace = new Pace();
+  for (let after: string | null = ""; after !== null;) {
+    const { conflict, last } = context.ledger.explosion.findPathConflict(after);
+    if (conflict !== null) {
+      throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
+    }
+    after = last;
+    pace.spend(LIMITS.memberPage * COST.zipEntry);
+    if (pace.isDue) {
+      await pace.rest();
+    }
   }
 }
 
@@ -93,12 +121,6 @@ export async function report(
   } catch (error) {
     console.error("Cannot report how far an explosion has come", error);
   }
-}
-
-/** Lets others be answered: a local runtime looks at its sockets only when its own parts, which are R2 and D1
- * there, have nothing to say to each other. */
-export async function yieldToOthers(): Promise<void> {
-  await scheduler.wait(0);
 }
 
 function extentsOf(context: UploadContext): Extent[] {

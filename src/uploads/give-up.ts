@@ -1,5 +1,5 @@
 import type { UploadContext } from "./context.ts";
-import { failExplosion } from "./explode.ts";
+import { failExplosion } from "./refuse-archive.ts";
 import { isHopeless } from "./state.ts";
 
 /** Opens an upload again whose seal, or explosion, is hopeless, unless the catalog has or may have something of it: the
@@ -17,6 +17,6 @@ export async function giveUpHopeless(context: UploadContext): Promise<void> {
       ledger.noteFetch({ ...state.fetch, failure: "it could not be stored for days" });
     }
   } else if (!explosion.isPublished) {
-    await failExplosion(context, "it could not be read for days");
+    await failExplosion(context, { message: "it could not be read for days", again: "at once" });
   }
 }

@@ -5,13 +5,25 @@ import type { ReadMember } from "./explode-rows.ts";
 
 /** Hashes the members that pass. */
 export class MemberSink implements TarSink {
-  readonly members: ReadMember[] = [];
+  #members: ReadMember[] = [];
   #current: { member: TarMember; checksums: RunningChecksums } | null;
 
   /** `member` and its saved hash state: where the bytes go on. */
   constructor(member: TarMember | null, checksums: Uint8Array | null) {
     this.#current =
       member && checksums ? { member, checksums: RunningChecksums.load(checksums) } : null;
+  }
+
+  /** How many members ended and were not taken. */
+  get found(): number {
+    return this.#members.length;
+  }
+
+  /** Gives the members that ended since it was called last. */
+  takeMembers(): ReadMember[] {
+    const members = this.#members;
+    this.#members = [];
+    return members;
   }
 
   /** The saved hash state of the member that goes on, or null. */
@@ -30,7 +42,7 @@ export class MemberSink implements TarSink {
   end(): void {
     if (this.#current !== null) {
       const { member, checksums } = this.#current;
-      this.members.push({ ...member, ...checksums.digests() });
+      this.#members.push({ ...member, ...checksums.digests() });
       this.#current = null;
     }
   }

@@ -1,9 +1,6 @@
-import { ArchiveProblem } from "../archive/archive-problem.ts";
 import type { TarMember } from "../archive/tar-reader.ts";
 import { PACKING } from "../budget/shares.ts";
-import { messageFor } from "../protocol/errors.ts";
-import type { ErrorCode, Outcome } from "../protocol/errors.ts";
-import type { Uuid } from "../protocol/ids.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
@@ -14,10 +11,12 @@ import {
   refuseConflict,
   report,
   requireExplosion,
+  restWhenDue,
+  resumeWork,
   sourceOf,
-  yieldToOthers,
 } from "./exploding.ts";
-import { expireUpload, UploadGateway } from "./gateway.ts";
+import { UploadGateway } from "./gateway.ts";
+import { ExplodeRefused, orThrow } from "./refuse-archive.ts";
 import { unpackAsTar } from "./unpack.ts";
 
 type Pack = NonNullable<Explosion["pack"]>;
@@ -27,6 +26,7 @@ const ANY = { size: null, sha512: null };
 /** Refusals of the pack that are the archive's fault, or its workspace's. */
 const FINAL = new Set<ErrorCode>([
   "artifact_explode_folders",
+  "artifact_explode_refused",
   "artifact_explode_unknown",
   "artifact_not_own",
   "fetches_too_many",
@@ -47,26 +47,7 @@ export async function explodePack(context: UploadContext, pack: Pack): Promise<v
       unpackAndHandOver(context, gateway, pack),
     );
   }
-  try {
-    orThrow(await gateway.explode(pack.uuid, intent, ANY));
-  } catch (error) {
-    if (error instanceof ArchiveProblem) {
-      await context.desk.failExplode(pack.uuid, intent, error.message);
-    }
-    throw error;
-  }
-}
-
-/** Removes a pack that is of no use any more. What cannot be removed is an idle upload to the sweep. */
-export async function dropPack(context: UploadContext, pack: Uuid, message: string): Promise<void> {
-  try {
-    const { kind } = await expireUpload(context.uploads, pack, Number.MAX_SAFE_INTEGER);
-    if (kind !== "kept") {
-      await context.desk.giveUp(pack, message);
-    }
-  } catch (error) {
-    console.error("Cannot remove what an archive was unpacked into", error);
-  }
+  orThrow(await gateway.explode(pack.uuid, intent, ANY), FINAL);
 }
 
 async function unpackAndHandOver(
@@ -76,13 +57,13 @@ async function unpackAndHandOver(
 ): Promise<void> {
   const { desk, ledger } = context;
   const { uuid, workspaceId } = requireState(context);
-  const { room } = orThrow(await desk.openPack(pack.uuid, workspaceId));
-  const { size } = orThrow(await gateway.open(pack.uuid, room));
+  const { room } = orThrow(await desk.openPack(pack.uuid, workspaceId), FINAL);
+  const { size } = orThrow(await gateway.open(pack.uuid, room), FINAL);
   await fillPack(context, gateway, pack, size);
-  refuseConflict(context);
-  orThrow(await desk.checkMembers(describeArchive(context)));
+  await refuseConflict(context);
+  orThrow(await desk.checkMembers(describeArchive(context)), FINAL);
   if (!(await desk.handOver(uuid, pack.uuid, intentOf(context)))) {
-    throw new ArchiveProblem(null, messageFor("artifact_not_found", null));
+    throw new ExplodeRefused("artifact_not_found", null);
   }
   ledger.explosion.handOver();
 }
@@ -107,17 +88,22 @@ async function fillPack(
     },
   };
   let offset = held;
-  const tar = unpackAsTar(source, pack.packing, held, (member) => notes.add(member));
+  const work = resumeWork(context);
+  work.allowFor(held);
+  const note = (member: Pick<TarMember, "path" | "size">) => notes.add(member);
+  const tar = unpackAsTar(source, pack.packing, { from: held, note, work });
   let reportAt = 0;
-  for await (const bytes of inPieces(tar)) {
+  for await (const bytes of inPieces(tar, () => restWhenDue(context, work))) {
     const terms = { offset, length: bytes.length };
-    offset = orThrow(await gateway.append(pack.uuid, new Response(bytes).body, terms)).size;
+    const appended = await gateway.append(pack.uuid, new Response(bytes).body, terms);
+    offset = orThrow(appended, FINAL).size;
+    work.allowFor(bytes.length);
     notes.flush();
+    explosion.noteWork(work.spent);
     if (Date.now() >= reportAt) {
       await report(context, "unpacking", position);
       reportAt = Date.now() + LIMITS.explodeReport;
     }
-    await yieldToOthers();
   }
   notes.flush();
   await report(context, "unpacking", size);
@@ -134,7 +120,7 @@ class MemberNotes {
 
   add(member: Pick<TarMember, "path" | "size">): void {
     this.#held.push(member);
-    if (this.#held.length >= LIMITS.memberPage) {
+    if (this.#held.length >= LIMITS.membersAtOnce) {
       this.flush();
     }
   }
@@ -145,27 +131,14 @@ class MemberNotes {
   }
 }
 
-function orThrow<T extends object>(outcome: Outcome<T>): { ok: true } & T {
-  if (outcome.ok) {
-    return outcome;
-  }
-  const message = messageFor(outcome.code, outcome.detail ?? null);
-  throw FINAL.has(outcome.code) ? new ArchiveProblem(null, message) : new Error(message);
-}
-
-/** @yields The same bytes in pieces of `LIMITS.explodePiece`; others are answered on the way. */
+/** @yields The same bytes in pieces of `LIMITS.explodePiece`. `rest` is called where there is time for it. */
 async function* inPieces(
   source: AsyncIterable<Uint8Array>,
+  rest: () => Promise<void>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let piece = new Uint8Array(LIMITS.explodePiece);
   let filled = 0;
-  let sinceYield = 0;
   for await (const bytes of source) {
-    sinceYield += bytes.length;
-    if (sinceYield >= LIMITS.unpackedAtOnce) {
-      sinceYield = 0;
-      await yieldToOthers();
-    }
     for (let at = 0; at < bytes.length;) {
       const taken = bytes.subarray(at, at + piece.length - filled);
       piece.set(taken, filled);
@@ -177,6 +150,7 @@ async function* inPieces(
         filled = 0;
       }
     }
+    await rest();
   }
   if (filled > 0) {
     yield piece.subarray(0, filled);

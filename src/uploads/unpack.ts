@@ -7,9 +7,12 @@
 import { ArchiveProblem } from "../archive/archive-problem.ts";
 import { Gunzip } from "../archive/gunzip.ts";
 import { Inflater } from "../archive/inflate.ts";
+import { ReadAhead } from "../archive/read-ahead.ts";
 import type { TarMember } from "../archive/tar-reader.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
 import { TAR_END, tarEntryLength, tarHeader, tarPadding } from "../archive/tar.ts";
+import { COST } from "../archive/work.ts";
+import type { Work } from "../archive/work.ts";
 import { zipEntries } from "../archive/zip-directory.ts";
 import { findZipDirectory } from "../archive/zip-end.ts";
 import type { ArchiveSource } from "../archive/zip-end.ts";
@@ -21,19 +24,29 @@ import { LIMITS } from "../protocol/limits.ts";
 /** Is told of a member that is met. */
 type Note = (member: Pick<TarMember, "path" | "size">) => void;
 
+/** Bytes of extra fields that local headers mostly have at most. */
+const LOCAL_EXTRA = 64;
+
 /** How an archive that is not a plain tar is packed. */
 export type Packing = "gzip" | "zip";
+
+/** How an archive is unpacked: from which byte of the tar on it is wanted, who is told of members, who counts the work. */
+interface Unpacking {
+  from: number;
+  note: Note;
+  work: Work;
+}
 
 /**
  * Unpacks an archive and tells `note` of each member, those before `from` too.
  *
- * @yields Its members as a tar, from byte `from` of that on.
+ * @yields Its members as a tar, from byte `from` of that on, and nothing now and then: whoever reads lets others in when `work`
+ * says so. The bytes are valid until the next are asked for.
  */
 export async function* unpackAsTar(
   source: ArchiveSource,
   packing: Packing,
-  from: number,
-  note: Note,
+  { from, note, work }: Unpacking,
 ): AsyncGenerator<Uint8Array> {
   const most = LIMITS.unpackedFree + source.size * LIMITS.unpackedRatio;
   let length = 0;
@@ -42,7 +55,8 @@ export async function* unpackAsTar(
     last = member.path;
     note(member);
   };
-  const unpacked = packing === "gzip" ? gunzip(source, noteLast) : zipAsTar(source, from, noteLast);
+  const unpacking = { from, note: noteLast, work };
+  const unpacked = packing === "gzip" ? gunzip(source, unpacking) : zipAsTar(source, unpacking);
   for await (const bytes of unpacked) {
     const begin = length;
     length += typeof bytes === "number" ? bytes : bytes.length;
@@ -50,16 +64,19 @@ export async function* unpackAsTar(
       const what = `the archive unpacks to more than ${begin} bytes`;
       throw new ArchiveProblem(last, last === null ? what : `is where ${what}`);
     }
-    if (typeof bytes !== "number" && length > from) {
-      yield bytes.subarray(Math.max(0, from - begin));
-    }
+    yield typeof bytes === "number" ? NOTHING : bytes.subarray(Math.max(0, from - begin));
   }
 }
 
-async function* gunzip({ size, read }: ArchiveSource, note: Note): AsyncGenerator<Uint8Array> {
-  const unpacker = new Gunzip(() => new RunningDigest("crc32"));
+const NOTHING = new Uint8Array();
+
+async function* gunzip(
+  { size, read }: ArchiveSource,
+  { note, work }: Unpacking,
+): AsyncGenerator<Uint8Array> {
+  const unpacker = new Gunzip(() => new RunningDigest("crc32"), work);
   // What is wrong with the tar is found here, before another upload takes over.
-  const walk = new TarWalk({ begin: note, bytes: () => {}, end: () => {} });
+  const walk = new TarWalk({ begin: note, bytes: () => {}, end: () => {} }, work);
   for (let at = 0; at < size; at += LIMITS.explodePiece) {
     for (const bytes of unpacker.push(await read(at, Math.min(LIMITS.explodePiece, size - at)))) {
       walk.push(bytes);
@@ -73,40 +90,49 @@ async function* gunzip({ size, read }: ArchiveSource, note: Note): AsyncGenerato
 /** @yields Bytes, or how many there are of a member that ends before `from`. */
 async function* zipAsTar(
   source: ArchiveSource,
-  from: number,
-  note: Note,
+  { from, note, work }: Unpacking,
 ): AsyncGenerator<Uint8Array | number> {
   const directory = await findZipDirectory(source);
   if (directory.count > LIMITS.archiveMembers) {
     throw new ArchiveProblem(null, `the zip has ${directory.count} entries`);
   }
-  const members = inWindows(source);
+  const members = new ReadAhead(source, work);
   let length = 0;
-  for await (const entry of zipEntries(source, directory)) {
-    if (entry !== null) {
-      note(entry);
-      const whole = tarEntryLength(entry.path, entry.size);
-      length += whole;
-      if (length <= from) {
-        yield whole;
-      } else {
-        yield* tarMember(members, entry);
-      }
+  for await (const entry of zipEntries(source, directory, work)) {
+    if (entry === null) {
+      yield 0;
+      continue;
+    }
+    note(entry);
+    work.spend(COST.member);
+    const whole = tarEntryLength(entry.path, entry.size);
+    length += whole;
+    if (length <= from) {
+      yield whole;
+    } else {
+      yield* tarMember(members, entry, work);
     }
   }
   yield TAR_END;
 }
 
-async function* tarMember(source: ArchiveSource, entry: ZipEntry): AsyncGenerator<Uint8Array> {
+async function* tarMember(
+  archive: ReadAhead,
+  entry: ZipEntry,
+  work: Work,
+): AsyncGenerator<Uint8Array> {
   const { path, name, size, packedSize, method, crc32 } = entry;
   const headLength = LOCAL_SIZE + new TextEncoder().encode(name).length;
-  const begin = checkLocalHeader(entry, await source.read(entry.offset, headLength));
+  const likely = headLength + LOCAL_EXTRA + packedSize;
+  const begin = checkLocalHeader(entry, await archive.read(entry.offset, headLength, likely));
   yield tarHeader({ path, size, modifiedAt: 0 });
   const checksum = new RunningDigest("crc32");
-  const inflater = method === "deflated" ? new Inflater(name, size) : null;
-  for (let at = 0; at < packedSize; at += LIMITS.explodePiece) {
-    const packed = await source.read(begin + at, Math.min(LIMITS.explodePiece, packedSize - at));
-    for (const bytes of inflater?.push(packed) ?? [packed]) {
+  const inflater = method === "deflated" ? new Inflater(name, size, work) : null;
+  for (let at = 0; at < packedSize;) {
+    const packed = await archive.readSome(begin + at, packedSize - at);
+    at += packed.length;
+    for (const bytes of inflater?.push(packed) ?? inSteps(packed)) {
+      work.spend(bytes.length * COST.byte);
       checksum.update(bytes);
       yield bytes;
     }
@@ -118,20 +144,9 @@ async function* tarMember(source: ArchiveSource, entry: ZipEntry): AsyncGenerato
   yield tarPadding(size);
 }
 
-/** The same source, read ahead: members mostly follow each other. */
-function inWindows({ size, read }: ArchiveSource): ArchiveSource {
-  let [begin, window] = [0, new Uint8Array()];
-  return {
-    size,
-    async read(offset, length) {
-      if (offset < begin || offset + length > begin + window.length) {
-        const wanted = Math.max(length, LIMITS.explodePiece);
-        begin = offset;
-        window = new Uint8Array(
-          await read(offset, Math.max(length, Math.min(wanted, size - offset))),
-        );
-      }
-      return window.subarray(offset - begin, offset - begin + length);
-    },
-  };
+/** @yields The same bytes, a few at a time. */
+function* inSteps(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += LIMITS.inflateStep) {
+    yield bytes.subarray(at, at + LIMITS.inflateStep);
+  }
 }

@@ -155,7 +155,7 @@ describe("an upload that is exploded", () => {
   });
 
   it.each([
-    ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "damaged near byte"],
+    ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "is cut off"],
     ["a gzip of something else", () => gzipSync("text".repeat(500)), "no valid header"],
     [
       "a bomb",
@@ -169,6 +169,22 @@ describe("an upload that is exploded", () => {
     const artifact = await exploded(`packed ${what.length}`, make(gzipSync(tar)));
     expect(artifact).toMatchObject({ state: "error" });
     expect(artifact.error_message).toContain(reason);
+    expect(await leftovers()).toEqual(before);
+  });
+
+  it("is refused at once where the same bytes were refused before", async () => {
+    const twice = joinBytes(member({ name: "x" }, "1"), member({ name: "x" }, "2"), END);
+    const first = await exploded("refused once", twice);
+    expect(first).toMatchObject({ state: "error", error_message: "'x' is there twice" });
+    const before = await leftovers();
+    const again = await explode(await upload(twice), "refused twice");
+    expect(await again.json()).toMatchObject({
+      status: 400,
+      error: "archive was refused before",
+      detail: "'x' is there twice",
+    });
+    const found = await service.send("GET", "/artifacts/refused%20twice", undefined, token);
+    expect(found.status).toBe(404);
     expect(await leftovers()).toEqual(before);
   });
 

@@ -20,6 +20,11 @@ export const ARTIFACT_REFUSALS = {
     message: "upload is no archive that can be exploded",
     help: "Send a tar, a tar.gz or a zip",
   },
+  artifact_explode_refused: {
+    status: 400,
+    message: "archive was refused before",
+    help: "The same bytes are not read again; send an archive that is mended",
+  },
   artifact_explode_folders: {
     status: 400,
     message: "archive has too many folders",

@@ -2,6 +2,7 @@
 
 import { TarWalk } from "../../../src/archive/tar-walk.ts";
 import type { TarMark } from "../../../src/archive/tar-walk.ts";
+import { Work } from "../../../src/archive/work.ts";
 
 const encoder = new TextEncoder();
 
@@ -53,6 +54,16 @@ export function pax(records: Record<string, string>, type = "x"): Uint8Array {
   return member({ name: "././@PaxHeader", type }, lines.join(""));
 }
 
+/** Work that nothing limits. */
+export function freely(): Work {
+  return new Work(2 ** 40);
+}
+
+/** The bytes of pieces that are valid one after the other. */
+export function collect(pieces: Iterable<Uint8Array>): Uint8Array {
+  return join(...Array.from(pieces, (piece) => piece.slice()));
+}
+
 export const END = new Uint8Array(1024);
 
 export function join(...parts: Uint8Array[]): Uint8Array {
@@ -92,6 +103,7 @@ export function startWalk(mark?: TarMark, found: Walked = {}) {
       },
       end: () => {},
     },
+    freely(),
     mark,
   );
   return { walker, found };
@@ -102,14 +114,17 @@ export function walkBytes(tar: Uint8Array): Map<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
   let pieces: Uint8Array[] = [];
   let path = "";
-  const walker = new TarWalk({
-    begin: (begun) => {
-      path = begun.path;
-      pieces = [];
+  const walker = new TarWalk(
+    {
+      begin: (begun) => {
+        path = begun.path;
+        pieces = [];
+      },
+      bytes: (bytes) => pieces.push(bytes),
+      end: () => found.set(path, join(...pieces)),
     },
-    bytes: (bytes) => pieces.push(bytes),
-    end: () => found.set(path, join(...pieces)),
-  });
+    freely(),
+  );
   walker.push(tar);
   walker.finish();
   return found;

@@ -43,6 +43,8 @@ export interface EndOddities {
   disk?: number;
   isWide?: boolean;
   prefix?: Uint8Array;
+  /** The directory lists the members in another order than they lie in. */
+  isShuffled?: boolean;
 }
 
 function crcOf(bytes: Uint8Array): number {
@@ -106,15 +108,24 @@ function toRecords(file: ZipFile, at: number): { local: Uint8Array; central: Uin
   };
 }
 
+/** In an order in which nearly none follows its predecessor. */
+function shuffled<T>(items: T[]): T[] {
+  return items
+    .map((item, place) => ({ item, key: (place * 7_919) % 10_007 }))
+    .toSorted((one, other) => one.key - other.key)
+    .map(({ item }) => item);
+}
+
 /** A whole zip. */
 export function makeZip(files: ZipFile[], end: EndOddities = {}): Uint8Array {
   let body = end.prefix ?? new Uint8Array();
-  let directory: Uint8Array = new Uint8Array();
+  const entries: Uint8Array[] = [];
   for (const file of files) {
     const { local, central } = toRecords(file, body.length - (end.prefix?.length ?? 0));
     body = join(body, local);
-    directory = join(directory, central);
+    entries.push(central);
   }
+  const directory = join(...(end.isShuffled === true ? shuffled(entries) : entries));
   const { disk = 0, comment = new Uint8Array() } = end;
   const count = end.count ?? files.length;
   const offset = end.offset ?? body.length - (end.prefix?.length ?? 0);

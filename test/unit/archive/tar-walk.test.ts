@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 
 import { ArchiveProblem } from "../../../src/archive/archive-problem.ts";
 import { TarReader } from "../../../src/archive/tar-reader.ts";
+import { TAR_BEGINNING } from "../../../src/archive/tar-walk.ts";
 import { tarHeader, tarPadding } from "../../../src/archive/tar.ts";
 import { findPathFault } from "../../../src/protocol/paths.ts";
-import { END, header, join, latin, member, pax, startWalk, walk } from "./make-tar.ts";
+import { END, freely, header, join, latin, member, pax, startWalk, walk } from "./make-tar.ts";
 
 const GNU = "ustar  \0";
 
@@ -278,7 +279,7 @@ describe("TarReader", () => {
       [512 + 40 * 2 ** 40, pax({ size: String(9 * GiB + 1) })],
       [1536 + 40 * 2 ** 40, header({ name: "other.img" })],
     ]);
-    const reader = new TarReader();
+    const reader = new TarReader(TAR_BEGINNING, freely());
     const members = [];
     let reads = 0;
     for (let isAtEnd = false; !isAtEnd; reads += 1) {

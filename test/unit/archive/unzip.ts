@@ -5,7 +5,7 @@ import { Inflater } from "../../../src/archive/inflate.ts";
 import { zipEntries } from "../../../src/archive/zip-directory.ts";
 import { findZipDirectory } from "../../../src/archive/zip-end.ts";
 import { checkLocalHeader, LOCAL_SIZE } from "../../../src/archive/zip-entry.ts";
-import { join } from "./make-tar.ts";
+import { collect, freely } from "./make-tar.ts";
 
 /** The paths of a zip, each with its bytes. */
 export async function unzip(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
@@ -19,7 +19,7 @@ export async function unzip(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
     },
   };
   const directory = await findZipDirectory(source);
-  const entries = await Array.fromAsync(zipEntries(source, directory));
+  const entries = await Array.fromAsync(zipEntries(source, directory, freely()));
   const files = new Map<string, Uint8Array>();
   for (const entry of entries.filter((one) => one !== null)) {
     const head = zip.subarray(entry.offset, entry.offset + LOCAL_SIZE + 1000);
@@ -34,8 +34,8 @@ export async function unzip(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
 }
 
 function inflate({ name, size }: { name: string; size: number }, packed: Uint8Array): Uint8Array {
-  const inflater = new Inflater(name, size);
-  const pieces = [...inflater.push(packed)];
+  const inflater = new Inflater(name, size, freely());
+  const bytes = collect(inflater.push(packed));
   inflater.finish();
-  return join(...pieces);
+  return bytes;
 }

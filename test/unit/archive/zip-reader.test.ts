@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { ArchiveProblem } from "../../../src/archive/archive-problem.ts";
 import { Inflater } from "../../../src/archive/inflate.ts";
-import { latin } from "./make-tar.ts";
+import { freely, latin } from "./make-tar.ts";
 import { makeZip } from "./make-zip.ts";
 import type { EndOddities, ZipFile } from "./make-zip.ts";
 import { unzip } from "./unzip.ts";
@@ -136,7 +136,7 @@ describe("findZipDirectory() and zipEntries()", () => {
 
 describe("Inflater", () => {
   it("refuses a long run of bytes behind the data, without keeping them", () => {
-    const inflater = new Inflater("a", 1);
+    const inflater = new Inflater("a", 1, freely());
     const behind = new Uint8Array(1024 * 1024);
     expect(() => [...inflater.push(latin("\x03\0")), ...inflater.push(behind)]).toThrow(
       "'a' has something behind its data",
@@ -144,7 +144,7 @@ describe("Inflater", () => {
   });
 
   it("stops at the first byte too many", () => {
-    const inflater = new Inflater("a", 10);
+    const inflater = new Inflater("a", 10, freely());
     expect(() => [...inflater.push(deflateSync(new Uint8Array(11)))]).toThrow(ArchiveProblem);
   });
 });

@@ -19,6 +19,7 @@ import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
+import { Pace } from "../../../src/protocol/pace.ts";
 import { append } from "../../../src/uploads/append.ts";
 import { completeExtent, confirmOpenExtent } from "../../../src/uploads/context.ts";
 import type { UploadContext } from "../../../src/uploads/context.ts";
@@ -271,17 +272,18 @@ describe("an explosion", () => {
   it("reports how far it is, and keeps nobody waiting", async () => {
     const { uuid, gateway, stub } = await openUpload(archiveFor(60_000));
     // Its turn lasts until this is over.
-    const wait = scheduler.wait.bind(scheduler);
+    const { workSlice } = LIMITS;
+    Object.assign(LIMITS, { workSlice: 0 });
     const turns = { areHeld: true };
-    const yields = vi.spyOn(scheduler, "wait").mockImplementation(async () => {
+    const rests = vi.spyOn(Pace.prototype, "rest").mockImplementation(async () => {
       while (turns.areHeld) {
-        await wait(2);
+        await scheduler.wait(2);
       }
     });
     const intent = intentFor("reported");
     const { artifactUuid } = valueOf(await gateway.explode(uuid, intent, ANY));
     const turn = runDurableObjectAlarm(stub);
-    await vi.waitUntil(() => yields.mock.calls.length > 0);
+    await vi.waitUntil(() => rests.mock.calls.length > 0);
 
     expect(await gateway.explode(uuid, intent, ANY)).toEqual({ ok: true, artifactUuid });
     expect(await gateway.explode(uuid, intentFor("other"), ANY)).toMatchObject({
@@ -302,7 +304,8 @@ describe("an explosion", () => {
     turns.areHeld = false;
     await turn;
     await vi.waitUntil(async () => (await filesOf("reported")).length > 0);
-    yields.mockRestore();
+    rests.mockRestore();
+    Object.assign(LIMITS, { workSlice });
     expect((await findArtifactByUuid(env.DB, reader, artifactUuid))?.progress).toBeNull();
     expect(await count("explosions")).toBe(0);
   });

@@ -103,7 +103,9 @@ describe("a seal that cannot be finished", () => {
     let artifact = "";
     const begin = async ({ ledger, desk }: UploadContext) => {
       const { uuid, intent } = ledger.state as UploadState & { intent: ArtifactIntent };
-      artifact = valueOf(await desk.beginExplode(uuid, intent)).artifactUuid;
+      artifact = valueOf(
+        await desk.beginExplode(uuid, intent, { ...intent, sha512: "" }),
+      ).artifactUuid;
       ledger.explosion.begin(artifact as Uuid, null);
     };
     expect(await phaseAfter(late, begin, { explode: true })).toBe("open");
