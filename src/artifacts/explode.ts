@@ -18,16 +18,22 @@ import { findWorkspaceById, roomOf, usageOf } from "../catalog/workspaces.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { ArchiveMember, SealedArchive, SealResult } from "../protocol/uploads.ts";
+import type {
+  ArchiveMember,
+  ArtifactIntent,
+  SealedArchive,
+  SealResult,
+} from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 import { numberEntries } from "./numbering.ts";
 
 type Database = Env["DB"];
 type Published = Outcome<{ result: SealResult }>;
 
-/** What upload objects ask of the catalog when they explode. */
+/** What upload objects ask of the catalog when they explode; `paidFor` gives it as whoever asked for that pays for it. */
 export function explodeDesk(
   db: Database,
+  paidFor: (intent: ArtifactIntent) => Database,
 ): Pick<
   CatalogDesk,
   | "beginExplode"
@@ -41,7 +47,7 @@ export function explodeDesk(
 > {
   return {
     async beginExplode(uuid, intent) {
-      const begun = await beginFetch(db, uuid, intent, Date.now());
+      const begun = await beginFetch(paidFor(intent), uuid, intent, Date.now());
       if (begun.ok && begun.uploadUuid !== uuid) {
         return { ok: false, code: "artifact_busy" };
       }
@@ -49,11 +55,14 @@ export function explodeDesk(
     },
     openPack: (uuid, workspaceId) => insertUpload(db, uuid, workspaceId, Date.now()),
     reportExplode: (uuid, progress) => noteProgress(db, uuid, progress),
-    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }, Date.now()),
-    checkMembers: (archive) => checkMembers(db, archive),
-    publishMembers: (archive) => publishMembers(db, archive, Date.now()),
-    failExplode: (uuid, intent, message) => noteExplodeFailure(db, { uuid, intent, message }),
-    abandonMembers: (archive, message) => abandonArchive(db, archive, message, Date.now()),
+    handOver: (uuid, pack, intent) =>
+      handOverExplode(paidFor(intent), { uuid, pack, intent }, Date.now()),
+    checkMembers: (archive) => checkMembers(paidFor(archive.intent), archive),
+    publishMembers: (archive) => publishMembers(paidFor(archive.intent), archive, Date.now()),
+    failExplode: (uuid, intent, message) =>
+      noteExplodeFailure(paidFor(intent), { uuid, intent, message }),
+    abandonMembers: (archive, message) =>
+      abandonArchive(paidFor(archive.intent), archive, message, Date.now()),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Uuid } from "../protocol/ids.ts";
 import type { ArtifactIntent, ExplodeProgress, SealedArchive } from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
 import type { Author } from "./artifact-changes.ts";
+import { repeatable } from "./database.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { refuseOverQuota } from "./publish.ts";
 import type { StagedVersion } from "./staging.ts";
@@ -44,7 +45,7 @@ export async function revealMembers(
   const { workspaceId, type, sourceUrl, actor, origin } = intent;
   const { id, artifactId } = version;
   const author = { actor, origin, now };
-  await db.batch([
+  await repeatable(db).batch([
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
@@ -95,7 +96,7 @@ export async function noteProgress(
   uuid: Uuid,
   { phase, bytes, totalBytes, files }: ExplodeProgress,
 ): Promise<void> {
-  await db
+  await repeatable(db)
     .prepare(
       `INSERT INTO explosions (upload_uuid, phase, bytes, total_bytes, files)
        SELECT uuid, ?2, ?3, ?4, ?5 FROM uploads WHERE uuid = ?1
@@ -118,7 +119,7 @@ export async function handOverExplode(
     from: "artifacts a JOIN explosions x ON x.upload_uuid = a.fetching WHERE a.workspace_id = ?1 AND a.fetching = ?2",
     values: [workspaceId, uuid],
   };
-  const results = await db.batch([
+  const results = await repeatable(db).batch([
     noteEvent(db, packed, {
       type: "status",
       message: "explode unpacked",
@@ -139,7 +140,7 @@ export async function noteExplodeFailure(
   db: D1Database,
   failed: { uuid: Uuid; intent: ArtifactIntent; message: string },
 ): Promise<void> {
-  await db.batch(failStatements(db, failed, Date.now()));
+  await repeatable(db).batch(failStatements(db, failed, Date.now()));
 }
 
 /** The same, when the catalog may name the upload's R2 objects: those that it does not are garbage, the others
@@ -150,7 +151,7 @@ export async function abandonArchive(
   message: string,
   now: number,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     ...failStatements(db, { uuid, intent, message }, now),
     noteGarbage(db, keys, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),

@@ -3,6 +3,7 @@
 
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { repeatable } from "./database.ts";
 import { livingAt } from "./reader.ts";
 
 /** What a write came to: `full` is refused, `foreign` is a blob that the workspace does not hold. */
@@ -26,7 +27,7 @@ export async function putWorkspaceMetadata(
   value: unknown,
 ): Promise<Noted> {
   const others = "workspace_metadata WHERE workspace_id = ?1 AND key <> ?2";
-  const { meta } = await db
+  const { meta } = await repeatable(db)
     .prepare(
       `INSERT INTO workspace_metadata (workspace_id, key, value) SELECT ?1, ?2, ?3
        WHERE ${roomFor(others, { key: "?2", value: "?3", limits: ["?4", "?5"] })}
@@ -43,7 +44,7 @@ export async function deleteWorkspaceMetadata(
   workspaceId: number,
   key: string,
 ): Promise<void> {
-  await db
+  await repeatable(db)
     .prepare("DELETE FROM workspace_metadata WHERE workspace_id = ?1 AND key = ?2")
     .bind(workspaceId, key)
     .run();
@@ -71,7 +72,7 @@ export async function putBlobMetadata(
 ): Promise<Noted> {
   const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, Date.now()];
   const others = "blob_metadata WHERE blob_id = b.id AND workspace_id = ?2 AND key <> ?5";
-  const [held, written] = await db.batch([
+  const [held, written] = await repeatable(db).batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
     db
       .prepare(
@@ -100,7 +101,7 @@ export async function deleteBlobMetadata(
   key: string,
 ): Promise<Noted> {
   const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, Date.now()];
-  const [held] = await db.batch([
+  const [held] = await repeatable(db).batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
     db
       .prepare(

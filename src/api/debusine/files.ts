@@ -11,6 +11,7 @@ import { findDestinations } from "../../catalog/contents.ts";
 import type { Destination } from "../../catalog/contents.ts";
 import { parseContentRange } from "../../http/content-range.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
+import { actorOf } from "../../protocol/identity.ts";
 import { parseCount } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
@@ -48,7 +49,8 @@ async function putSmall(c: Context<AppEnv>, length: number): Promise<Response> {
   running.update(bytes);
   const checksums = running.digests();
   const { reader, artifactId, path } = readPlace(c);
-  const taken = await takeIn(c.env.INTAKES, { reader, artifactId }, { path, bytes, checksums });
+  const place = { reader, artifactId, actor: actorOf(c.var.identity) };
+  const taken = await takeIn(c.env.INTAKES, place, { path, bytes, checksums });
   const { to, isStored } = valueOf(taken);
   const file = requireTarget(c, to, path);
   if (isStored || file.isComplete) {
