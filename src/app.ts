@@ -12,9 +12,10 @@ import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
 import { identify } from "./auth/identify.ts";
-import { mayNoteRefusal, requireTurn } from "./auth/rates.ts";
+import { mayNoteRefusal, openBill, requireTurn } from "./auth/rates.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
+import { forgetLookups } from "./catalog/lookups.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
 import { isOverEntries } from "./catalog/workspaces.ts";
 import { preferredForm } from "./http/accepts.ts";
@@ -80,6 +81,7 @@ app.use(async (c, next) => {
   }
   const now = Date.now();
   await requireSchema(c.env.DB, now);
+  const bill = openBill(c);
   const identity = await identify(request.headers, c.env.DB, c.var.settings, now);
   // Credentials in a header count before a cookie, also when they are refused.
   const asksCookie = isPage && identity.kind === "nobody" && identity.refusal === null;
@@ -89,9 +91,12 @@ app.use(async (c, next) => {
     "identity",
     session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
   );
-  await requireTurn(c);
+  await requireTurn(c, bill);
   await requireKnown(c);
   await next();
+  if (!isRead(method)) {
+    forgetLookups(); // an object may have made the change
+  }
 });
 
 app.route("/", home);
@@ -199,6 +204,10 @@ function noteRefusal(c: Context<AppEnv>): void {
     }
   };
   c.executionCtx.waitUntil(add());
+}
+
+function isRead(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
 }
 
 /** The pattern of the route that answered; null when none did. */

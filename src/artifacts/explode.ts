@@ -27,16 +27,22 @@ import {
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { ArchiveMember, SealedArchive, SealResult } from "../protocol/uploads.ts";
+import type {
+  ArchiveMember,
+  ArtifactIntent,
+  SealedArchive,
+  SealResult,
+} from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 import { numberEntries } from "./numbering.ts";
 
 type Database = Env["DB"];
 type Published = Outcome<{ result: SealResult }>;
 
-/** What upload objects ask of the catalog when they explode. */
+/** What upload objects ask of the catalog when they explode; `paidFor` gives it as whoever asked for that pays for it. */
 export function explodeDesk(
   db: Database,
+  paidFor: (intent: ArtifactIntent) => Database,
 ): Pick<
   CatalogDesk,
   | "beginExplode"
@@ -50,11 +56,12 @@ export function explodeDesk(
 > {
   return {
     async beginExplode(uuid, intent, archive) {
-      const checked = await checkRefused(db, archive, READER_REVISION);
+      const paid = paidFor(intent);
+      const checked = await checkRefused(paid, archive, READER_REVISION);
       if (!checked.ok) {
         return checked;
       }
-      const begun = await beginFetch(db, uuid, intent, Date.now());
+      const begun = await beginFetch(paid, uuid, intent, Date.now());
       if (begun.ok && begun.uploadUuid !== uuid) {
         return { ok: false, code: "artifact_busy" };
       }
@@ -62,16 +69,18 @@ export function explodeDesk(
     },
     openPack: (uuid, workspaceId) => insertUpload(db, uuid, workspaceId, Date.now()),
     reportExplode: (uuid, progress) => noteProgress(db, uuid, progress),
-    handOver: (uuid, pack, intent) => handOverExplode(db, { uuid, pack, intent }, Date.now()),
-    checkMembers: (archive) => checkMembers(db, archive),
-    publishMembers: (archive) => publishMembers(db, archive, Date.now()),
+    handOver: (uuid, pack, intent) =>
+      handOverExplode(paidFor(intent), { uuid, pack, intent }, Date.now()),
+    checkMembers: (archive) => checkMembers(paidFor(archive.intent), archive),
+    publishMembers: (archive) => publishMembers(paidFor(archive.intent), archive, Date.now()),
     failExplode: (uuid, intent, message, archive) =>
       noteExplodeFailure(
-        db,
+        paidFor(intent),
         { uuid, intent, message },
         archive && { archive, reader: READER_REVISION },
       ),
-    abandonMembers: (archive, message) => abandonArchive(db, archive, message, Date.now()),
+    abandonMembers: (archive, message) =>
+      abandonArchive(paidFor(archive.intent), archive, message, Date.now()),
   };
 }
 

@@ -6,7 +6,9 @@ import { DurableObject } from "cloudflare:workers";
 
 import { StorageError } from "../blobs/objects.ts";
 import { forgetLeases, WORK } from "../budget/shares.ts";
+import { accountOf } from "../catalog/accounts.ts";
 import type { Wanted } from "../catalog/contents.ts";
+import { openDatabase } from "../catalog/database.ts";
 import { readerParameters } from "../catalog/reader.ts";
 import { isAppError } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
@@ -17,7 +19,10 @@ import { storePack } from "./pack.ts";
 import type { Placed, SmallFile } from "./pack.ts";
 
 /** Whose files an object takes. */
-export type IntakePlace = Omit<Wanted, "paths">;
+export interface IntakePlace extends Omit<Wanted, "paths"> {
+  /** Who brings the file and pays for it. */
+  actor: string;
+}
 
 /** What came of a file: `ok: false` when the storage or the object could not take it now. */
 export type TakenIn = Outcome<Placed>;
@@ -64,7 +69,10 @@ export class IntakeObjectBase extends DurableObject<Env> {
     }
     try {
       const files = arrivals.map(({ file }) => file);
-      const placed = await storePack(this.env, first.place, files);
+      // A pack of files is one.
+      accountOf(this.env.RATE_CALLERS, first.place.actor).charge();
+      const stores = { ...this.env, DB: openDatabase(this.env.DB) };
+      const placed = await storePack(stores, first.place, files);
       return placed.map((each) => ({ ok: true, ...each }));
     } catch (error) {
       if (error instanceof StorageError) {

@@ -2,7 +2,9 @@
 // is found by its conversion, and a batch that a constraint refused tells why by what is missing.
 
 import { entryLengths } from "../archive/lengths.ts";
+import { accountOf } from "../catalog/accounts.ts";
 import { completeByUpload, isLivingVersion } from "../catalog/contents.ts";
+import { openDatabase } from "../catalog/database.ts";
 import {
   findConversion,
   findPublishedName,
@@ -17,7 +19,13 @@ import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { entriesOf, findWorkspaceById, isOverEntries, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { ArtifactIntent, BlobFacts, SealedUpload, SealIntent } from "../protocol/uploads.ts";
+import type {
+  ArtifactIntent,
+  BlobFacts,
+  SealedUpload,
+  SealIntent,
+  SealResult,
+} from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 import { explodeDesk } from "./explode.ts";
 
@@ -38,33 +46,42 @@ export async function publishClaim(
 }
 
 /** The catalog as upload objects need it. */
-export function catalogDesk({ DB: db }: Pick<Env, "DB">): CatalogDesk {
+export function catalogDesk(env: Pick<Env, "DB" | "RATE_CALLERS">): CatalogDesk {
+  const db = openDatabase(env.DB);
+  /** Whoever asked for it pays. Bytes of declared files cost nobody anything. */
+  const paidFor = (intent: SealIntent) =>
+    "actor" in intent ? openDatabase(env.DB, accountOf(env.RATE_CALLERS, intent.actor)) : db;
   return {
-    async publish(sealed) {
-      const before = await findConversion(db, sealed.uuid);
-      if (before !== null) {
-        return { ok: true, result: before };
-      }
-      try {
-        await publishSealed(db, sealed, Date.now());
-      } catch (error) {
-        const committed = await findConversion(db, sealed.uuid);
-        if (committed !== null) {
-          return { ok: true, result: committed };
-        }
-        return await refusalFor(db, sealed.intent, error);
-      }
-      const result = await findConversion(db, sealed.uuid);
-      if (result === null) {
-        throw new Error(`Cannot find what upload ${sealed.uuid} was published as`);
-      }
-      return { ok: true, result };
-    },
+    publish: (sealed) => publish(paidFor(sealed.intent), sealed),
     isPublished: async (uuid) => (await findConversion(db, uuid)) !== null,
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
     giveUp: (uuid, message) => forgetUpload(db, uuid, message),
-    ...explodeDesk(db),
+    ...explodeDesk(db, paidFor),
   };
+}
+
+async function publish(
+  db: Env["DB"],
+  sealed: SealedUpload,
+): Promise<Outcome<{ result: SealResult }>> {
+  const before = await findConversion(db, sealed.uuid);
+  if (before !== null) {
+    return { ok: true, result: before };
+  }
+  try {
+    await publishSealed(db, sealed, Date.now());
+  } catch (error) {
+    const committed = await findConversion(db, sealed.uuid);
+    if (committed !== null) {
+      return { ok: true, result: committed };
+    }
+    return await refusalFor(db, sealed.intent, error);
+  }
+  const result = await findConversion(db, sealed.uuid);
+  if (result === null) {
+    throw new Error(`Cannot find what upload ${sealed.uuid} was published as`);
+  }
+  return { ok: true, result };
 }
 
 async function publishSealed(

@@ -3,6 +3,7 @@
 
 import { removeObjects } from "../blobs/objects.ts";
 import { forgetAudit } from "../catalog/audit.ts";
+import { openDatabase } from "../catalog/database.ts";
 import {
   deleteAbandonedVersions,
   deleteExpiredArtifacts,
@@ -29,14 +30,16 @@ export async function sweep(
   now: number,
   auditMs: number = LIMITS.auditKept,
 ): Promise<SweepReport> {
-  const { DB: db } = env;
+  const db = openDatabase(env.DB);
   const before = now - LIMITS.garbageGrace;
   const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
   const steps = [
     async () => {
       for (const uuid of await listIdleUploads(db, now - idleMs, LIMITS.sweepBatch)) {
         await attempt(report, async () => {
-          report.uploadsExpired += (await expireIdle(env, uuid, now - idleMs)) ? 1 : 0;
+          report.uploadsExpired += (await expireIdle({ ...env, DB: db }, uuid, now - idleMs))
+            ? 1
+            : 0;
         });
       }
     },

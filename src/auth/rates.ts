@@ -1,28 +1,83 @@
-// How much one caller may ask for in a minute, by Cloudflare's rate limits (wrangler.toml): a brake for each location,
-// not an account. Whoever has good credentials is known by them, all others by their network.
+// Who pays for a request's calls of D1, which is one thread for everybody: whoever has good credentials by them, all others
+// by their network. An account that is over its limit is refused before it makes another call. The limits are
+// Cloudflare's (wrangler.toml), for each of its locations.
 
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { accountOf } from "../catalog/accounts.ts";
+import type { Account } from "../catalog/accounts.ts";
+import { openDatabase } from "../catalog/database.ts";
+import type { Payer } from "../catalog/database.ts";
 import { isLoopback } from "../http/client-network.ts";
 import { AppError } from "../protocol/errors.ts";
 import { actorOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { requestNetwork } from "./author.ts";
 
-/** Refuses a request that is one too many of its caller's. */
-export async function requireTurn(c: Context<AppEnv>): Promise<void> {
-  const { identity } = c.var;
-  const network = requestNetwork(c);
-  // Without anything in front, all clients seem to come from here.
-  const isKnown = network !== "" && !isLoopback(network);
-  if (isKnown && isLogin(c.req.method, c.req.path)) {
-    await requireSuccess(c.env.RATE_LOGINS, network);
+/** What a request costs, until and after it is known who pays. */
+class Bill implements Payer {
+  #calls = 0;
+  #payer: Account | null = null;
+  #isSettled = false;
+  readonly #guesses: Account | null;
+
+  /** `guesses` counts the calls that look for credentials in vain. */
+  constructor(guesses: Account | null) {
+    this.#guesses = guesses;
   }
+
+  charge(): void {
+    if (!this.#isSettled) {
+      if (this.#guesses?.isHeld(Date.now())) {
+        throw new AppError("too_many_requests");
+      }
+      this.#calls += 1;
+    }
+    this.#payer?.charge();
+  }
+
+  /** Says who pays, also for the calls so far; null: nobody. Refuses a payer that has to wait. */
+  settle(payer: Account | null, isGuess: boolean): void {
+    this.#isSettled = true;
+    this.#payer = payer;
+    payer?.charge(this.#calls);
+    if (isGuess) {
+      this.#guesses?.charge(this.#calls * LIMITS.callsOfGuess);
+    }
+    if (payer?.isHeld(Date.now())) {
+      throw new AppError("too_many_requests");
+    }
+  }
+}
+
+/** Counts the calls of D1 that a request makes from now on, through its `env`. */
+export function openBill(c: Context<AppEnv>): Bill {
+  const network = countedNetwork(c);
+  // A bearer token that was not signed here costs no call.
+  const { headers } = c.req.raw;
+  const mayGuess = headers.has("Token") || !headers.has("Authorization");
+  const guesses =
+    network === null || !mayGuess
+      ? null
+      : accountOf(c.env.RATE_STRANGERS, `guesses from ${network}`);
+  const bill = new Bill(guesses);
+  c.env = { ...c.env, DB: openDatabase(c.env.DB, bill) };
+  return bill;
+}
+
+/** Settles the bill of a request whose identity is known, and refuses one that is one too many of its caller's. */
+export async function requireTurn(c: Context<AppEnv>, bill: Bill): Promise<void> {
+  const { identity } = c.var;
+  const network = countedNetwork(c);
   if (identity.kind !== "nobody") {
-    await requireShare(c, actorOf(identity));
-  } else if (isKnown) {
-    await requireSuccess(c.env.RATE_STRANGERS, network);
+    bill.settle(accountOf(c.env.RATE_CALLERS, actorOf(identity)), false);
+  } else {
+    const payer = network === null ? null : accountOf(c.env.RATE_STRANGERS, `network ${network}`);
+    bill.settle(payer, true);
+  }
+  if (network !== null && isLogin(c.req.method, c.req.path)) {
+    await requireSuccess(c.env.RATE_LOGINS, network);
   }
 }
 
@@ -31,53 +86,18 @@ export async function mayNoteRefusal({ RATE_REFUSALS }: Env, caller: string): Pr
   return (await RATE_REFUSALS.limit({ key: caller })).success;
 }
 
-async function requireSuccess(limit: Env["RATE_LOGINS"], key: string): Promise<void> {
+/** The network that strangers are counted by; null where nothing in front says, as then all seem to come from here. */
+function countedNetwork(c: Context<AppEnv>): string | null {
+  const network = requestNetwork(c);
+  return network === "" || isLoopback(network) ? null : network;
+}
+
+async function requireSuccess(limit: RateLimit, key: string): Promise<void> {
   if (!(await limit.limit({ key })).success) {
     throw new AppError("too_many_requests");
   }
 }
 
-/** What a caller has asked for in this isolate since it was last reported, and until when it has to wait. */
-interface Tally {
-  units: number;
-  heldUntil: number;
-}
-
-const tallies = new Map<string, Tally>();
-
-/** Counts here, and reports every LIMITS.rateStep units only: a stream of appends must cost nothing. */
-async function requireShare(c: Context<AppEnv>, caller: string): Promise<void> {
-  const now = Date.now();
-  const tally = tallies.get(caller) ?? remember(caller);
-  if (tally.heldUntil > now) {
-    throw new AppError("too_many_requests");
-  }
-  tally.units += makesSomething(c.req.method, c.req.path) ? LIMITS.rateOfCreation : 1;
-  if (tally.units < LIMITS.rateStep) {
-    return;
-  }
-  tally.units -= LIMITS.rateStep;
-  if (!(await c.env.RATE_CALLERS.limit({ key: caller })).success) {
-    tally.heldUntil = now + LIMITS.rateHold;
-    throw new AppError("too_many_requests");
-  }
-}
-
-function remember(caller: string): Tally {
-  if (tallies.size >= LIMITS.keysRemembered) {
-    tallies.clear();
-  }
-  const tally = { units: 0, heldUntil: 0 };
-  tallies.set(caller, tally);
-  return tally;
-}
-
 function isLogin(method: string, path: string): boolean {
   return method === "POST" && (path === "/auth" || path === "/login");
-}
-
-/** A change that is neither an append nor a file of an artifact that was declared. */
-function makesSomething(method: string, path: string): boolean {
-  const isRead = method === "GET" || method === "HEAD" || method === "OPTIONS";
-  return !isRead && !/^\/(?:upload\/|api\/1\.0\/artifact\/[^/]+\/files\/)/u.test(path);
 }

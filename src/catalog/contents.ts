@@ -8,6 +8,7 @@ import type { Extent, NewBlob } from "../protocol/uploads.ts";
 import { NEWEST } from "./artifacts.ts";
 import { toRights } from "./bundles.ts";
 import type { Rights, RightsRow } from "./bundles.ts";
+import { repeatable } from "./database.ts";
 import { insertBlob } from "./new-blobs.ts";
 import { livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
 import type { Reader } from "./reader.ts";
@@ -67,10 +68,13 @@ export async function findDestinations(
   const note = db
     .prepare(
       `INSERT INTO garbage (key, since)
-       SELECT ?7, ?6 ${found} AND f.blob_id IS NULL AND f.size IS NOT NULL AND ${WRITABLE} LIMIT 1`,
+       SELECT ?7, ?6 ${found} AND f.blob_id IS NULL AND f.size IS NOT NULL AND ${WRITABLE} LIMIT 1
+       ON CONFLICT DO NOTHING`,
     )
     .bind(...values, key);
-  const [rows] = await db.batch<DestinationRow>(key === null ? [select] : [select, note]);
+  const [rows] = await repeatable(db).batch<DestinationRow>(
+    key === null ? [select] : [select, note],
+  );
   return (rows?.results ?? []).map(toDestination);
 }
 
@@ -94,7 +98,7 @@ export async function claimUpload(
   now: number,
 ): Promise<Outcome<{ uuid: Uuid | null }>> {
   const { versionId, sha256, size } = content;
-  const results = await db.batch<{ uuid: Uuid }>([
+  const results = await repeatable(db).batch<{ uuid: Uuid }>([
     db
       .prepare(
         `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at, version_id, sha256, size)
@@ -138,7 +142,7 @@ export async function completeByUpload(
   brought: BroughtContent,
   now: number,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     ...completeContent(db, brought, now),
     // Without a living version its NULLs fail the batch.
     db

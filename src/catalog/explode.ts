@@ -11,6 +11,7 @@ import type {
 } from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
 import type { Author } from "./artifact-changes.ts";
+import { repeatable } from "./database.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { refuseOverQuota } from "./publish.ts";
 import { noteRefused } from "./refused-archives.ts";
@@ -50,7 +51,7 @@ export async function revealMembers(
   const { workspaceId, type, sourceUrl, actor, origin } = intent;
   const { id, artifactId } = version;
   const author = { actor, origin, now };
-  await db.batch([
+  await repeatable(db).batch([
     db
       .prepare(
         `INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at, workspace_id)
@@ -101,7 +102,7 @@ export async function noteProgress(
   uuid: Uuid,
   { phase, bytes, totalBytes, files }: ExplodeProgress,
 ): Promise<void> {
-  await db
+  await repeatable(db)
     .prepare(
       `INSERT INTO explosions (upload_uuid, phase, bytes, total_bytes, files)
        SELECT uuid, ?2, ?3, ?4, ?5 FROM uploads WHERE uuid = ?1
@@ -124,7 +125,7 @@ export async function handOverExplode(
     from: "artifacts a JOIN explosions x ON x.upload_uuid = a.fetching WHERE a.workspace_id = ?1 AND a.fetching = ?2",
     values: [workspaceId, uuid],
   };
-  const results = await db.batch([
+  const results = await repeatable(db).batch([
     noteEvent(db, packed, {
       type: "status",
       message: "explode unpacked",
@@ -147,7 +148,7 @@ export async function noteExplodeFailure(
   remembered: { archive: RefusedArchive; reader: number } | null,
 ): Promise<void> {
   const now = Date.now();
-  await db.batch([
+  await repeatable(db).batch([
     ...failStatements(db, failed, now),
     ...(remembered === null ? [] : noteRefused(db, remembered.archive, remembered.reader, now)),
   ]);
@@ -161,7 +162,7 @@ export async function abandonArchive(
   message: string,
   now: number,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     ...failStatements(db, { uuid, intent, message }, now),
     noteGarbage(db, keys, now),
     db.prepare("DELETE FROM uploads WHERE uuid = ?1").bind(uuid),

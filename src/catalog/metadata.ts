@@ -5,6 +5,7 @@ import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
+import { repeatable } from "./database.ts";
 import { livingAt } from "./reader.ts";
 
 /** What a write came to: `full` is refused, `foreign` is a blob that the workspace does not hold. */
@@ -28,7 +29,7 @@ export async function putWorkspaceMetadata(
   author: Author,
 ): Promise<Noted> {
   const others = "workspace_metadata WHERE workspace_id = ?1 AND key <> ?2";
-  const [written] = await db.batch([
+  const [written] = await repeatable(db).batch([
     db
       .prepare(
         `INSERT INTO workspace_metadata (workspace_id, key, value) SELECT ?1, ?2, ?3
@@ -48,7 +49,7 @@ export async function deleteWorkspaceMetadata(
   key: string,
   author: Author,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     db
       .prepare("DELETE FROM workspace_metadata WHERE workspace_id = ?1 AND key = ?2")
       .bind(workspaceId, key),
@@ -79,7 +80,7 @@ export async function putBlobMetadata(
   const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, author.now];
   const note = { action: "blob metadata set", workspaceId, subject: uuid, detail: { key } };
   const others = "blob_metadata WHERE blob_id = b.id AND workspace_id = ?2 AND key <> ?5";
-  const [held, written] = await db.batch([
+  const [held, written] = await repeatable(db).batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
     db
       .prepare(
@@ -111,7 +112,7 @@ export async function deleteBlobMetadata(
 ): Promise<Noted> {
   const parameters = [uuid, workspaceId, holdsAll ? 1 : 0, author.now];
   const note = { action: "blob metadata deleted", workspaceId, subject: uuid, detail: { key } };
-  const [held] = await db.batch([
+  const [held] = await repeatable(db).batch([
     db.prepare(`SELECT b.id ${HELD}`).bind(...parameters),
     db
       .prepare(

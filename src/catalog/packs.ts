@@ -3,6 +3,7 @@
 import type { Uuid } from "../protocol/ids.ts";
 import type { NewBlob } from "../protocol/uploads.ts";
 import { noteProgress } from "./contents.ts";
+import { repeatable } from "./database.ts";
 import { uuidOf } from "./new-blobs.ts";
 
 /** A content in a pack, and where it begins there. */
@@ -40,7 +41,7 @@ export async function completePacked(
   now: number,
 ): Promise<Set<Uuid>> {
   const rows = toRows(contents);
-  const results = await db.batch<{ insertion: Uuid }>([
+  const results = await repeatable(db).batch<{ insertion: Uuid }>([
     db.prepare(`SELECT DISTINCT e.value ->> 0 AS insertion ${AWAITED}`).bind(versionId, rows),
     db
       .prepare(
@@ -54,7 +55,8 @@ export async function completePacked(
       .prepare(
         `INSERT INTO extents (blob_id, position, key, start, length)
          SELECT b.id, 0, ?1, e.value ->> 5, b.size
-         FROM json_each(?2) e CROSS JOIN blobs b ON b.inserted_by = e.value ->> 0`,
+         FROM json_each(?2) e CROSS JOIN blobs b ON b.inserted_by = e.value ->> 0
+         WHERE true ON CONFLICT DO NOTHING`,
       )
       .bind(key, rows),
     db

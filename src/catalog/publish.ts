@@ -8,6 +8,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { ArtifactIntent, BlobFacts, SealResult, SealedUpload } from "../protocol/uploads.ts";
 import { pruneStatements, setMaxVersionsStatements } from "./artifact-changes.ts";
 import type { Author } from "./artifact-changes.ts";
+import { repeatable } from "./database.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { insertBlob } from "./new-blobs.ts";
 import { livingAt } from "./reader.ts";
@@ -85,7 +86,7 @@ export async function publishUpload(
   const { workspaceId, type, sourceUrl } = intent;
   const next = { intent, content: blob, only, maxVersions: null };
   const made = newUuid();
-  await db.batch([
+  await repeatable(db).batch([
     ...insertBlob(db, blob, extents, now),
     ...endExpired(db, [workspaceId, type, sourceUrl], now),
     // That of a fetch was made when it began; deleted since, it does not come back.

@@ -3,6 +3,7 @@
 
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { openDatabase } from "./database.ts";
 
 /** The schema that this code reads and writes, as schema.sql numbers it. */
 const SCHEMA_NUMBER = 1;
@@ -13,7 +14,7 @@ let found: { number: number | null; until: number } | null = null;
 /** Refuses to go on with a database of another schema. An isolate asks until it finds its own, once. */
 export async function requireSchema(db: D1Database, now: number): Promise<void> {
   if (found === null || found.until <= now) {
-    const number = await findNumber(db);
+    const number = await findNumber(openDatabase(db));
     const until = number === SCHEMA_NUMBER ? Infinity : now + LIMITS.schemaMemory;
     found = { number, until };
   }

@@ -5,6 +5,7 @@ import type { Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
+import { repeatable } from "./database.ts";
 
 type SessionRow = { user_id: number; name: string; last_used_at: number };
 
@@ -26,7 +27,7 @@ export async function findLivingSession(
 
 /** Notes that a session is used. */
 export async function touchSession(db: D1Database, idHash: string, now: number): Promise<void> {
-  await db
+  await repeatable(db)
     .prepare("UPDATE sessions SET last_used_at = ?2 WHERE id_hash = ?1")
     .bind(idHash, now)
     .run();

@@ -7,6 +7,7 @@ import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
 import type { Author } from "./artifact-changes.ts";
+import { repeatable } from "./database.ts";
 import { noteEvent } from "./events.ts";
 import { uuidOf } from "./new-blobs.ts";
 import { livingAt } from "./reader.ts";
@@ -114,23 +115,29 @@ export async function stageEntries(
 }
 
 /** Shows a staged version and its artifact, which is new; it is sealed at once when none of its files is missing.
- * Throws, and nothing changes, when it takes the workspace over its quota (`isOverQuota`). */
+ * Throws, and nothing changes, when it takes the workspace over its quota (`isOverQuota`). Both were born deleted: whoever
+ * deletes them later does so at another time, and no repeat brings them back. */
 export async function revealVersion(
   db: D1Database,
   version: StagedVersion,
   author: Author,
 ): Promise<void> {
-  const made = { from: "artifacts a WHERE a.id = ?1", values: [version.artifactId] };
-  await db.batch([
+  const made = {
+    from: "artifacts a WHERE a.id = ?1 AND a.deleted_at = a.created_at",
+    values: [version.artifactId],
+  };
+  await repeatable(db).batch([
+    noteEvent(db, made, { type: "audit", message: "artifact created", ...author }),
     db
       .prepare(
         `UPDATE versions SET deleted_at = NULL, sealed_at = iif(
            EXISTS (SELECT 1 FROM files INDEXED BY files_missing WHERE version_id = ?1 AND blob_id IS NULL), NULL, ?2)
-         WHERE id = ?1`,
+         WHERE id = ?1 AND deleted_at = created_at`,
       )
       .bind(version.id, author.now),
-    db.prepare("UPDATE artifacts SET deleted_at = NULL WHERE id = ?1").bind(version.artifactId),
-    noteEvent(db, made, { type: "audit", message: "artifact created", ...author }),
+    db
+      .prepare("UPDATE artifacts SET deleted_at = NULL WHERE id = ?1 AND deleted_at = created_at")
+      .bind(version.artifactId),
     db
       .prepare("UPDATE workspaces SET used_bytes = NULL WHERE id = ?1 AND used_bytes > quota_bytes")
       .bind(version.workspaceId),

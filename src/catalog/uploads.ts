@@ -2,6 +2,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { repeatable } from "./database.ts";
 import { noteEvent } from "./events.ts";
 import { entriesLeft, entriesOf, findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
 
@@ -13,7 +14,7 @@ export async function insertUpload(
   workspaceId: number,
   now: number,
 ): Promise<Outcome<{ room: number | null }>> {
-  const row = await db
+  const row = await repeatable(db)
     .prepare(
       `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
        SELECT ?1, id, ?3, ?3 FROM workspaces
@@ -54,7 +55,7 @@ export async function isNotedUpload(db: D1Database, uuid: Uuid): Promise<boolean
 
 /** Notes when an upload last got a byte. */
 export async function noteAppend(db: D1Database, uuid: Uuid, at: number): Promise<void> {
-  await db
+  await repeatable(db)
     .prepare("UPDATE uploads SET last_append_at = max(last_append_at, ?2) WHERE uuid = ?1")
     .bind(uuid, at)
     .run();
@@ -84,7 +85,7 @@ export async function forgetUpload(
   const idle = "uploads WHERE uuid = ?1 AND last_append_at < ?3";
   const fetched = `artifacts a
     WHERE a.workspace_id = (SELECT workspace_id FROM ${idle}) AND a.fetching = ?1`;
-  await db.batch([
+  await repeatable(db).batch([
     noteEvent(
       db,
       { from: fetched, values: [uuid, why, idleBefore] },

@@ -252,12 +252,20 @@ export const LIMITS = {
   eventsKept: 100,
   eventsOfTombstone: 10,
   eventsListed: 100,
-  /** Requests of one caller that are reported to the rate limit as one, how many of them one counts for that makes
-   * something, and milliseconds for which a caller over the limit has to wait. With `RATE_CALLERS` of wrangler.toml that
-   * is 4,000 requests a second, or 1,000 that make something. */
-  rateStep: 64,
-  rateOfCreation: 4,
+  /** Calls of D1 that an account reports to its rate limit as one. As the limits of wrangler.toml count a minute, their
+   * numbers are calls a second: 300 for a caller, 100 for a network. */
+  callsReported: 60,
+  /** What a network pays beside its calls for each that found no good credentials: it may try 20 a second. */
+  callsOfGuess: 5,
+  /** Callers and networks whose accounts an isolate keeps, of about 200 bytes each. */
+  accountsRemembered: 10_000,
+  /** Milliseconds for which whoever is over the limit has to wait. */
   rateHold: 10_000,
+  /** Milliseconds for which an isolate remembers what strangers looked up, characters of all that it remembers, and of one
+   * answer: a file of some hundred extents, a page of a listing. */
+  lookupMemory: 5_000,
+  lookupsLength: 4 * MiB,
+  lookupLength: 64 * KiB,
   /** Uploads of one workspace that are open at once: an abandoned one may hold a part for a day. */
   uploadsOfWorkspace: 1_000,
   /** Entries in the catalog (docs/storage.md) of a workspace without a quota; with one, an entry for so many bytes of it,

@@ -16,6 +16,7 @@ import { useBytes } from "../../http/read-body.ts";
 import type { BodyPromise } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
+import { actorOf } from "../../protocol/identity.ts";
 import { parseCount } from "../../protocol/ids.ts";
 import { readSent } from "./sent-piece.ts";
 import type { Sent, SentPiece } from "./sent-piece.ts";
@@ -81,7 +82,8 @@ async function putBytes(
   running.update(bytes);
   const checksums = running.digests();
   const { reader, artifactId, path } = readPlace(c);
-  const taken = await takeIn(c.env.INTAKES, { reader, artifactId }, { path, bytes, checksums });
+  const place = { reader, artifactId, actor: actorOf(c.var.identity) };
+  const taken = await takeIn(c.env.INTAKES, place, { path, bytes, checksums });
   const { to, isStored } = valueOf(taken);
   const file = requireTarget(c, to, path);
   if (isStored || file.isComplete) {

@@ -10,7 +10,7 @@ import { sweep } from "../../../src/artifacts/sweep.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { END, join, member } from "../archive/make-tar.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
-import { calls } from "../support/calls.ts";
+import { calls, D1_ERRORS } from "../support/calls.ts";
 import type { CallKind, FaultMode, FaultPlan } from "../support/calls.ts";
 import { applySchema } from "../support/catalog.ts";
 import { Client } from "../support/client.ts";
@@ -46,12 +46,18 @@ interface Run {
 
 const MODES: FaultMode[] = ["before", "after", "crash"];
 
-/** Runs a job again and again, the n-th call failing, until none fails. Says how many calls there were. */
-async function failEach(prepare: () => Promise<Run>, plan: Omit<FaultPlan, "from">) {
+/** Runs a job again and again, the n-th call failing, with another of the `errors` each time, until none fails. Says how
+ * many calls there were. */
+async function failEach(
+  prepare: () => Promise<Run>,
+  plan: Omit<FaultPlan, "from">,
+  errors: readonly string[] = [],
+) {
   for (let from = 1; from < 100; from += 1) {
     salt += 1;
     const run = await prepare();
-    calls.arm({ ...plan, from });
+    const error = errors[from % errors.length];
+    calls.arm({ ...plan, from, ...(error !== undefined && { error }) });
     const isDone = await run.act().catch(() => false);
     const fired = calls.heal();
     if (!isDone) {
@@ -368,6 +374,24 @@ describe.each(Object.entries(JOBS))("%s", (_name, { prepare, kinds, modes = MODE
     60_000,
   );
 });
+
+const ERRORS_OF_D1 = [...D1_ERRORS.passing, ...D1_ERRORS.overloaded];
+
+describe.each(Object.entries(JOBS).filter(([, { kinds }]) => kinds === undefined))(
+  "%s",
+  (_name, { prepare }) => {
+    it.each(BY_WORKER)(
+      "is never a bug when D1 cannot take a call: %s",
+      async (mode) => {
+        client.statuses.clear();
+        const plan: Omit<FaultPlan, "from"> = { mode, lasting: false, only: ["d1"] };
+        await failEach(prepare, plan, ERRORS_OF_D1);
+        expect([...client.statuses]).not.toContain(500);
+      },
+      60_000,
+    );
+  },
+);
 
 describe("a completion of R2 that takes effect when nobody expects it any more", () => {
   it("costs no byte that was appended meanwhile", async () => {

@@ -24,7 +24,29 @@ export interface FaultPlan {
   mode: FaultMode;
   lasting: boolean;
   only?: readonly CallKind[];
+  /** What they say; unless told otherwise that the connection was lost. */
+  error?: string;
 }
+
+/** What D1 says of calls that it could not take (https://developers.cloudflare.com/d1/observability/debug-d1/). After
+ * the first ones the same call may succeed; the others ask for fewer calls. */
+export const D1_ERRORS = {
+  passing: [
+    "D1_ERROR: D1 DB reset because its code was updated.",
+    "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
+    "D1_ERROR: Network connection lost.",
+    "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
+    "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
+    "D1_ERROR: Can't read from request stream because client disconnected.",
+  ],
+  overloaded: [
+    "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
+    "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+    "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+    "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
+    "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
+  ],
+} as const;
 
 /** What is billed. */
 interface Costs {
@@ -163,7 +185,7 @@ class Calls {
     if (mode === "crash") {
       die();
     }
-    throw new Error(`Network connection lost. (${kind}, ${mode})`);
+    throw new Error(this.#plan?.error ?? `Network connection lost. (${kind}, ${mode})`);
   }
 
   async #pause(): Promise<void> {

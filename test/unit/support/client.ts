@@ -12,6 +12,8 @@ export class Client {
   readonly workspace: string;
   readonly workspaceId: number;
   readonly bearer: string;
+  /** Of all answers so far. */
+  readonly statuses = new Set<number>();
 
   private constructor(workspace: string, workspaceId: number, bearer: string) {
     this.workspace = workspace;
@@ -28,9 +30,16 @@ export class Client {
     return new Client(workspace, id, await signAccessToken(subject, env.TOKEN_SECRET, Date.now()));
   }
 
-  send(method: string, path: string, body: Uint8Array | object | null = null, headers = {}) {
+  async send(
+    method: string,
+    path: string,
+    body: Uint8Array | object | null = null,
+    headers = {},
+  ): Promise<Response> {
     const sent = body === null || body instanceof Uint8Array ? body : JSON.stringify(body);
-    return request(path, { method, bearer: this.bearer, body: sent, headers });
+    const response = await request(path, { method, bearer: this.bearer, body: sent, headers });
+    this.statuses.add(response.status);
+    return response;
   }
 
   /** A request that must succeed, and its JSON. */

@@ -68,7 +68,7 @@ export function faultyContext(
     ledger: new Ledger(storage),
     bucket: wrap(env.BUCKET),
     uploads: env.UPLOADS,
-    desk: wrap(catalogDesk({ DB })),
+    desk: wrap(catalogDesk({ ...env, DB })),
     openExtentConfirmed: false,
     owner: "test",
     contestedFloor: () => 0,
