@@ -12,6 +12,7 @@ import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
 import { identify } from "./auth/identify.ts";
 import { mayNoteRefusal, requireTurn } from "./auth/rates.ts";
+import { mayRecall } from "./auth/recall.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
 import { preferredForm } from "./http/accepts.ts";
@@ -76,14 +77,17 @@ app.use(async (c, next) => {
     throw new AppError("cross_site_request");
   }
   const now = Date.now();
-  const identity = await identify(request.headers, c.env.DB, c.var.settings, now);
+  const moment = { now, recalls: mayRecall(method, path) };
+  const identity = await identify(request.headers, c.env.DB, c.var.settings, moment);
   // Credentials in a header count before a cookie, also when they are refused.
   const asksCookie = isPage && identity.kind === "nobody" && identity.refusal === null;
   const session = asksCookie ? await findSession(request, c.env.DB, now) : null;
   c.set("session", session);
   c.set(
     "identity",
-    session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
+    session === null
+      ? identity
+      : { kind: "user", userId: session.userId, name: session.user, tokenId: null },
   );
   await requireTurn(c);
   await next();
@@ -111,6 +115,7 @@ app.onError((error, c) => {
 /** Seconds after which a request that was refused so may succeed. */
 const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   storage_unavailable: "2",
+  secrets_busy: String(LIMITS.hashWait / 1000),
   too_many_requests: String(LIMITS.rateHold / 1000),
 };
 

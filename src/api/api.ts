@@ -17,12 +17,14 @@ import { metrics } from "./metrics.ts";
 import { tokens } from "./tokens.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
+import { workspaceKeys } from "./workspace-keys.ts";
 import { workspaceMetadata } from "./workspace-metadata.ts";
 import { workspaces } from "./workspaces.ts";
 
 /** The Shaken Fist API and the administration. */
 export const api = new Routes()
   .route("/auth/namespaces", workspaces)
+  .route("/auth/namespaces", workspaceKeys)
   .route("/auth/namespaces", workspaceMetadata)
   .route("/auth/users", users)
   .route("/auth/tokens", tokens)

@@ -1,17 +1,13 @@
 import { Routes } from "../app-env.ts";
 import { signAccessToken } from "../auth/access-tokens.ts";
-import type { TokenSubject } from "../auth/access-tokens.ts";
 import { requestNetwork } from "../auth/author.ts";
-import { SYSTEM_KEY_NAME, systemNonce } from "../auth/identify.ts";
-import { isSameSecret, isSecret } from "../auth/passwords.ts";
+import { checkKey } from "../auth/check-key.ts";
 import { mayNoteRefusal } from "../auth/rates.ts";
 import { addAudit } from "../catalog/audit.ts";
-import { listKeys } from "../catalog/keys.ts";
-import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
+import { requireWorkspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { AuthRequest } from "../protocol/requests.ts";
-import type { Settings } from "../settings.ts";
 import { readJson } from "./json-body.ts";
 
 /** POST /auth: a workspace's key for a token of 15 minutes. */
@@ -30,14 +26,21 @@ export const auth = new Routes().post("/", async (c) => {
   const { requestId } = c.var;
   const now = Date.now();
   const origin = { requestId, network: requestNetwork(c) };
-  const subject = await subjectFor(c.env.DB, settings, namespace, key);
-  if (subject === null) {
+  const attempt = { workspace: namespace, secret: key, network: origin.network };
+  const checked = await checkKey(c.env.DB, settings, attempt, now);
+  if (!checked.ok) {
+    if (checked.code === "keys_too_often") {
+      c.header("Retry-After", String(checked.waitSeconds));
+      throw new AppError(checked.code, `${checked.waitSeconds} seconds to wait`);
+    }
+    await requireWorkspace(c.env.DB, namespace); // a name that nobody has is not kept
     const note = { action: "token refused", workspace: namespace };
     if (await mayNoteRefusal(c.env, origin.network)) {
       await addAudit(c.env.DB, note, { actor: "nobody", origin, now });
     }
-    throw new AppError("key_unauthorized");
+    throw new AppError(checked.code);
   }
+  const { subject } = checked;
   const author = { actor: `${namespace}/${subject.keyName}`, origin, now };
   await addAudit(c.env.DB, { action: "token given", workspace: namespace }, author);
   const token = await signAccessToken(subject, settings.tokenSecret, now);
@@ -48,25 +51,3 @@ export const auth = new Routes().post("/", async (c) => {
     expires_in: LIMITS.accessTokenSeconds,
   });
 });
-
-/** The key that the secret is of; null for none. */
-async function subjectFor(
-  db: Env["DB"],
-  settings: Settings,
-  workspace: string,
-  secret: string,
-): Promise<TokenSubject | null> {
-  if (workspace === SYSTEM) {
-    if (await isSameSecret(secret, settings.systemKey)) {
-      return { workspace, keyName: SYSTEM_KEY_NAME, nonce: await systemNonce(settings) };
-    }
-    return null;
-  }
-  const { id } = await requireWorkspace(db, workspace);
-  for (const key of await listKeys(db, id)) {
-    if (await isSecret(secret, key.secretHash)) {
-      return { workspace, keyName: key.name, nonce: key.nonce };
-    }
-  }
-  return null;
-}

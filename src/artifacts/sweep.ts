@@ -12,6 +12,7 @@ import {
   listGarbage,
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
+import { forgetNetworks } from "../catalog/known-networks.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
 import { forgetSessions } from "../catalog/sessions.ts";
 import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
@@ -61,6 +62,7 @@ export async function sweep(
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetAudit(db, now - auditMs, LIMITS.sweepBatch)),
   ];
   await attempt(report, () => noteSweepBegun(db, now));
