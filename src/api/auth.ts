@@ -1,11 +1,16 @@
+import type { Context } from "hono";
+
 import { Routes } from "../app-env.ts";
+import type { AppEnv } from "../app-env.ts";
 import { signAccessToken } from "../auth/access-tokens.ts";
 import { requestNetwork } from "../auth/author.ts";
 import { checkKey } from "../auth/check-key.ts";
+import type { KeyOutcome } from "../auth/check-key.ts";
 import { mayNoteRefusal } from "../auth/rates.ts";
+import type { Author } from "../catalog/artifact-changes.ts";
 import { addAudit } from "../catalog/audit.ts";
-import { requireWorkspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
+import type { Origin } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { AuthRequest } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
@@ -22,23 +27,13 @@ export const auth = new Routes().post("/", async (c) => {
   if (typeof key !== "string") {
     throw new AppError("key_not_a_string");
   }
-  const { settings } = c.var;
-  const { requestId } = c.var;
+  const { settings, requestId } = c.var;
   const now = Date.now();
   const origin = { requestId, network: requestNetwork(c) };
   const attempt = { workspace: namespace, secret: key, network: origin.network };
   const checked = await checkKey(c.env.DB, settings, attempt, now);
   if (!checked.ok) {
-    if (checked.code === "keys_too_often") {
-      c.header("Retry-After", String(checked.waitSeconds));
-      throw new AppError(checked.code, `${checked.waitSeconds} seconds to wait`);
-    }
-    await requireWorkspace(c.env.DB, namespace); // a name that nobody has is not kept
-    const note = { action: "token refused", workspace: namespace };
-    if (await mayNoteRefusal(c.env, origin.network)) {
-      await addAudit(c.env.DB, note, { actor: "nobody", origin, now });
-    }
-    throw new AppError(checked.code);
+    return refuse(c, checked, namespace, { actor: "nobody", origin, now });
   }
   const { subject } = checked;
   const author = { actor: `${namespace}/${subject.keyName}`, origin, now };
@@ -51,3 +46,24 @@ export const auth = new Routes().post("/", async (c) => {
     expires_in: LIMITS.accessTokenSeconds,
   });
 });
+
+/** Refuses, and notes wrong keys of workspaces that exist: a name that nobody has is not kept. */
+async function refuse(
+  c: Context<AppEnv>,
+  refusal: KeyOutcome & { ok: false },
+  workspace: string,
+  author: Author & { origin: Origin },
+): Promise<never> {
+  switch (refusal.code) {
+    case "keys_too_often":
+      c.header("Retry-After", String(refusal.waitSeconds));
+      throw new AppError(refusal.code, `${refusal.waitSeconds} seconds to wait`);
+    case "namespace_not_found":
+      throw new AppError(refusal.code, `'${workspace}'`);
+    case "key_unauthorized":
+      if (await mayNoteRefusal(c.env, author.origin.network)) {
+        await addAudit(c.env.DB, { action: "token refused", workspace }, author);
+      }
+      throw new AppError(refusal.code);
+  }
+}

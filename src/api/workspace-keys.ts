@@ -23,8 +23,8 @@ import { readJson } from "./json-body.ts";
 export const workspaceKeys = new Routes()
   .get("/:namespace/keys", async (c) => {
     requireOwn(c.var.identity, c.req.param("namespace"));
-    const { name: workspace } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    return c.json((await listKeys(c.env.DB, workspace)).map(({ name }) => name));
+    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
+    return c.json((await listKeys(c.env.DB, id)).map(({ name }) => name));
   })
   // PUT without a name in the path is how the public client changes a key.
   .on(["POST", "PUT"], "/:namespace/keys", async (c) => {
@@ -40,7 +40,7 @@ export const workspaceKeys = new Routes()
     requireOwn(c.var.identity, namespace);
     const request = await readJson(c.req.raw, KeyRequest);
     const workspace = await requireWorkspace(c.env.DB, namespace);
-    if (!(await listKeys(c.env.DB, workspace.name)).some(({ name }) => name === key)) {
+    if (!(await listKeys(c.env.DB, workspace.id)).some(({ name }) => name === key)) {
       throw new AppError("key_not_found", `'${key}'`);
     }
     return c.json(await setKeyAsAsked(c, workspace, key, request.key));

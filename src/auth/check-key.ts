@@ -2,9 +2,9 @@
 // alone: nobody stops its jobs from elsewhere. In the same network one gets in all the same with a key that was drawn, or
 // that was used from there before.
 
-import { listKeys, setLookup } from "../catalog/keys.ts";
-import type { WorkspaceKey } from "../catalog/keys.ts";
-import { isKnownNetwork, rememberNetwork } from "../catalog/known-networks.ts";
+import { listCandidates, setLookup } from "../catalog/keys.ts";
+import type { CandidateKey } from "../catalog/keys.ts";
+import { rememberNetwork } from "../catalog/known-networks.ts";
 import { beginAttempt, findClosedGate, takeAttemptBack } from "../catalog/login-failures.ts";
 import type { LoginGate } from "../catalog/login-failures.ts";
 import { SYSTEM } from "../catalog/workspaces.ts";
@@ -27,7 +27,7 @@ export interface KeyAttempt {
 
 export type KeyOutcome =
   | { ok: true; subject: TokenSubject }
-  | { ok: false; code: "key_unauthorized" }
+  | { ok: false; code: "key_unauthorized" | "namespace_not_found" }
   | { ok: false; code: "keys_too_often"; waitSeconds: number };
 
 /** Finds the key that a secret is of. `now` in milliseconds. */
@@ -37,42 +37,57 @@ export async function checkKey(
   attempt: KeyAttempt,
   now: number,
 ): Promise<KeyOutcome> {
-  const { workspace, secret, network } = attempt;
   const system = await findSystemKey(settings, attempt);
   if (system !== null) {
     return { ok: true, subject: system };
   }
-  const lookup = await lookupOf(settings, workspace, secret);
-  const keys = await listKeys(db, workspace);
-  const found = await findByLookup(keys, secret, lookup);
-  if (found !== null && isDrawn(found)) {
-    return { ok: true, subject: subjectOf(workspace, found) };
+  const sight = await lookAt(db, settings, attempt);
+  if (await isWelcome(db, sight, now)) {
+    return subjectOf(attempt, sight.found);
   }
-  const gates = await gatesOf(settings, attempt);
-  const place = await keyedHash(settings, "network", "key", workspace, network);
-  const isWelcomed = await isWelcome(db, found, { place, gate: gates.pair }, now);
-  if (found !== null && isWelcomed) {
-    return { ok: true, subject: subjectOf(workspace, found) };
-  }
-  const closedUntil = await countAsWrong(db, gates, now);
+  const closedUntil = await countAsWrong(db, sight.gates, now);
   if (closedUntil !== null) {
-    return {
-      ok: false,
-      code: "keys_too_often",
-      waitSeconds: Math.ceil((closedUntil - now) / 1000),
-    };
+    const waitSeconds = Math.ceil((closedUntil - now) / 1000);
+    return { ok: false, code: "keys_too_often", waitSeconds };
   }
-  const key = found ?? (await findByHash(db, withoutLookup(keys, lookup), attempt, lookup));
-  if (key === "busy") {
-    await takeAttemptBack(db, [], gates.network.subject); // it was not looked at
-    throw new AppError("secrets_busy");
+  const key = sight.found ?? (await findByHash(db, sight, attempt));
+  if (key !== null) {
+    await takeAttemptBack(db, [], sight.gates.network.subject);
+    await rememberNetwork(db, `key ${key.nonce}`, sight.place, now);
   }
-  if (key === null) {
-    return { ok: false, code: "key_unauthorized" };
+  return key === null && sight.keys === null
+    ? { ok: false, code: "namespace_not_found" }
+    : subjectOf(attempt, key);
+}
+
+/** What an attempt is judged by. */
+interface Sight {
+  /** The network as `known_networks` has it, and the secret as keys have it. */
+  place: string;
+  lookup: string;
+  /** The workspace's keys; null where there is no such workspace. */
+  keys: CandidateKey[] | null;
+  found: CandidateKey | null;
+  gates: Record<"network" | "pair", LoginGate>;
+}
+
+async function lookAt(db: Env["DB"], settings: Settings, attempt: KeyAttempt): Promise<Sight> {
+  const { workspace, secret, network } = attempt;
+  const place = await keyedHash(settings, "network", "key", workspace, network);
+  const lookup = await lookupOf(settings, workspace, secret);
+  const keys = await listCandidates(db, workspace, place);
+  const found = await findByLookup(keys ?? [], secret, lookup);
+  return { place, lookup, keys, found, gates: await gatesOf(settings, attempt) };
+}
+
+/** Does a key count whatever else its network sends: was it drawn, or used from there before? */
+async function isWelcome(db: Env["DB"], { found, gates }: Sight, now: number): Promise<boolean> {
+  if (found !== null && isDrawn(found)) {
+    return true;
   }
-  await takeAttemptBack(db, [], gates.network.subject);
-  await rememberNetwork(db, `key ${key.nonce}`, place, now);
-  return { ok: true, subject: subjectOf(workspace, key) };
+  // Asked for a wrong secret too: the time of an answer must not tell whether it was right.
+  const closedUntil = await findClosedGate(db, gates.pair, now);
+  return found?.knowsNetwork === true && closedUntil === null;
 }
 
 async function findSystemKey(
@@ -82,21 +97,6 @@ async function findSystemKey(
   return workspace === SYSTEM && (await isSameSecret(secret, settings.systemKey))
     ? { workspace, keyName: SYSTEM_KEY_NAME, nonce: await systemNonce(settings) }
     : null;
-}
-
-/** Does a key count whatever else its network sends: was it used from there before? All is asked for a wrong secret too: the
- * time of an answer must not tell whether it was right. */
-async function isWelcome(
-  db: Env["DB"],
-  key: WorkspaceKey | null,
-  { place, gate }: { place: string; gate: LoginGate },
-  now: number,
-): Promise<boolean> {
-  const [isKnown, closedUntil] = await Promise.all([
-    isKnownNetwork(db, `key ${key?.nonce ?? ""}`, place),
-    findClosedGate(db, gate, now),
-  ]);
-  return isKnown && closedUntil === null;
 }
 
 /** Counts a secret as wrong before it counts for anything, or says until when none does. */
@@ -113,20 +113,22 @@ async function countAsWrong(
   return Math.max(closedUntil, pair.closedUntil ?? 0);
 }
 
-function subjectOf(workspace: string, { name, nonce }: WorkspaceKey): TokenSubject {
-  return { workspace, keyName: name, nonce };
+function subjectOf({ workspace }: KeyAttempt, key: CandidateKey | null): KeyOutcome {
+  return key === null
+    ? { ok: false, code: "key_unauthorized" }
+    : { ok: true, subject: { workspace, keyName: key.name, nonce: key.nonce } };
 }
 
 /** Tries keys that cannot be looked up, one turn each, and gives the one that is found its lookup. */
 async function findByHash(
   db: Env["DB"],
-  keys: readonly WorkspaceKey[],
+  { keys, lookup, gates }: Sight,
   { secret, network }: KeyAttempt,
-  lookup: string,
-): Promise<WorkspaceKey | "busy" | null> {
-  for (const key of keys) {
+): Promise<CandidateKey | null> {
+  for (const key of withoutLookup(keys ?? [], lookup)) {
     if (!(await waitForTurn("strangers", network))) {
-      return "busy";
+      await takeAttemptBack(db, [], gates.network.subject); // it was not looked at
+      throw new AppError("secrets_busy");
     }
     if (await isSecret(secret, key.secretHash)) {
       await setLookup(db, key, lookup);

@@ -16,18 +16,22 @@ export async function lookupOf(
   return `${await generationOf(settings)}$${await keyedHash(settings, "key", workspace, secret)}`;
 }
 
-/** The key that has this secret by its lookup or, where it was drawn, by its hash. */
-export async function findByLookup(
-  keys: readonly WorkspaceKey[],
+/** The key that has this secret by its lookup or, where it was drawn, by its hash. Plain comparisons: nobody can steer the
+ * first, and the second is of a secret that cannot be guessed piece by piece. */
+export async function findByLookup<Key extends WorkspaceKey>(
+  keys: readonly Key[],
   secret: string,
   lookup: string,
-): Promise<WorkspaceKey | null> {
+): Promise<Key | null> {
   const drawn = await hashRandomSecret(secret);
   return keys.find((key) => key.lookup === lookup || key.secretHash === drawn) ?? null;
 }
 
 /** Those that may have this secret all the same: chosen ones without a lookup of this TOKEN_SECRET. */
-export function withoutLookup(keys: readonly WorkspaceKey[], lookup: string): WorkspaceKey[] {
+export function withoutLookup<Key extends WorkspaceKey>(
+  keys: readonly Key[],
+  lookup: string,
+): Key[] {
   const generation = lookup.slice(0, lookup.indexOf("$") + 1);
   return keys.filter((key) => !isDrawn(key) && key.lookup?.startsWith(generation) !== true);
 }

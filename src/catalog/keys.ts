@@ -29,16 +29,43 @@ function toKey(row: KeyRow): WorkspaceKey {
   };
 }
 
-/** The keys of a workspace by name; none where there is no such workspace. */
-export async function listKeys(db: D1Database, workspace: string): Promise<WorkspaceKey[]> {
+/** The keys of a workspace by name. */
+export async function listKeys(db: D1Database, workspaceId: number): Promise<WorkspaceKey[]> {
   const { results } = await db
-    .prepare(
-      `SELECT k.* FROM workspaces w JOIN workspace_keys k ON k.workspace_id = w.id
-       WHERE w.name = ?1 ORDER BY k.name`,
-    )
-    .bind(workspace)
+    .prepare("SELECT * FROM workspace_keys WHERE workspace_id = ?1 ORDER BY name")
+    .bind(workspaceId)
     .all<KeyRow>();
   return results.map(toKey);
+}
+
+/** A key that a secret may be of. */
+export interface CandidateKey extends WorkspaceKey {
+  /** Was it used from the network before? */
+  knowsNetwork: boolean;
+}
+
+type CandidateRow = KeyRow & { knows_network: number };
+
+/** The keys of a workspace, seen from a network (a keyed hash of it); null where there is no such workspace. One statement
+ * whatever there is, as its time may be looked at by strangers. */
+export async function listCandidates(
+  db: D1Database,
+  workspace: string,
+  network: string,
+): Promise<CandidateKey[] | null> {
+  const { results } = await db
+    .prepare(
+      `SELECT k.*, EXISTS (
+         SELECT 1 FROM known_networks WHERE owner = 'key ' || k.nonce AND network = ?2
+       ) AS knows_network
+       FROM workspaces w LEFT JOIN workspace_keys k ON k.workspace_id = w.id WHERE w.name = ?1`,
+    )
+    .bind(workspace, network)
+    .all<CandidateRow | { name: null }>();
+  const keys = results.filter((row): row is CandidateRow => row.name !== null);
+  return results.length === 0
+    ? null
+    : keys.map((row) => ({ ...toKey(row), knowsNetwork: row.knows_network === 1 }));
 }
 
 /** A key by the names of its workspace and itself: what a token says it was given for. */

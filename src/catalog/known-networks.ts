@@ -5,18 +5,6 @@ import { LIMITS } from "../protocol/limits.ts";
 /** A user by id, or a key by nonce: one that is set anew is known nowhere. */
 export type NetworkOwner = `user ${number}` | `key ${string}`;
 
-export async function isKnownNetwork(
-  db: D1Database,
-  owner: NetworkOwner,
-  network: string,
-): Promise<boolean> {
-  const row = await db
-    .prepare("SELECT 1 FROM known_networks WHERE owner = ?1 AND network = ?2")
-    .bind(owner, network)
-    .first();
-  return row !== null;
-}
-
 /** Notes that an owner got in from a network, and forgets the one that was used the longest ago past
  * `networksKnown`. */
 export async function rememberNetwork(
