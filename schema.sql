@@ -53,7 +53,12 @@ CREATE TABLE IF NOT EXISTS workspace_keys (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   name TEXT NOT NULL,
   secret_hash TEXT NOT NULL,            -- scrypt, or sha256 for a secret that we drew
+  -- A keyed hash of the secret, by which POST /auth finds it (src/auth/key-lookup.ts); NULL, or made with another
+  -- TOKEN_SECRET: until the key is next used.
+  lookup TEXT,
   nonce TEXT NOT NULL,                  -- carried by every token; a changed key changes it, which ends them
+  -- The key of the same workspace that set it, by name; NULL: `system` did, or that key is gone.
+  parent TEXT,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (workspace_id, name)
 ) WITHOUT ROWID;
@@ -103,13 +108,16 @@ CREATE TABLE IF NOT EXISTS tokens (
   user_id INTEGER REFERENCES users (id) ON DELETE CASCADE, -- NULL for a worker
   token_hash TEXT NOT NULL UNIQUE,      -- SHA-256 of the token, which is not kept
   label TEXT NOT NULL,
+  -- An enabled token has no disabled parent, and never a longer life than its parent.
   enabled INTEGER NOT NULL DEFAULT 1,
   created_at INTEGER NOT NULL,
   expires_at INTEGER,                   -- NULL: does not expire
+  parent_id INTEGER REFERENCES tokens (id) ON DELETE CASCADE, -- the token that made it; NULL: `system` did
   CHECK ((kind = 'user') = (user_id IS NOT NULL))
 );
 
 CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
+CREATE INDEX IF NOT EXISTS tokens_by_parent ON tokens (parent_id) WHERE parent_id IS NOT NULL;
 
 -- People who are logged in. A session ends when it is not used for a while, and at a fixed age.
 CREATE TABLE IF NOT EXISTS sessions (
@@ -131,6 +139,31 @@ CREATE TABLE IF NOT EXISTS login_failures (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS login_failures_by_age ON login_failures (last_at);
+
+-- Networks from which somebody got in before: they pass gates that strangers have closed.
+CREATE TABLE IF NOT EXISTS known_networks (
+  owner TEXT NOT NULL,                  -- 'user <id>' or 'key <nonce>'
+  network TEXT NOT NULL,                -- a keyed hash of the network and the owner
+  last_at INTEGER NOT NULL,             -- when they last did, at most a day behind
+  PRIMARY KEY (owner, network)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS known_networks_by_age ON known_networks (last_at);
+
+CREATE TRIGGER IF NOT EXISTS key_networks_end AFTER DELETE ON workspace_keys
+BEGIN
+  DELETE FROM known_networks WHERE owner = 'key ' || OLD.nonce;
+END;
+
+CREATE TRIGGER IF NOT EXISTS key_networks_change AFTER UPDATE OF nonce ON workspace_keys
+BEGIN
+  DELETE FROM known_networks WHERE owner = 'key ' || OLD.nonce;
+END;
+
+CREATE TRIGGER IF NOT EXISTS user_networks_end AFTER DELETE ON users
+BEGIN
+  DELETE FROM known_networks WHERE owner = 'user ' || OLD.id;
+END;
 
 -- Uploads that have not become a version yet. The bytes and their state are in the upload object of the same uuid.
 CREATE TABLE IF NOT EXISTS uploads (

@@ -13,6 +13,7 @@ import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
 import { identify } from "./auth/identify.ts";
 import { mayNoteRefusal, openBill, requireTurn } from "./auth/rates.ts";
+import { mayRecall } from "./auth/recall.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
 import { forgetLookups } from "./catalog/lookups.ts";
@@ -82,14 +83,17 @@ app.use(async (c, next) => {
   const now = Date.now();
   await requireSchema(c.env.DB, now);
   const bill = openBill(c);
-  const identity = await identify(request.headers, c.env.DB, c.var.settings, now);
+  const moment = { now, recalls: mayRecall(method, path) };
+  const identity = await identify(request.headers, c.env.DB, c.var.settings, moment);
   // Credentials in a header count before a cookie, also when they are refused.
   const asksCookie = isPage && identity.kind === "nobody" && identity.refusal === null;
   const session = asksCookie ? await findSession(request, c.env.DB, now) : null;
   c.set("session", session);
   c.set(
     "identity",
-    session === null ? identity : { kind: "user", userId: session.userId, name: session.user },
+    session === null
+      ? identity
+      : { kind: "user", userId: session.userId, name: session.user, tokenId: null },
   );
   await requireTurn(c, bill);
   await requireKnown(c);
@@ -127,6 +131,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   storage_unavailable: "2",
   service_busy: "5",
   schema_outdated: String(LIMITS.schemaMemory / 1000),
+  secrets_busy: String(LIMITS.hashWait / 1000),
   too_many_requests: String(LIMITS.rateHold / 1000),
 };
 

@@ -18,12 +18,14 @@ import { tokens } from "./tokens.ts";
 import { trustedBy } from "./trusted-by.ts";
 import { uploads } from "./uploads.ts";
 import { users } from "./users.ts";
+import { workspaceKeys } from "./workspace-keys.ts";
 import { workspaceMetadata } from "./workspace-metadata.ts";
 import { workspaces } from "./workspaces.ts";
 
 /** The Shaken Fist API and the administration. */
 export const api = new Routes()
   .route("/auth/namespaces", workspaces)
+  .route("/auth/namespaces", workspaceKeys)
   .route("/auth/namespaces", workspaceMetadata)
   .route("/auth/namespaces", trustedBy)
   .route("/auth/users", users)

@@ -1,17 +1,18 @@
+import type { Context } from "hono";
+
 import { Routes } from "../app-env.ts";
+import type { AppEnv } from "../app-env.ts";
 import { signAccessToken } from "../auth/access-tokens.ts";
-import type { TokenSubject } from "../auth/access-tokens.ts";
 import { requestNetwork } from "../auth/author.ts";
-import { SYSTEM_KEY_NAME, systemNonce } from "../auth/identify.ts";
-import { isSameSecret, isSecret } from "../auth/passwords.ts";
+import { checkKey } from "../auth/check-key.ts";
+import type { KeyOutcome } from "../auth/check-key.ts";
 import { mayNoteRefusal } from "../auth/rates.ts";
+import type { Author } from "../catalog/artifact-changes.ts";
 import { addAudit } from "../catalog/audit.ts";
-import { listKeys } from "../catalog/keys.ts";
-import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
+import type { Origin } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { AuthRequest } from "../protocol/requests.ts";
-import type { Settings } from "../settings.ts";
 import { readJson } from "./json-body.ts";
 
 /** POST /auth: a workspace's key for a token of 15 minutes. */
@@ -26,18 +27,15 @@ export const auth = new Routes().post("/", async (c) => {
   if (typeof key !== "string") {
     throw new AppError("key_not_a_string");
   }
-  const { settings } = c.var;
-  const { requestId } = c.var;
+  const { settings, requestId } = c.var;
   const now = Date.now();
   const origin = { requestId, network: requestNetwork(c) };
-  const subject = await subjectFor(c.env.DB, settings, namespace, key);
-  if (subject === null) {
-    const note = { action: "token refused", workspace: namespace };
-    if (await mayNoteRefusal(c.env, origin.network)) {
-      await addAudit(c.env.DB, note, { actor: "nobody", origin, now });
-    }
-    throw new AppError("key_unauthorized");
+  const attempt = { workspace: namespace, secret: key, network: origin.network };
+  const checked = await checkKey(c.env.DB, settings, attempt, now);
+  if (!checked.ok) {
+    return refuse(c, checked, namespace, { actor: "nobody", origin, now });
   }
+  const { subject } = checked;
   const author = { actor: `${namespace}/${subject.keyName}`, origin, now };
   await addAudit(c.env.DB, { action: "token given", workspace: namespace }, author);
   const token = await signAccessToken(subject, settings.tokenSecret, now);
@@ -49,24 +47,23 @@ export const auth = new Routes().post("/", async (c) => {
   });
 });
 
-/** The key that the secret is of; null for none. */
-async function subjectFor(
-  db: Env["DB"],
-  settings: Settings,
+/** Refuses, and notes wrong keys of workspaces that exist: a name that nobody has is not kept. */
+async function refuse(
+  c: Context<AppEnv>,
+  refusal: KeyOutcome & { ok: false },
   workspace: string,
-  secret: string,
-): Promise<TokenSubject | null> {
-  if (workspace === SYSTEM) {
-    if (await isSameSecret(secret, settings.systemKey)) {
-      return { workspace, keyName: SYSTEM_KEY_NAME, nonce: await systemNonce(settings) };
-    }
-    return null;
+  author: Author & { origin: Origin },
+): Promise<never> {
+  switch (refusal.code) {
+    case "keys_too_often":
+      c.header("Retry-After", String(refusal.waitSeconds));
+      throw new AppError(refusal.code, `${refusal.waitSeconds} seconds to wait`);
+    case "namespace_not_found":
+      throw new AppError(refusal.code, `'${workspace}'`);
+    case "key_unauthorized":
+      if (await mayNoteRefusal(c.env, author.origin.network)) {
+        await addAudit(c.env.DB, { action: "token refused", workspace }, author);
+      }
+      throw new AppError(refusal.code);
   }
-  const { id } = await requireWorkspace(db, workspace);
-  for (const key of await listKeys(db, id)) {
-    if (await isSecret(secret, key.secretHash)) {
-      return { workspace, keyName: key.name, nonce: key.nonce };
-    }
-  }
-  return null;
 }

@@ -1,14 +1,18 @@
 import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { forgetTokens } from "../auth/identify.ts";
+import { requireTurnAtHashing } from "../auth/hash-turns.ts";
+import { forgetCredentials } from "../auth/identify.ts";
 import { hashSecret } from "../auth/passwords.ts";
+import { listGoodTokens } from "../catalog/tokens.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
+import { actorOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ChangeUserRequest, CreateUserRequest } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
+import { toTokenReply } from "./tokens.ts";
 
 const PASSWORD_LENGTH = 8;
 
@@ -19,6 +23,7 @@ export const users = new Routes()
     const request = await readJson(c.req.raw, CreateUserRequest);
     const name = readUserName(request.name);
     const password = readPassword(request.password);
+    await requireTurnAtHashing(actorOf(c.var.identity));
     const user = await createUser(c.env.DB, name, await hashSecret(password), authorOf(c));
     if (user === null) {
       throw new AppError("user_exists", `'${name}'`);
@@ -32,20 +37,26 @@ export const users = new Routes()
   })
   .patch("/:name", async (c) => {
     requireSystem(c.var.identity);
-    const { password } = await readJson(c.req.raw, ChangeUserRequest);
-    const passwordHash = await hashSecret(readPassword(password));
-    const user = await setPassword(c.env.DB, c.req.param("name"), passwordHash, authorOf(c));
+    const name = c.req.param("name");
+    const { password, end_tokens: endsTokens } = await readJson(c.req.raw, ChangeUserRequest);
+    const wanted = readPassword(password);
+    await requireTurnAtHashing(actorOf(c.var.identity));
+    const passwordHash = await hashSecret(wanted);
+    const author = authorOf(c);
+    const user = await setPassword(c.env.DB, { name, passwordHash, endsTokens }, author);
     if (user === null) {
-      throw new AppError("user_not_found", `'${c.req.param("name")}'`);
+      throw new AppError("user_not_found", `'${name}'`);
     }
-    return c.json(toReply(user));
+    forgetCredentials();
+    const tokens = await listGoodTokens(c.env.DB, user.id, author.now);
+    return c.json({ ...toReply(user), tokens: tokens.map(toTokenReply) });
   })
   .delete("/:name", async (c) => {
     requireSystem(c.var.identity);
     if (!(await deleteUser(c.env.DB, c.req.param("name"), authorOf(c)))) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
-    forgetTokens();
+    forgetCredentials();
     return c.json(null);
   });
 

@@ -1,11 +1,6 @@
-import type { Context } from "hono";
-
 import { Routes } from "../app-env.ts";
-import type { AppEnv } from "../app-env.ts";
 import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { hashRandomSecret, hashSecret, newSecret } from "../auth/passwords.ts";
-import { deleteKey, listKeys, putKey } from "../catalog/keys.ts";
 import { addTrust, removeTrust } from "../catalog/trusts.ts";
 import { deleteMember, findUser, putMember } from "../catalog/users.ts";
 import type { Role } from "../catalog/users.ts";
@@ -18,32 +13,35 @@ import {
   SYSTEM,
   updateWorkspace,
 } from "../catalog/workspaces.ts";
-import type { DescribedWorkspace, Workspace } from "../catalog/workspaces.ts";
+import type { DescribedWorkspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import {
   ChangeNamespaceRequest,
   CreateNamespaceRequest,
-  KeyRequest,
   MemberRequest,
   TrustRequest,
 } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
+import { readKeyName, readSecret, setKey } from "./workspace-keys.ts";
 
-/** Workspaces, which this API calls namespaces, with their keys, trusts and members. */
+/** Workspaces, which this API calls namespaces, with their trusts and members. */
 export const workspaces = new Routes()
   .post("/", async (c) => {
     requireSystem(c.var.identity);
     const request = await readJson(c.req.raw, CreateNamespaceRequest);
     const name = readName(request.namespace);
-    const keyName = request.key_name === null ? null : readKeyName(request.key_name);
-    const secret = keyName === null ? null : readSecret(request.key);
+    // A key without a name would be dropped unseen.
+    const hasKey = request.key_name !== null || (request.key ?? null) !== null;
+    const key = hasKey
+      ? { name: readKeyName(request.key_name), secret: readSecret(request.key) }
+      : null;
     const workspace = await createWorkspace(c.env.DB, name, request.public, authorOf(c));
     if (workspace === null) {
       throw new AppError("namespace_exists", `'${name}'`);
     }
-    if (keyName !== null && secret !== null) {
-      await setKey(c, workspace, keyName, secret);
+    if (key !== null) {
+      await setKey(c, workspace, key.name, key.secret);
     }
     return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
@@ -79,39 +77,6 @@ export const workspaces = new Routes()
     }
     if (!(await deleteWorkspace(c.env.DB, workspace, authorOf(c)))) {
       throw new AppError("namespace_not_empty", `'${workspace.name}'`);
-    }
-    return c.json(null);
-  })
-  .get("/:namespace/keys", async (c) => {
-    requireOwn(c.var.identity, c.req.param("namespace"));
-    const { id } = await requireWorkspace(c.env.DB, c.req.param("namespace"));
-    return c.json((await listKeys(c.env.DB, id)).map(({ name }) => name));
-  })
-  // PUT without a name in the path is how the public client changes a key.
-  .on(["POST", "PUT"], "/:namespace/keys", async (c) => {
-    const { namespace } = c.req.param();
-    requireOwn(c.var.identity, namespace);
-    const request = await readJson(c.req.raw, KeyRequest);
-    const workspace = await requireWorkspace(c.env.DB, namespace);
-    const name = readKeyName(request.key_name);
-    return c.json(await setKeyAsAsked(c, workspace, name, request.key));
-  })
-  .put("/:namespace/keys/:key", async (c) => {
-    const { namespace, key } = c.req.param();
-    requireOwn(c.var.identity, namespace);
-    const request = await readJson(c.req.raw, KeyRequest);
-    const workspace = await requireWorkspace(c.env.DB, namespace);
-    if (!(await listKeys(c.env.DB, workspace.id)).some(({ name }) => name === key)) {
-      throw new AppError("key_not_found", `'${key}'`);
-    }
-    return c.json(await setKeyAsAsked(c, workspace, key, request.key));
-  })
-  .delete("/:namespace/keys/:key", async (c) => {
-    const { namespace, key } = c.req.param();
-    requireOwn(c.var.identity, namespace);
-    const { id } = await requireWorkspace(c.env.DB, namespace);
-    if (!(await deleteKey(c.env.DB, id, key, authorOf(c)))) {
-      throw new AppError("key_not_found", `'${key}'`);
     }
     return c.json(null);
   })
@@ -167,6 +132,9 @@ function toReply(workspace: DescribedWorkspace) {
     quota_entries: workspace.entryLimit,
     used_entries: workspace.usedEntries,
     default_expiration_days: workspace.defaultExpirationDays,
+    ...(workspace.keyParents.size === 0
+      ? {}
+      : { key_parents: Object.fromEntries(workspace.keyParents) }),
   };
 }
 
@@ -178,65 +146,6 @@ function readName(name: string | null): string {
     throw new AppError("namespace_name_invalid", `'${name}'`);
   }
   return name;
-}
-
-/** Any name that can stand in a URL, by which alone a key is deleted. */
-function readKeyName(name: string | null): string {
-  if (name === null || name === "") {
-    throw new AppError("key_name_unspecified");
-  }
-  if (name === "." || name === ".." || !name.isWellFormed() || /[/\\\p{Cc}]/u.test(name)) {
-    throw new AppError("key_name_invalid", `'${name}'`);
-  }
-  return name;
-}
-
-function readSecret(key: unknown): string {
-  if (key === undefined || key === null || key === "") {
-    throw new AppError("key_unspecified");
-  }
-  if (typeof key !== "string") {
-    throw new AppError("key_not_a_string");
-  }
-  if (key.length > LIMITS.secretLength) {
-    throw new AppError("key_too_long");
-  }
-  return key;
-}
-
-/** Sets a key to the secret that the client chose, or to one drawn for it, which is shown this once. */
-async function setKeyAsAsked(
-  c: Context<AppEnv>,
-  workspace: Workspace,
-  name: string,
-  key: unknown,
-): Promise<string | { key_name: string; key: string }> {
-  if (key !== undefined) {
-    await setKey(c, workspace, name, readSecret(key));
-    return name;
-  }
-  const drawn = newSecret();
-  await storeKey(c, workspace, name, await hashRandomSecret(drawn));
-  return { key_name: name, key: drawn };
-}
-
-async function setKey(c: Context<AppEnv>, workspace: Workspace, name: string, secret: string) {
-  await storeKey(c, workspace, name, await hashSecret(secret));
-}
-
-async function storeKey(
-  c: Context<AppEnv>,
-  { id, name: workspace }: Workspace,
-  name: string,
-  hash: string,
-) {
-  if (workspace === SYSTEM) {
-    throw new AppError("namespace_is_system", "its key is the secret SYSTEM_KEY");
-  }
-  const key = { workspaceId: id, name, secretHash: hash, nonce: newSecret().slice(0, 32) };
-  if (!(await putKey(c.env.DB, key, authorOf(c), LIMITS.keysOfWorkspace))) {
-    throw new AppError("keys_too_many", `${LIMITS.keysOfWorkspace}`);
-  }
 }
 
 const ROLES: readonly string[] = ["owner", "contributor", "viewer"] satisfies Role[];

@@ -13,6 +13,7 @@ import {
   listGarbage,
   removeDeletedFiles,
 } from "../catalog/garbage.ts";
+import { forgetNetworks } from "../catalog/known-networks.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
 import { forgetRefused } from "../catalog/refused-archives.ts";
 import { forgetSessions } from "../catalog/sessions.ts";
@@ -66,6 +67,7 @@ export async function sweep(
     () => repeat(() => forgetRefused(db, now - LIMITS.refusalMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
+    () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
   await attempt(report, () => noteSweepBegun(db, now));

@@ -17,16 +17,22 @@ import { sha256 } from "./passwords.ts";
 /** The key that SYSTEM_KEY is: the only one of the workspace `system`. */
 export const SYSTEM_KEY_NAME = "system";
 
-/** Finds out who sends a request. `now` in milliseconds. */
+/** When a request is judged, in milliseconds, and whether what held a moment ago may answer (recall.ts). */
+export interface Moment {
+  now: number;
+  recalls: boolean;
+}
+
+/** Finds out who sends a request. */
 export async function identify(
   headers: Headers,
   db: Env["DB"],
   settings: Settings,
-  now: number,
+  moment: Moment,
 ): Promise<Identity> {
   const token = headers.get("Token");
   if (token !== null) {
-    return identifyToken(token, db, now);
+    return identifyToken(token, db, moment);
   }
   const bearer = parseBearer(headers.get("Authorization"));
   switch (bearer.kind) {
@@ -35,7 +41,7 @@ export async function identify(
     case "malformed":
       return nobody("token_not_bearer");
     case "bearer":
-      return identifyBearer(bearer.token, db, settings, now);
+      return identifyBearer(bearer.token, db, settings, moment);
   }
 }
 
@@ -52,35 +58,39 @@ function nobody(refusal: ErrorCode | null): Identity {
  * itself for each. */
 const tokens = new Memory<AccessToken>();
 
-/** After a change of tokens; other isolates follow within LIMITS.keyMemory. */
-export function forgetTokens(): void {
+/** After a change of keys, tokens or users; other isolates follow within LIMITS.keyMemory. */
+export function forgetCredentials(): void {
   tokens.clear();
+  keys.clear();
 }
 
-async function identifyToken(token: string, db: Env["DB"], now: number): Promise<Identity> {
+async function identifyToken(token: string, db: Env["DB"], moment: Moment): Promise<Identity> {
+  const { now, recalls } = moment;
   const hash = (await sha256(token)).toHex();
-  const found = tokens.get(hash, now) ?? (await findGoodToken(db, hash, now));
+  const known = recalls ? tokens.get(hash, now) : null;
+  const found = known ?? (await findGoodToken(db, hash, now));
   if (found === null) {
+    tokens.remove(hash);
     return nobody("access_token_refused");
   }
   tokens.add(hash, found, now, found.expiresAt);
   return found.userId === null
     ? { kind: "worker", tokenId: found.id }
-    : { kind: "user", userId: found.userId, name: found.user ?? "" };
+    : { kind: "user", userId: found.userId, name: found.user ?? "", tokenId: found.id };
 }
 
 async function identifyBearer(
   token: string,
   db: Env["DB"],
   settings: Settings,
-  now: number,
+  moment: Moment,
 ): Promise<Identity> {
-  const verified = await verifyAccessToken(token, settings.tokenSecret, now);
+  const verified = await verifyAccessToken(token, settings.tokenSecret, moment.now);
   if (!verified.ok) {
     return nobody(verified.code);
   }
-  const { workspace, keyName } = verified.subject;
-  const key = await findLivingKey(verified.subject, db, settings, now);
+  const { workspace, keyName, nonce } = verified.subject;
+  const key = await findLivingKey(verified.subject, db, settings, moment);
   if (key === null) {
     return nobody("token_invalid");
   }
@@ -89,6 +99,7 @@ async function identifyBearer(
     workspaceId: key.workspaceId,
     name: workspace,
     keyName,
+    nonce,
     isSystem: workspace === SYSTEM,
   };
 }
@@ -106,16 +117,18 @@ async function findLivingKey(
   { workspace, keyName, nonce }: TokenSubject,
   db: Env["DB"],
   settings: Settings,
-  now: number,
+  { now, recalls }: Moment,
 ): Promise<LivingKey | null> {
   const name = JSON.stringify([workspace, keyName]);
-  const known = keys.get(name, now);
+  // What the system's key is stands in the settings: the catalog has nothing to say about it.
+  const known = recalls || workspace === SYSTEM ? keys.get(name, now) : null;
   if (known?.nonce === nonce) {
     return known;
   }
   const key =
     workspace === SYSTEM ? await systemKey(db, settings) : await findKey(db, workspace, keyName);
   if (key?.nonce !== nonce) {
+    keys.remove(name);
     return null;
   }
   keys.add(name, { workspaceId: key.workspaceId, nonce }, now);

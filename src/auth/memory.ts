@@ -22,6 +22,10 @@ export class Memory<Value> {
     this.#entries.set(name, { value, until });
   }
 
+  remove(name: string): void {
+    this.#entries.delete(name);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

@@ -4,7 +4,9 @@
 import { parse, serialize } from "hono/utils/cookie";
 
 /** A site's cookie; plain http is good enough only where nothing goes over a wire. */
-type CookieKind = { name: "__Host-stowage"; secure: true } | { name: "stowage"; secure: false };
+export type CookieKind =
+  | { name: "__Host-stowage"; secure: true }
+  | { name: "stowage"; secure: false };
 
 const LOOPBACK = /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/u;
 

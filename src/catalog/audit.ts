@@ -32,6 +32,21 @@ export function noteAudit(db: D1Database, note: AuditNote, author: Author): D1Pr
     .bind(...valuesOf(note, author));
 }
 
+/** Notes what the statement behind it does to each thing that `things`, a query of `subject` and `detail`, finds: in a
+ * batch, right before it. */
+export function noteEach(
+  db: D1Database,
+  note: Pick<AuditNote, "action" | "workspaceId">,
+  things: { query: string; values: readonly (string | number | null)[] },
+  author: Author,
+): D1PreparedStatement {
+  const [subject, detail] = ["?8", "?9"];
+  const values = VALUES.replace(subject, "subject").replace(detail, "detail");
+  return db
+    .prepare(`INSERT INTO ${COLUMNS} SELECT ${values} FROM (${things.query})`)
+    .bind(...valuesOf(note, author), ...things.values);
+}
+
 /** Notes what changes nothing else: a login by a key, a refusal. */
 export async function addAudit(db: D1Database, note: AuditNote, author: Author): Promise<void> {
   await db

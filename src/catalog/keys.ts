@@ -1,21 +1,30 @@
 import type { Author } from "./artifact-changes.ts";
-import { noteAudit } from "./audit.ts";
+import { noteAudit, noteEach } from "./audit.ts";
 
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */
 export interface WorkspaceKey {
   workspaceId: number;
   name: string;
   secretHash: string;
+  /** A keyed hash of the secret; null: it is not known yet. */
+  lookup: string | null;
   nonce: string;
 }
 
-type KeyRow = { workspace_id: number; name: string; secret_hash: string; nonce: string };
+type KeyRow = {
+  workspace_id: number;
+  name: string;
+  secret_hash: string;
+  lookup: string | null;
+  nonce: string;
+};
 
 function toKey(row: KeyRow): WorkspaceKey {
   return {
     workspaceId: row.workspace_id,
     name: row.name,
     secretHash: row.secret_hash,
+    lookup: row.lookup,
     nonce: row.nonce,
   };
 }
@@ -27,6 +36,36 @@ export async function listKeys(db: D1Database, workspaceId: number): Promise<Wor
     .bind(workspaceId)
     .all<KeyRow>();
   return results.map(toKey);
+}
+
+/** A key that a secret may be of. */
+export interface CandidateKey extends WorkspaceKey {
+  /** Was it used from the network before? */
+  knowsNetwork: boolean;
+}
+
+type CandidateRow = KeyRow & { knows_network: number };
+
+/** The keys of a workspace, seen from a network (a keyed hash of it); null where there is no such workspace. One statement
+ * whatever there is, as its time may be looked at by strangers. */
+export async function listCandidates(
+  db: D1Database,
+  workspace: string,
+  network: string,
+): Promise<CandidateKey[] | null> {
+  const { results } = await db
+    .prepare(
+      `SELECT k.*, EXISTS (
+         SELECT 1 FROM known_networks WHERE owner = 'key ' || k.nonce AND network = ?2
+       ) AS knows_network
+       FROM workspaces w LEFT JOIN workspace_keys k ON k.workspace_id = w.id WHERE w.name = ?1`,
+    )
+    .bind(workspace, network)
+    .all<CandidateRow | { name: null }>();
+  const keys = results.filter((row): row is CandidateRow => row.name !== null);
+  return results.length === 0
+    ? null
+    : keys.map((row) => ({ ...toKey(row), knowsNetwork: row.knows_network === 1 }));
 }
 
 /** A key by the names of its workspace and itself: what a token says it was given for. */
@@ -45,42 +84,92 @@ export async function findKey(
   return row && toKey(row);
 }
 
-/** Adds a key or sets it anew; false when the workspace has `limit` others already. */
-export async function putKey(
-  db: D1Database,
-  key: WorkspaceKey,
-  author: Author,
-  limit: number,
-): Promise<boolean> {
-  const { workspaceId, name: subject } = key;
-  const put = db
-    .prepare(
-      `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at)
-       SELECT ?1, ?2, ?3, ?4, ?5
-       WHERE (SELECT count(*) FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2) < ?6
-       ON CONFLICT (workspace_id, name)
-       DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5`,
-    )
-    .bind(workspaceId, subject, key.secretHash, key.nonce, author.now, limit);
-  const [done] = await db.batch([
-    put,
-    noteAudit(db, { action: "key set", workspaceId, subject }, author),
-  ]);
-  return (done?.meta.changes ?? 0) > 0;
+/** What a key is set to. */
+export interface NewKey extends WorkspaceKey {
+  /** The key of the workspace that sets it; null: `system` does. */
+  setBy: { name: string; nonce: string } | null;
 }
 
-/** Deletes a key; false when there is none. */
+/** Adds a key or sets it anew. It becomes a descendant of the key that sets it, unless that is itself. Refuses when the workspace has `limit` others already, or the parent ended a moment ago. */
+export async function putKey(
+  db: D1Database,
+  key: NewKey,
+  author: Author,
+  limit: number,
+): Promise<"set" | "too many" | "parent gone"> {
+  const { workspaceId, name: subject, secretHash, lookup, nonce } = key;
+  const { name: parent, nonce: parentNonce } = key.setBy ?? { name: null, nonce: null };
+  const put = db
+    .prepare(
+      `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at, lookup, parent)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?7, ?8
+       WHERE (SELECT count(*) FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2) < ?6
+         AND (?8 IS NULL OR EXISTS (
+           SELECT 1 FROM workspace_keys WHERE workspace_id = ?1 AND name = ?8 AND nonce = ?9))
+       ON CONFLICT (workspace_id, name) DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5,
+         lookup = ?7, parent = iif(?8 = ?2, parent, ?8)`,
+    )
+    .bind(workspaceId, subject, secretHash, nonce, author.now, limit, lookup, parent, parentNonce);
+  const note = { action: "key set", workspaceId, subject, detail: { parent } };
+  const count = db
+    .prepare("SELECT count(*) AS count FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2")
+    .bind(workspaceId, subject);
+  const [done, , others] = await db.batch<{ count: number }>([
+    put,
+    noteAudit(db, note, author),
+    count,
+  ]);
+  if (done?.meta.changes !== 0) {
+    return "set";
+  }
+  return Number(others?.results[0]?.count) >= limit ? "too many" : "parent gone";
+}
+
+/** Notes the keyed hash of a key that was found without, unless it was set anew meanwhile. */
+export async function setLookup(
+  db: D1Database,
+  { workspaceId, name, nonce }: WorkspaceKey,
+  lookup: string,
+): Promise<void> {
+  await db
+    .prepare(
+      "UPDATE workspace_keys SET lookup = ?4 WHERE workspace_id = ?1 AND name = ?2 AND nonce = ?3",
+    )
+    .bind(workspaceId, name, nonce, lookup)
+    .run();
+}
+
+/** The names of the keys that the key ?10 of the workspace ?6 set, and of those that these set, but for itself. */
+const DESCENDANTS = `WITH RECURSIVE line (name) AS (
+    SELECT ?10
+    UNION SELECT k.name FROM workspace_keys k JOIN line l ON k.parent = l.name WHERE k.workspace_id = ?6
+  )
+  SELECT name FROM line WHERE name <> ?10`;
+
+/** Deletes a key, and its descendants when asked to; else they become its parent's. Gives their names, or null when
+ * there is no such key. */
 export async function deleteKey(
   db: D1Database,
   workspaceId: number,
-  name: string,
+  { name, withDescendants }: { name: string; withDescendants: boolean },
   author: Author,
-): Promise<boolean> {
-  const [done] = await db.batch([
-    db
-      .prepare("DELETE FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2")
-      .bind(workspaceId, name),
-    noteAudit(db, { action: "key deleted", workspaceId, subject: name }, author),
+): Promise<string[] | null> {
+  const descendants = DESCENDANTS.replaceAll("?6", "?1").replaceAll("?10", "?2");
+  const doomed = withDescendants ? `name = ?2 OR name IN (${descendants})` : "name = ?2";
+  const noted = `SELECT name AS subject, json_object('parent', parent) AS detail
+    FROM workspace_keys WHERE workspace_id = ?6
+      AND (name = ?10${withDescendants ? ` OR name IN (${DESCENDANTS})` : ""})`;
+  const bind = (sql: string) => db.prepare(sql).bind(workspaceId, name);
+  const [found, , , deleted] = await db.batch<{ name: string }>([
+    bind(`${descendants} ORDER BY name`),
+    noteEach(db, { action: "key deleted", workspaceId }, { query: noted, values: [name] }, author),
+    bind(
+      `UPDATE workspace_keys SET parent = nullif(
+         (SELECT parent FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2), ?2)
+       WHERE workspace_id = ?1 AND parent = ?2 AND ${withDescendants ? "FALSE" : "TRUE"}`,
+    ),
+    bind(`DELETE FROM workspace_keys WHERE workspace_id = ?1 AND (${doomed})`),
   ]);
-  return (done?.meta.changes ?? 0) > 0;
+  const names = (found?.results ?? []).map((row) => row.name);
+  return (deleted?.meta.changes ?? 0) > 0 ? names : null;
 }

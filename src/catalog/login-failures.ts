@@ -1,4 +1,4 @@
-// Failed logins, and how long the next attempt has to wait. An attempt counts as failed from its beginning, so
+// Failed logins and wrong keys, and how long the next attempt has to wait. An attempt counts as failed from its beginning, so
 // that attempts at the same time cannot all pass; one that turns out right is taken back.
 
 import { LIMITS } from "../protocol/limits.ts";
@@ -39,6 +39,19 @@ export async function beginAttempt(
       .bind(JSON.stringify(gates), now, now - LIMITS.loginMemory),
   ]);
   return found?.results[0] ?? { closedUntil: null };
+}
+
+/** Until when a gate is closed; null when it is open. Counts nothing. */
+export async function findClosedGate(
+  db: D1Database,
+  { subject }: LoginGate,
+  now: number,
+): Promise<number | null> {
+  const row = await db
+    .prepare("SELECT blocked_until FROM login_failures WHERE subject = ?1 AND blocked_until > ?2")
+    .bind(subject, now)
+    .first<{ blocked_until: number }>();
+  return row?.blocked_until ?? null;
 }
 
 /** Takes an attempt back that was right: the failures of `forgiven` are forgotten, of `eased` only this one. */

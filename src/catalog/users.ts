@@ -1,5 +1,6 @@
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
+import { deleteTokensOf } from "./tokens.ts";
 
 export type Role = "owner" | "contributor" | "viewer";
 
@@ -63,22 +64,37 @@ export async function listUsers(db: D1Database, after: string, limit: number): P
   return results.map(toUser);
 }
 
-/** The password's hash of a user, or null when there is none of that name. */
-export async function findPassword(
-  db: D1Database,
-  name: string,
-): Promise<{ userId: number; passwordHash: string } | null> {
-  return db
-    .prepare("SELECT id AS userId, password_hash AS passwordHash FROM users WHERE name = ?1")
-    .bind(name)
-    .first<{ userId: number; passwordHash: string }>();
+/** What a login is checked against. */
+export interface Login {
+  userId: number;
+  passwordHash: string;
+  /** Did the user log in from that network before? */
+  knowsNetwork: boolean;
 }
 
-/** Sets a user's password and ends their sessions; null when there is none of that name. */
-export async function setPassword(
+/** What a login of that name from a network (a keyed hash) is checked against, or null when there is no such user. */
+export async function findLogin(
   db: D1Database,
   name: string,
-  passwordHash: string,
+  network: string,
+): Promise<Login | null> {
+  const row = await db
+    .prepare(
+      `SELECT id AS userId, password_hash AS passwordHash, EXISTS (
+         SELECT 1 FROM known_networks WHERE owner = 'user ' || users.id AND network = ?2
+       ) AS knowsNetwork
+       FROM users WHERE name = ?1`,
+    )
+    .bind(name, network)
+    .first<Omit<Login, "knowsNetwork"> & { knowsNetwork: number }>();
+  return row && { ...row, knowsNetwork: row.knowsNetwork === 1 };
+}
+
+/** Sets a user's password, ends their sessions and, when asked to, their tokens; null when there is none of that
+ * name. */
+export async function setPassword(
+  db: D1Database,
+  { name, passwordHash, endsTokens }: { name: string; passwordHash: string; endsTokens: boolean },
   author: Author,
 ): Promise<User | null> {
   const [changed] = await db.batch<UserRow>([
@@ -89,6 +105,7 @@ export async function setPassword(
     db
       .prepare("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?1)")
       .bind(name),
+    ...(endsTokens ? deleteTokensOf(db, name, author) : []),
   ]);
   const [row] = changed?.results ?? [];
   return row === undefined ? null : toUser(row);

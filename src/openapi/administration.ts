@@ -11,12 +11,20 @@ import { after } from "./parameters.ts";
 import { ref } from "./schemas.ts";
 
 const NAME_OF_KEY = text("The key's name");
-const SECRET = text("Its secret, at most 1,024 characters");
-const NEW_KEY = ["key_unspecified", "key_not_a_string", "key_too_long", "keys_too_many"] as const;
+const SECRET = text("Its secret, 8 to 1,024 characters");
+const NEW_KEY = [
+  "key_unspecified",
+  "key_not_a_string",
+  "key_too_short",
+  "key_too_long",
+  "keys_too_many",
+  "secrets_busy",
+] as const;
 
 const setKey: Operation = {
   summary: "Add or change a key",
-  description: "Without `key` a secret is drawn and shown this once.",
+  description:
+    "Without `key` a secret is drawn and shown this once. What a key sets is its descendant.",
   who: "own",
   body: KeyRequest,
   bodyHints: { properties: { key_name: NAME_OF_KEY, key: SECRET }, required: ["key_name"] },
@@ -99,9 +107,17 @@ export const administration: Area = {
     },
     "DELETE /auth/namespaces/{namespace}/keys/{key}": {
       summary: "Delete a key and with it its bearer tokens",
+      description:
+        "Says which keys it had set, and those in turn; `descendants=true` deletes these too, else they count as set by who had set this one.",
       who: "own",
-      reply: NULL,
-      refusals: ["key_not_found"],
+      query: {
+        descendants: {
+          description: "Delete the keys that it had set as well",
+          schema: { type: "boolean" },
+        },
+      },
+      reply: { anyOf: [NULL, ref("DeletedKey")] },
+      refusals: ["key_not_found", "descendants_malformed"],
     },
     "GET /auth/namespaces/{namespace}/metadata": metadata.get,
     "POST /auth/namespaces/{namespace}/metadata": metadata.post,

@@ -39,17 +39,18 @@ export const people: Area = {
         required: ["name", "password"],
       },
       reply: ref("User"),
-      refusals: ["user_name_invalid", "password_invalid", "user_exists"],
+      refusals: ["user_name_invalid", "password_invalid", "user_exists", "secrets_busy"],
     },
     "PATCH /auth/users/{name}": {
       summary: "Set a user's password",
-      description: "Ends all sessions of the user.",
+      description:
+        "Ends all sessions of the user. Their tokens go on, and `tokens` lists those that are good, unless `end_tokens` is true.",
       who: "system",
       path: USER_NAME,
       body: ChangeUserRequest,
       bodyHints: { properties: { password: PASSWORD }, required: ["password"] },
-      reply: ref("User"),
-      refusals: ["password_invalid", "user_not_found"],
+      reply: ref("ChangedUser"),
+      refusals: ["password_invalid", "user_not_found", "secrets_busy"],
     },
     "DELETE /auth/users/{name}": {
       summary: "Delete a user with their tokens and sessions",
@@ -85,22 +86,29 @@ export const people: Area = {
     "POST /auth/tokens": {
       summary: "Make a token",
       description:
-        "A user may make their own; `system` any. `expires_at` in ISO 8601 or milliseconds.",
+        "A user may make their own; `system` any. `expires_at` in ISO 8601 or milliseconds. One that a user's token makes ends with that token, at its `expires_at` at the latest.",
       who: "userOrSystem",
       body: CreateTokenRequest,
       reply: ref("NewAccessToken"),
-      refusals: ["user_not_found"],
+      refusals: [
+        "user_not_found",
+        "access_token_end_past",
+        "access_token_outlives",
+        "tokens_too_many",
+      ],
     },
     "PATCH /auth/tokens/{id}": {
       summary: "Enable or disable a token",
+      description:
+        "Disabling takes those along that it made. `system` enables any, a user's token those that it made, one by one.",
       who: "userOrSystem",
       path: TOKEN_ID,
       body: ChangeTokenRequest,
       reply: ref("AccessToken"),
-      refusals: ["access_token_not_found"],
+      refusals: ["access_token_not_found", "access_token_not_made", "access_token_parent_disabled"],
     },
     "DELETE /auth/tokens/{id}": {
-      summary: "Delete a token",
+      summary: "Delete a token and those that it made",
       who: "userOrSystem",
       path: TOKEN_ID,
       reply: NULL,

@@ -17,6 +17,7 @@ import {
   UUID,
 } from "./json-schema.ts";
 import type { JsonSchema, Properties } from "./json-schema.ts";
+import { PEOPLE_SCHEMAS } from "./people-schemas.ts";
 
 /** A reference to a schema of the document. */
 export function ref(name: keyof typeof SCHEMAS): JsonSchema {
@@ -46,16 +47,6 @@ const folderEntry = {
   path: text("From the artifact's root"),
   file_count: count("Files below"),
   total_bytes: count("Their bytes"),
-};
-
-const accessToken: Properties = {
-  id: count("Its number"),
-  kind: oneOf("user", "worker"),
-  user: nullable({ type: "string" }),
-  label: text("What it is for"),
-  enabled: BOOLEAN,
-  created_at: { type: "string", format: "date-time" },
-  expires_at: nullable({ type: "string", format: "date-time" }),
 };
 
 /** All schemas of the document by name. */
@@ -268,42 +259,34 @@ export const SCHEMAS = {
       }),
     ),
   }),
-  Namespace: record("A workspace", {
-    name: text("Its name"),
-    state: oneOf("created"),
-    metadata: METADATA,
-    version: { const: 5 },
-    keys: listOf(text("A key's name")),
-    trust: record("Whom it trusts", { full: listOf(text("A workspace whose keys may read it")) }),
-    public: { ...BOOLEAN, description: "Anyone may read its artifacts" },
-    quota_bytes: nullable(count("Bytes that it may hold")),
-    used_bytes: count("Bytes that it holds: the sizes of the files of its living versions"),
-    quota_entries: count("Entries that it may have in the catalog"),
-    used_entries: count(
-      "Entries that it has: artifacts (8; 1 once deleted), versions, their files and folders, metadata, relations, trusts and uploads converted in the last month",
-    ),
-    default_expiration_days: nullable(count("Days after which its artifacts expire")),
-  }),
+  Namespace: record(
+    "A workspace",
+    {
+      name: text("Its name"),
+      state: oneOf("created"),
+      metadata: METADATA,
+      version: { const: 5 },
+      keys: listOf(text("A key's name")),
+      trust: record("Whom it trusts", { full: listOf(text("A workspace whose keys may read it")) }),
+      public: { ...BOOLEAN, description: "Anyone may read its artifacts" },
+      quota_bytes: nullable(count("Bytes that it may hold")),
+      used_bytes: count("Bytes that it holds: the sizes of the files of its living versions"),
+      quota_entries: count("Entries that it may have in the catalog"),
+      used_entries: count(
+        "Entries that it has: artifacts (8; 1 once deleted), versions, their files and folders, metadata, relations, trusts and uploads converted in the last month",
+      ),
+      default_expiration_days: nullable(count("Days after which its artifacts expire")),
+      key_parents: {
+        type: "object",
+        description: "For each key that another one set: which; absent without any",
+        additionalProperties: { type: "string" },
+      },
+    },
+    ["key_parents"],
+  ),
   Truster: record("A workspace that trusts another", {
     namespace: text("Its name"),
     accepted: { ...BOOLEAN, description: "The other accepted that" },
   }),
-  DrawnKey: record("A new key with its secret, shown this once", {
-    key_name: text("The key's name"),
-    key: text("Its secret"),
-  }),
-  Member: record("A user's role in a workspace", {
-    namespace: text("The workspace"),
-    user: text("The user"),
-    role: oneOf("owner", "contributor", "viewer"),
-  }),
-  User: record("Somebody who may log in", {
-    name: text("Their name"),
-    created_at: seconds("When they were added"),
-  }),
-  AccessToken: record("A token that lasts", accessToken),
-  NewAccessToken: record("A new token with its secret, shown this once", {
-    ...accessToken,
-    token: hex(64, "For the header Token"),
-  }),
+  ...PEOPLE_SCHEMAS,
 } as const satisfies Record<string, JsonSchema>;

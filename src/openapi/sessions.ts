@@ -29,7 +29,7 @@ export const sessions: Area = {
     "POST /login": {
       summary: "Log in",
       description:
-        "A form with `name`, `password` and `next`. Sets the cookie `__Host-stowage` (HttpOnly, Secure, SameSite=Lax). Only from a page of this site.",
+        "A form with `name`, `password` and `next`. Sets the cookie `__Host-stowage` (HttpOnly, Secure, SameSite=Lax), and `__Host-stowage-device`, by which the browser is known at its next login. Only from a page of this site.",
       who: "anyone",
       query: NEXT,
       body: { bytes: "The form", mediaType: "application/x-www-form-urlencoded" },
@@ -41,6 +41,7 @@ export const sessions: Area = {
         "login_failed",
         "login_too_often",
         "login_insecure",
+        "secrets_busy",
         "cross_site_request",
       ],
     },

@@ -20,6 +20,8 @@ export const start: Area = {
     },
     "POST /auth": {
       summary: "Get a bearer token for a workspace's key",
+      description:
+        "Wrong keys close a network for a while: to keys that were not used from it before, and never to one that was drawn.",
       who: "anyone",
       body: AuthRequest,
       bodyHints: {
@@ -36,6 +38,8 @@ export const start: Area = {
         "key_not_a_string",
         "namespace_not_found",
         "key_unauthorized",
+        "keys_too_often",
+        "secrets_busy",
       ],
     },
     "GET /apidocs": {

@@ -5,9 +5,11 @@ import type { Context } from "hono";
 import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
+import { deviceCookie, readDevices } from "../auth/device-cookie.ts";
+import { logIn } from "../auth/login.ts";
+import type { LoginOutcome } from "../auth/login.ts";
 import { cookieKind, readSessionId, sessionCookie } from "../auth/session-cookie.ts";
-import { logIn, logOut } from "../auth/sessions.ts";
-import type { LoginOutcome } from "../auth/sessions.ts";
+import { logOut } from "../auth/sessions.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { parseLocalPath } from "../http/local-path.ts";
 import { useText } from "../http/read-body.ts";
@@ -41,14 +43,24 @@ export const login = new Routes()
       throw new AppError("request_malformed", "the form has no name or no password");
     }
     const address = c.req.header("CF-Connecting-IP") ?? "";
-    const { requestId } = c.var;
-    const attempt = { name, password, address, replaces: readSessionId(c.req.raw), requestId };
-    const outcome = await logIn(c.env.DB, c.var.settings, attempt, Date.now());
+    const { requestId, settings } = c.var;
+    const now = Date.now();
+    const attempt = {
+      name,
+      password,
+      address,
+      replaces: readSessionId(c.req.raw),
+      devices: await readDevices(c.req.raw, settings, now),
+      requestId,
+    };
+    const outcome = await logIn(c.env.DB, settings, attempt, now);
     const next = nextPath(c, form.get("next"));
     if (!outcome.ok) {
       return refuse(c, outcome, { next, name });
     }
     c.header("Set-Cookie", sessionCookie(kind, outcome.sessionId));
+    const device = await deviceCookie(kind, outcome.devices, settings);
+    c.header("Set-Cookie", device, { append: true });
     return c.redirect(next, 303);
   })
   .get("/logout", (c) => {

@@ -4,9 +4,18 @@ import type { ErrorCode } from "./errors.ts";
 export type Identity =
   /** `refusal` says why the credentials that came along count for nothing, or is null when none came. */
   | { kind: "nobody"; refusal: ErrorCode | null }
-  /** A workspace's key, by the token that POST /auth gave for it; `isSystem` administers all. */
-  | { kind: "workspace"; workspaceId: number; name: string; keyName: string; isSystem: boolean }
-  | { kind: "user"; userId: number; name: string }
+  /** A workspace's key, by the token that POST /auth gave for it; another `nonce` is another secret of that name.
+   * `isSystem` administers all. */
+  | {
+      kind: "workspace";
+      workspaceId: number;
+      name: string;
+      keyName: string;
+      nonce: string;
+      isSystem: boolean;
+    }
+  /** Without a token it is a session. */
+  | { kind: "user"; userId: number; name: string; tokenId: number | null }
   | { kind: "worker"; tokenId: number };
 
 /** A person who is logged in. */

@@ -71,8 +71,13 @@ export const LIMITS = {
   keysRemembered: 1_000,
   /** Seconds for which an access token is good. */
   accessTokenSeconds: 900,
-  /** Keys of one workspace: POST /auth tries each, at about 40 ms. */
+  /** Keys of one workspace: after a change of TOKEN_SECRET, POST /auth tries each, at about 40 ms. */
   keysOfWorkspace: 16,
+  /** Characters of a key that somebody chooses, at least. */
+  chosenKeyLength: 8,
+  /** Tokens of one user, and of all workers together. */
+  tokensOfUser: 100,
+  tokensOfWorkers: 1_000,
   /** Characters of a key or password. */
   secretLength: 1_024,
   /** Rows of an administration list; `?after=` goes on. */
@@ -93,6 +98,26 @@ export const LIMITS = {
   loginOfPair: { free: 5, longestWait: 15 * 60_000 },
   loginOfNetwork: { free: 50, longestWait: 15 * 60_000 },
   loginOfName: { free: 50, longestWait: 60_000 },
+  /** Wrong keys of a network after which it waits, likewise, before one that it has not used before counts; and wrong
+   * ones of one workspace, sent in that wait, after which those that it has used wait too. Keys that were drawn never do. */
+  wrongKeysOfNetwork: { free: 50, longestWait: 15 * 60_000 },
+  wrongKeysOfPair: { free: 1_000, longestWait: 60_000 },
+  /** Networks remembered of a user or a key, the newest, and milliseconds after the last use for which they are. */
+  networksKnown: 20,
+  networkMemory: 90 * 86_400_000,
+  /** Milliseconds between two notes of a known network's last use. */
+  networkReport: 86_400_000,
+  /** Failed logins with the cookie of a device, which count there and nowhere else. */
+  loginOfDevice: { free: 5, longestWait: 15 * 60_000 },
+  /** Seconds for which a device is remembered, the most that browsers keep a cookie, and users of one. */
+  deviceSeconds: 400 * 86_400,
+  usersOfDevice: 4,
+  /** Milliseconds between the starts of two hashes of passwords and keys, which take about 40 of the processor: those of
+   * strangers take two fifths of an isolate's time at the most, and those of who is known as much beside. */
+  hashPause: 100,
+  /** Milliseconds for which one waits for its turn, and turns that one caller waits for at once. */
+  hashWait: 4_000,
+  hashesOfCaller: 6,
   /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
   /** Arrays and objects within each other in a body: SQLite reads no JSON of more than 1,000, and what is kept once

@@ -93,7 +93,10 @@ export const CreateUserRequest = v.object({
 });
 
 /** PATCH /auth/users/<name>. */
-export const ChangeUserRequest = v.object({ password: v.optional(v.unknown()) });
+export const ChangeUserRequest = v.object({
+  password: v.optional(v.unknown()),
+  end_tokens: v.nullish(v.boolean(), false),
+});
 
 /** PUT /auth/namespaces/<ns>/members/<user>. */
 export const MemberRequest = v.object({ role: v.optional(v.unknown()) });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { refusalOf, valueOf } from "../support/answers.ts";
-import { makeUserToken, makeWorkerToken } from "../support/make-token.ts";
+import { makeExpiredToken, makeUserToken, makeWorkerToken } from "../support/make-token.ts";
 import { startService } from "../support/service.ts";
 import type { ArtifactBody, RunningService } from "../support/service.ts";
 
@@ -156,6 +156,7 @@ describe("POST /auth/tokens", () => {
       enabled: true,
       created_at: expect.stringMatching(ISO_TIME),
       expires_at: null,
+      parent: null,
     });
     const listed = await valueOf<TokenBody[]>(ask("GET", `/auth/tokens?after=${made.id - 1}`));
     expect(listed).toEqual([made]);
@@ -183,6 +184,8 @@ describe("POST /auth/tokens", () => {
     [{ kind: "worker", expires_at: "soon" }, 400, "malformed request"],
     [{ kind: "worker", expires_at: -1 }, 400, "malformed request"],
     [{ kind: "worker", expires_at: 1.5 }, 400, "malformed request"],
+    [{ kind: "worker", expires_at: 1 }, 400, "expires_at is in the past"],
+    [{ kind: "worker", expires_at: "2020-01-01" }, 400, "expires_at is in the past"],
     // One past the last time that a Date can hold.
     [{ kind: "worker", expires_at: 8_640_000_000_000_001 }, 400, "malformed request"],
     [{ kind: "user" }, 404, "user not found"],
@@ -219,7 +222,7 @@ describe("who may see to tokens", () => {
     const named = { kind: "user", user: "selfish", label: "named" };
     const second = await valueOf<TokenBody>(askWith(first.token, "POST", "/auth/tokens", named));
     const body = { kind: "user", label: "unnamed" };
-    const third = await valueOf<TokenBody>(askWith(second.token, "POST", "/auth/tokens", body));
+    const third = await valueOf<TokenBody>(askWith(first.token, "POST", "/auth/tokens", body));
     const seen = await valueOf<TokenBody[]>(askWith(third.token, "GET", "/auth/tokens"));
     expect(seen.map(({ id }) => id)).toEqual([first.id, second.id, third.id]);
     const path = `/auth/tokens/${second.id}`;
@@ -286,7 +289,7 @@ describe("PATCH and DELETE /auth/tokens/:id", () => {
 
 describe("a token on a request", () => {
   it("is refused everywhere once it has expired, is disabled, or its user is gone", async () => {
-    const expired = await makeWorkerToken(service, Date.now() - 1);
+    const expired = await makeExpiredToken(service);
     const disabled = await makeWorkerToken(service);
     await valueOf(ask("PATCH", `/auth/tokens/${disabled.id}`, { enabled: false }));
     const orphan = await makeUserToken(service, "leaver", { ci: "owner" });

@@ -97,7 +97,7 @@ describe("POST /auth/namespaces", () => {
   });
 
   it("answers 403 when there is one of that name and leaves it alone", async () => {
-    const body = { namespace: "ci", key_name: "intruder", key: "x" };
+    const body = { namespace: "ci", key_name: "intruder", key: "of a thief" };
     expect(await refusalOf(ask("POST", "", body))).toEqual([403, "namespace exists"]);
     expect(await refusalOf(ask("POST", "", { namespace: "system" }))).toEqual([
       403,
@@ -122,6 +122,12 @@ describe("POST /auth/namespaces", () => {
     [{ namespace: "new", key_name: "first", key: "" }, "no key specified"],
     [{ namespace: "new", key_name: "first", key: 42 }, "key is not a string"],
     [{ namespace: "new", key_name: "", key: "secret" }, "no key name specified"],
+    [{ namespace: "new", key: "long enough" }, "no key name specified"],
+    [{ namespace: "new", key_name: null, key: "" }, "no key name specified"],
+    [
+      { namespace: "new", key_name: "first", key: "1234567" },
+      "key must have at least 8 characters",
+    ],
     [{ namespace: "new", key_name: "..", key: "secret" }, "key name is not usable"],
     ["a text", "malformed request"],
   ])("answers 400 to %j and makes nothing", async (body, error) => {
@@ -282,12 +288,12 @@ describe("/auth/namespaces/:namespace/keys", () => {
 
   it("sets a key anew with POST and with PUT to its name", async () => {
     const path = "/foreign/keys/ci";
-    expect(await valueOf(ask("PUT", path, { key: "second" }))).toBe("ci");
-    expect(await service.login("foreign", "second")).toBeTypeOf("string");
-    const body = { key_name: "ci", key: "third" };
+    expect(await valueOf(ask("PUT", path, { key: "second key" }))).toBe("ci");
+    expect(await service.login("foreign", "second key")).toBeTypeOf("string");
+    const body = { key_name: "ci", key: "third key" };
     expect(await valueOf(ask("POST", "/foreign/keys", body))).toBe("ci");
-    expect(await service.login("foreign", "third")).toBeTypeOf("string");
-    const login = { namespace: "foreign", key: "second" };
+    expect(await service.login("foreign", "third key")).toBeTypeOf("string");
+    const login = { namespace: "foreign", key: "second key" };
     expect(await refusalOf(service.send("POST", "/auth", login))).toEqual([401, "unauthorized"]);
     const none = ask("PUT", "/foreign/keys/none", { key: "x" });
     expect(await refusalOf(none)).toEqual([404, "key name not found in namespace"]);
@@ -303,6 +309,7 @@ describe("/auth/namespaces/:namespace/keys", () => {
     [{ key_name: "new", key: "" }, "no key specified"],
     [{ key_name: "new", key: null }, "no key specified"],
     [{ key_name: "new", key: 42 }, "key is not a string"],
+    [{ key_name: "new", key: "1234567" }, "key must have at least 8 characters"],
     [{ key_name: "new", key: "x".repeat(1025) }, "key must have at most 1,024 characters"],
   ])("answers 400 to %j and sets no key", async (body, error) => {
     expect(await refusalOf(ask("POST", "/ci/keys", body))).toEqual([400, error]);

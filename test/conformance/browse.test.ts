@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { addVersion, makeArtifact } from "../support/make-artifact.ts";
 import type { MadeArtifact } from "../support/make-artifact.ts";
-import { makeUserToken, makeWorkerToken } from "../support/make-token.ts";
+import { makeExpiredToken, makeUserToken, makeWorkerToken } from "../support/make-token.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { startService } from "../support/service.ts";
 
@@ -47,7 +47,7 @@ beforeAll(async () => {
     viewer: { Token: (await makeUserToken(service, "vera", { hidden: "viewer" })).token },
     stranger: { Token: (await makeUserToken(service, "stan", { open: "owner" })).token },
     unknown: { Token: "f".repeat(64) },
-    expired: { Token: (await makeWorkerToken(service, Date.now() - 1000)).token },
+    expired: { Token: (await makeExpiredToken(service)).token },
     disabled: { Token: disabled.token },
     key: { Authorization: `Bearer ${bearer}` },
     otherKey: { Authorization: `Bearer ${openBearer}` },

@@ -246,7 +246,7 @@ describe("the cookie", () => {
   it("is bound to its host and to https, hidden from scripts and kept from other sites", async () => {
     const reply = await loginAt("https://s.example");
     expect(reply.status).toBe(303);
-    const cookie = reply.headers.get("Set-Cookie") ?? "";
+    const [cookie = ""] = reply.headers.getSetCookie();
     expect(cookie).toMatch(
       new RegExp(`^__Host-stowage=${ID}; Path=/; HttpOnly; Secure; SameSite=Lax$`, "u"),
     );
@@ -260,7 +260,7 @@ describe("the cookie", () => {
 
   it("has another name on this machine without https, where browsers refuse the first", async () => {
     const reply = await logIn("cora");
-    expect(reply.headers.get("Set-Cookie")).toMatch(
+    expect(reply.headers.getSetCookie()[0]).toMatch(
       new RegExp(`^stowage=${ID}; Path=/; HttpOnly; SameSite=Lax$`, "u"),
     );
   });
@@ -438,16 +438,17 @@ describe("repeated failures (T8)", () => {
   it("have the next attempt wait, even with the right password, which is good after the wait", async () => {
     const address = newAddress();
     expect(await fail("fred", address, 5)).toEqual([401, 401, 401, 401, 401]);
-    await pass(0.2 * 1000);
+    await pass(-60_000);
     for (const headers of [{ Accept: "text/html" }, { Accept: "application/json" }]) {
       const reply = await logIn("fred", { address, headers });
-      expect([reply.status, reply.headers.get("Retry-After")]).toEqual([429, "1"]);
+      expect(reply.status).toBe(429);
+      expect(Number(reply.headers.get("Retry-After"))).toBeGreaterThan(50);
       expect(reply.headers.get("Set-Cookie")).toBeNull();
       expect(await reply.text()).toContain("oo many failed logins");
     }
     expect((await logIn("gina", { address })).status).toBe(303);
     expect((await logIn("fred")).status).toBe(303); // from elsewhere
-    await pass(1000);
+    await pass(61_000);
     expect(await isGood(await cookieOf("fred", { address }))).toBe(true);
     expect((await fail("fred", address, 1))[0]).toBe(401);
     expect((await logIn("fred", { address })).status).toBe(303);
@@ -460,11 +461,12 @@ describe("repeated failures (T8)", () => {
       const statuses = await fail(name, address, 6);
       await pass(1000);
       seen.push([statuses, await fail(name, address, 1)]);
+      await pass(-MINUTE);
       const reply = await logIn(name, { address, password: "wrong" });
-      seen.push([reply.status, reply.headers.get("Retry-After")]);
+      seen.push([reply.status, Number(reply.headers.get("Retry-After")) > 50]);
     }
     expect(seen.slice(2)).toEqual(seen.slice(0, 2));
-    expect(seen[1]).toEqual([429, "2"]);
+    expect(seen[1]).toEqual([429, true]);
   });
 
   it("of many names from one network close it, and no other", async () => {
@@ -563,7 +565,7 @@ describe("a session (T7)", () => {
     expect(again.status).toBe(303);
   });
 
-  it("ends with a changed password, which the old one no longer is; a token stays", async () => {
+  it("ends with a changed password, which the old one no longer is; a token is listed, and ends when asked to", async () => {
     const { token } = await makeUserToken(service, "paul", { hidden: "viewer" });
     const path = "/auth/users/paul";
     const [cookie, other] = [await makeSession("paul"), await makeSession("sara")];
@@ -572,7 +574,9 @@ describe("a session (T7)", () => {
     expect((await refusalOf(refused))[0]).toBe(400);
     expect(await isGood(cookie)).toBe(true);
     const changed = service.send("PATCH", path, { password: "another password" }, system);
-    expect(await valueOf(changed)).toEqual({ name: "paul", created_at: expect.any(Number) });
+    const answer = await valueOf<{ tokens: unknown[] }>(changed);
+    expect(answer).toMatchObject({ name: "paul", created_at: expect.any(Number) });
+    expect(answer.tokens).toEqual([expect.objectContaining({ user: "paul", enabled: true })]);
     expect([await isGood(cookie), await isGood(other)]).toEqual([false, true]);
     expect((await logIn("paul", { password: "password of paul" })).status).toBe(401);
     expect(await isGood(await cookieOf("paul", { password: "another password" }))).toBe(true);
@@ -581,6 +585,9 @@ describe("a session (T7)", () => {
     expect(await refusalOf(unknown)).toEqual([404, "user not found"]);
     const own = { method: "PATCH", headers: { Token: token }, body: '{"password":"of a thief"}' };
     expect((await refusalOf(service.fetch(path, own)))[0]).toBe(403);
+    const ended = { password: "a third password", end_tokens: true };
+    expect(await valueOf(service.send("PATCH", path, ended, system))).toMatchObject({ tokens: [] });
+    expect(await statusOf(`/a/${hidden.id}/run.sh`, { Token: token })).toBe(401);
   });
 
   it("ends with the user", async () => {

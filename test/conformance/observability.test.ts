@@ -326,7 +326,7 @@ describe("the audit (T29)", () => {
 
   it("has a row for each change of a workspace, and none where nothing changed", async () => {
     const all = "/auth/namespaces";
-    const made = { namespace: "kept", key_name: "first", key: "hush" };
+    const made = { namespace: "kept", key_name: "first", key: "hush hush" };
     expect(await rowsBy("POST", all, made)).toEqual([
       ["workspace made", "kept", null],
       ["key set", "kept", "first"],

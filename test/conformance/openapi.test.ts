@@ -95,6 +95,7 @@ describe("the check of replies", () => {
       enabled: true,
       created_at: "2026-01-01T00:00:00.000Z",
       expires_at: null,
+      parent: null,
     };
     expect(complaintOf(place, token)).toContain("/enabled must be boolean");
     expect(complaintOf({ ...place, sent: '{"enabled":true}' }, token)).toBe("");

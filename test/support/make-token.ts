@@ -1,4 +1,4 @@
-import type { Service } from "./service.ts";
+import type { Service, TestEnv } from "./service.ts";
 
 export type Role = "owner" | "contributor" | "viewer";
 
@@ -29,4 +29,13 @@ export async function makeWorkerToken(
 ): Promise<MadeToken> {
   const system = await service.loginAsSystem();
   return service.json("POST", "/auth/tokens", { kind: "worker", expires_at: expiresAt }, system);
+}
+
+/** A worker's token whose time has passed. */
+export async function makeExpiredToken(service: Service & { env: TestEnv }): Promise<MadeToken> {
+  const made = await makeWorkerToken(service);
+  await service.env.DB.prepare("UPDATE tokens SET expires_at = ?2 WHERE id = ?1")
+    .bind(made.id, Date.now() - 1)
+    .run();
+  return made;
 }

@@ -47,7 +47,8 @@ const COSTS: Record<string, Row> = {
   "sweep of nothing": [0, 0, 0, 23, 54, 2, 0, 0, 0],
 };
 
-// The Worker looks a key up once: how often it does so again depends on the time that these tests take.
+// For reads and bytes the Worker looks a key up once: how often it does so again depends on the time that these tests
+// take. All else asks for it each time, which is one statement.
 Object.assign(LIMITS, { keyMemory: DAY });
 
 let client: Client;

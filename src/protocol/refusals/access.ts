@@ -20,8 +20,24 @@ export const ACCESS_REFUSALS = {
   },
   key_not_a_string: { status: 400, message: "key is not a string" },
   key_too_long: { status: 400, message: "key must have at most 1,024 characters" },
+  key_too_short: {
+    status: 400,
+    message: "key must have at least 8 characters",
+    help: "Leave key out: one is drawn then, which nobody can guess",
+  },
   keys_too_many: { status: 507, message: "namespace has as many keys as it may have" },
+  descendants_malformed: { status: 400, message: "descendants is neither true nor false" },
   key_unauthorized: { status: 401, message: "unauthorized" },
+  keys_too_often: {
+    status: 429,
+    message: "too many wrong keys",
+    help: "Wait, then try again; a key that was drawn never has to wait",
+  },
+  secrets_busy: {
+    status: 503,
+    message: "too many passwords and keys are being checked",
+    help: "Send the same request again in some seconds",
+  },
   token_missing: {
     status: 401,
     message: "Missing Authorization Header",
@@ -81,6 +97,27 @@ export const ACCESS_REFUSALS = {
   user_exists: { status: 409, message: "user already exists" },
   member_not_found: { status: 404, message: "user is not a member of the namespace" },
   access_token_not_found: { status: 404, message: "token not found" },
+  access_token_end_past: { status: 400, message: "expires_at is in the past" },
+  access_token_outlives: {
+    status: 400,
+    message: "expires_at is after the end of the token that asks",
+    help: "Leave expires_at out: the new token then ends with yours",
+  },
+  access_token_not_made: {
+    status: 403,
+    message: "only the token that made this one may enable it",
+    help: "Make a new token, or ask an administrator",
+  },
+  access_token_parent_disabled: {
+    status: 409,
+    message: "the token that made this one is disabled",
+    help: "Enable that one first",
+  },
+  tokens_too_many: {
+    status: 507,
+    message: "user has as many tokens as they may have, or there are as many of workers",
+    help: "Delete some that are not needed",
+  },
   login_failed: {
     status: 401,
     message: "name or password is wrong",

@@ -11,13 +11,14 @@ import type { Identity } from "../../../src/protocol/identity.ts";
 
 const nobody: Identity = { kind: "nobody", refusal: null };
 const refused: Identity = { kind: "nobody", refusal: "access_token_refused" };
-const user: Identity = { kind: "user", userId: 7, name: "ann" };
+const user: Identity = { kind: "user", userId: 7, name: "ann", tokenId: 1 };
 const worker: Identity = { kind: "worker", tokenId: 3 };
 const key: Identity = {
   kind: "workspace",
   workspaceId: 2,
   name: "demo",
   keyName: "ci",
+  nonce: "nonce",
   isSystem: false,
 };
 const system: Identity = { ...key, workspaceId: 1, name: "system", isSystem: true };

@@ -24,8 +24,8 @@ export class Client {
   /** A client of a new workspace. */
   static async make(workspace: string): Promise<Client> {
     const { id } = await makeWorkspace(workspace);
-    const key = { workspaceId: id, name: "ci", secretHash: "none", nonce: "nonce" };
-    await putKey(env.DB, key, byTest(), 1);
+    const secret = { secretHash: "none", lookup: null, nonce: "nonce" };
+    await putKey(env.DB, { workspaceId: id, name: "ci", ...secret, setBy: null }, byTest(), 1);
     const subject = { workspace, keyName: "ci", nonce: "nonce" };
     return new Client(workspace, id, await signAccessToken(subject, env.TOKEN_SECRET, Date.now()));
   }
