@@ -21,6 +21,8 @@ interface BrowsedVersion {
 /** An artifact under /a/ with one of its versions, and whether the reader may read it. */
 export interface BrowsedArtifact extends Artifact {
   readable: boolean;
+  /** In milliseconds; null: it stays. */
+  expiresAt: number | null;
   /** Null when the artifact has no version, or not the one that was asked for. */
   version: BrowsedVersion | null;
   /** What is at the path in that version, for a reader who may read it: a folder where the path is '' or ends in a
@@ -31,6 +33,7 @@ export interface BrowsedArtifact extends Artifact {
 
 type BrowsedRow = ArtifactRow & {
   readable: number;
+  expires_at: number | null;
   version_id: number | null;
   version_index: number;
   version_created_at: number;
@@ -48,6 +51,7 @@ export interface BrowseQuery {
 /** The same as far as a file's bytes need it. */
 export interface BrowsedFile extends Pick<Artifact, "id" | "shared" | "public"> {
   readable: boolean;
+  expiresAt: number | null;
   version: Pick<BrowsedVersion, "id" | "createdAt"> | null;
   file: StoredFile | null;
 }
@@ -57,6 +61,7 @@ type BrowsedFileRow = {
   shared: number;
   public: number;
   readable: number;
+  expires_at: number | null;
   version_id: number | null;
   version_created_at: number;
 } & ({ path: null } | FileRow);
@@ -74,7 +79,7 @@ const AT_PATH = {
 };
 
 /** Of every request. */
-const ADMISSION = `${READABLE} AS readable, v.id AS version_id, v.created_at AS version_created_at`;
+const ADMISSION = `${READABLE} AS readable, a.expires_at, v.id AS version_id, v.created_at AS version_created_at`;
 
 /** A living artifact by its id or uuid, with one version and what is at a path in it. */
 export async function findBrowsed(
@@ -111,6 +116,7 @@ export async function findBrowsedFile(
       shared: row.shared === 1,
       public: row.public === 1,
       readable: row.readable === 1,
+      expiresAt: row.expires_at,
       version:
         row.version_id === null ? null : { id: row.version_id, createdAt: row.version_created_at },
       file: row.path === null ? null : toFile(row),
@@ -142,6 +148,7 @@ function toBrowsed(row: BrowsedRow): BrowsedArtifact {
   return {
     ...toArtifact(row),
     readable: row.readable === 1,
+    expiresAt: row.expires_at,
     version: id === null ? null : { id, index, createdAt, sealed, newest },
     file: row.path !== null && "extents" in row ? toFile(row) : null,
     folder: row.path !== null && "entry_count" in row ? toFolder(row) : null,
