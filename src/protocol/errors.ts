@@ -18,7 +18,7 @@ export const ERRORS = {
   storage_unavailable: {
     status: 503,
     message: "storage did not answer",
-    help: "Send the same request again in a few seconds",
+    help: "Send the same request again in a few seconds; this one may have been done or not",
   },
   schema_outdated: {
     status: 503,

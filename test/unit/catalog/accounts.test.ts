@@ -151,6 +151,28 @@ describe("a request of a caller", () => {
   });
 });
 
+describe("credentials that hold no more", () => {
+  const again = async (headers: Record<string, string>) => {
+    const first = await callsOf("GET", "/artifacts", headers);
+    return [first, await callsOf("GET", "/artifacts", headers)];
+  };
+
+  it("are asked about once in a while, however often they come: a changed key, an unknown token", async () => {
+    const network = nextNetwork();
+    const { bearer, workspaceId } = await Client.make("changed");
+    await env.DB.prepare("UPDATE workspace_keys SET nonce = 'new' WHERE workspace_id = ?1")
+      .bind(workspaceId)
+      .run();
+    const origin = { "CF-Connecting-IP": network };
+    expect(await again({ ...origin, Authorization: `Bearer ${bearer}` })).toEqual([1, 0]);
+    expect(await again({ ...origin, Token: "unknown" })).toEqual([1, 0]);
+    expect(charged()).toEqual({
+      [`network ${network}`]: 2,
+      [`guesses from ${network}`]: callsOfGuess,
+    });
+  });
+});
+
 describe("what a stranger looked up a moment ago", () => {
   it.each(READS.filter(([, path]) => /^\/(?:a\/|w\/|$)/u.test(path)))(
     "is not asked again, there or not: %s %s",
