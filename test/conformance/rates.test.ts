@@ -65,9 +65,9 @@ const from = (network: string) => ({ "CF-Connecting-IP": network });
 describe("too many requests", () => {
   /** Something that nobody asked for before: each is a call of D1. */
   let thing = 0;
-  const look = ({ headers, ...init }: RequestInit & { bearer?: string }) =>
+  const look = ({ headers, ...rest }: { headers: Record<string, string>; bearer?: string }) =>
     service.fetch(`/a/${(thing += 1)}/file`, {
-      ...init,
+      ...rest,
       headers: { ...headers, Accept: "application/json" },
     });
 
