@@ -58,19 +58,27 @@ function nobody(refusal: ErrorCode | null): Identity {
  * itself for each. */
 const tokens = new Memory<AccessToken>();
 
+/** Credentials that did not hold a moment ago, by a token's hash or a key's name and nonce: who goes on with them, as a
+ * runner does whose key was changed, is told so without another look. */
+const refused = new Memory<typeof REFUSED>();
+const REFUSED = "refused";
+
 /** After a change of keys, tokens or users; other isolates follow within LIMITS.keyMemory. */
 export function forgetCredentials(): void {
   tokens.clear();
   keys.clear();
+  refused.clear();
 }
 
 async function identifyToken(token: string, db: Env["DB"], moment: Moment): Promise<Identity> {
   const { now, recalls } = moment;
   const hash = (await sha256(token)).toHex();
   const known = recalls ? tokens.get(hash, now) : null;
-  const found = known ?? (await findGoodToken(db, hash, now));
+  const found =
+    known ?? (refused.get(hash, now) === null ? await findGoodToken(db, hash, now) : null);
   if (found === null) {
     tokens.remove(hash);
+    refused.add(hash, REFUSED, now);
     return nobody("access_token_refused");
   }
   tokens.add(hash, found, now, found.expiresAt);
@@ -125,10 +133,15 @@ async function findLivingKey(
   if (known?.nonce === nonce) {
     return known;
   }
+  const refusedName = JSON.stringify([workspace, keyName, nonce]);
+  if (refused.get(refusedName, now) !== null) {
+    return null;
+  }
   const key =
     workspace === SYSTEM ? await systemKey(db, settings) : await findKey(db, workspace, keyName);
   if (key?.nonce !== nonce) {
     keys.remove(name);
+    refused.add(refusedName, REFUSED, now);
     return null;
   }
   keys.add(name, { workspaceId: key.workspaceId, nonce }, now);

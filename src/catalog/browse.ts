@@ -21,6 +21,7 @@ interface BrowsedVersion {
 /** An artifact under /a/ with one of its versions, and whether the reader may read it. */
 export interface BrowsedArtifact extends Artifact {
   readable: boolean;
+  /** In milliseconds; null: it stays. */
   expiresAt: number | null;
   /** Null when the artifact has no version, or not the one that was asked for. */
   version: BrowsedVersion | null;

@@ -2,7 +2,7 @@
 // from everywhere: the same question is answered from here for some seconds.
 //
 // A change that is made through this isolate forgets everything, so that it is seen at once; other isolates show what was
-// deleted, made private or replaced for at most LIMITS.lookupMemory longer, and nothing past its own expiry.
+// deleted, made private or replaced for at most LIMITS.lookupMemory longer. What expires ends on time, but in lists.
 
 import { LIMITS } from "../protocol/limits.ts";
 

@@ -71,7 +71,7 @@ export function roomOf({ quotaBytes, usedBytes }: Workspace): number {
 
 /** How full a workspace is, in words. */
 export function usageOf({ quotaBytes, usedBytes }: Workspace): string {
-  return `${usedBytes} of ${quotaBytes ?? "unlimited"} bytes are used`;
+  return `${usedBytes} of ${quotaBytes ?? LIMITS.workspaceBytes} bytes are used`;
 }
 
 /** The entries that a workspace may still add. */

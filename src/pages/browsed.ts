@@ -4,6 +4,7 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
+import { lookUp } from "../auth/look-up.ts";
 import { parseArtifactId } from "../catalog/artifacts.ts";
 import { findBrowsed, findBrowsedFile } from "../catalog/browse.ts";
 import type { BrowsedArtifact, BrowsedFile } from "../catalog/browse.ts";
@@ -69,7 +70,9 @@ async function findAsked<T>(c: Context<AppEnv>, path: string, find: Find<T>): Pr
   // One that is not a number is refused later, to those who may read.
   const version = parseCount(c.req.query("version") ?? "");
   const reader = readerFor(c.var.identity);
-  const found = artifact && (await find(c.env.DB, reader, { artifact, version, path }, Date.now()));
+  const query = { artifact: artifact ?? 0, version, path };
+  const key = [find === findBrowsed ? "artifact" : "file", query];
+  const found = artifact && (await lookUp(c, key, () => find(c.env.DB, reader, query, Date.now())));
   if (!found) {
     throw new AppError("artifact_not_found");
   }

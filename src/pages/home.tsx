@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
+import { lookUp } from "../auth/look-up.ts";
 import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { pageCaching } from "../http/caching.ts";
@@ -40,7 +41,9 @@ async function showHome(c: Context<AppEnv>): Promise<Response> {
   const isMember = reader.workspaceId !== null || reader.userId !== null;
   const [own, found] = await Promise.all([
     isMember && after === "" ? listOwnWorkspaces(DB, reader, LIMITS.workspacePage) : [],
-    listPublicWorkspaces(DB, after, LIMITS.workspacePage + 1),
+    lookUp(c, ["workspaces", after], () =>
+      listPublicWorkspaces(DB, after, LIMITS.workspacePage + 1),
+    ),
   ]);
   const shown = found.slice(0, LIMITS.workspacePage);
   const props = {

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { lookUp } from "../auth/look-up.ts";
 import type { Folder } from "../catalog/files.ts";
 import { listPage } from "../catalog/listing.ts";
 import { preferredForm } from "../http/accepts.ts";
@@ -33,7 +34,8 @@ export async function listFolder(
   const isJson = preferredForm(c.req.header("Accept") ?? null, "html") === "json";
   const versions = isJson ? 0 : LIMITS.versionsOffered;
   const query = { artifactId: artifact.id, version, folder, first, last, versions };
-  const listed = await listPage(c.env.DB, query);
+  const key = ["page", version.id, version.newest, first, last, versions];
+  const listed = await lookUp(c, key, () => listPage(c.env.DB, query));
   const props: FolderPageProps = {
     // What is shared of a private workspace does not make its list readable.
     artifact: { ...artifact, listed: artifact.public || !artifact.shared },

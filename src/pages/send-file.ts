@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { lookUp } from "../auth/look-up.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findFolder } from "../catalog/files.ts";
 import type { StoredFile } from "../catalog/files.ts";
@@ -23,7 +24,8 @@ export async function requireFile(
   if (file !== null) {
     return file;
   }
-  if ((await findFolder(c.env.DB, version.id, `${path}/`)) !== null) {
+  const key = ["folder", version.id, path];
+  if ((await lookUp(c, key, () => findFolder(c.env.DB, version.id, `${path}/`))) !== null) {
     return redirect(c, artifact, folderUrl(artifact.id, `${path}/`));
   }
   throw new AppError("path_not_found", `'${path}'`);

@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
+import { lookUp } from "../auth/look-up.ts";
 import { findListedWorkspace, listArtifacts } from "../catalog/directory.ts";
 import type { ArtifactsQuery, ListedWorkspace } from "../catalog/directory.ts";
 import { preferredForm } from "../http/accepts.ts";
@@ -34,7 +35,8 @@ export const workspaces = new Routes()
 async function requireListed(c: Context<AppEnv>): Promise<ListedWorkspace | Response> {
   const name = decodeSegment(c.req.path.split("/")[2] ?? "");
   const reader = readerFor(c.var.identity);
-  const found = await findListedWorkspace(c.env.DB, reader, name);
+  const find = () => findListedWorkspace(c.env.DB, reader, name);
+  const found = await lookUp(c, ["workspace", name], find);
   const refused = admit(c, found?.readable ?? reader.all);
   if (refused !== null) {
     return refused;
@@ -49,7 +51,8 @@ async function listWorkspace(c: Context<AppEnv>, workspace: ListedWorkspace): Pr
   const name = readSearch(c.req.query("name") ?? "");
   const from = readPosition(c);
   const query = { workspaceId: workspace.id, name, from };
-  const found = await listArtifacts(c.env.DB, query, Date.now(), LIMITS.artifactPage);
+  const list = () => listArtifacts(c.env.DB, query, Date.now(), LIMITS.artifactPage);
+  const found = await lookUp(c, ["artifacts", query], list);
   if (found === null) {
     throw new AppError("position_malformed");
   }

@@ -36,7 +36,7 @@ export const ERRORS = {
   storage_unavailable: {
     status: 503,
     message: "storage did not answer",
-    help: "Send the same request again in a few seconds",
+    help: "Send the same request again in a few seconds; this one may have been done or not",
   },
   service_busy: {
     status: 503,

@@ -1,4 +1,4 @@
-// How much one caller may ask for: the rate limits of wrangler.toml, lowered so that a test reaches them.
+// How many calls of D1 one caller may cause: the rate limits of wrangler.toml, lowered so that a test reaches them.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,9 @@ import { refusalOf } from "../support/answers.ts";
 import { startService } from "../support/service.ts";
 import type { RunningService } from "../support/service.ts";
 
-const LOW = { RATE_CALLERS: 2, RATE_STRANGERS: 8, RATE_LOGINS: 2, RATE_REFUSALS: 2 };
+/** Callers and strangers in steps of 60 calls. */
+const LOW = { RATE_CALLERS: 2, RATE_STRANGERS: 2, RATE_LOGINS: 2, RATE_REFUSALS: 2 };
+const NO_SHA512 = "0".repeat(128);
 const REFUSAL = [429, "too many requests"];
 
 let folder: string;
@@ -61,23 +63,50 @@ async function expectRefusal(answers: Response[]): Promise<void> {
 const from = (network: string) => ({ "CF-Connecting-IP": network });
 
 describe("too many requests", () => {
+  /** Something that nobody asked for before: each is a call of D1. */
+  let thing = 0;
+  const look = ({ headers, ...rest }: { headers: Record<string, string>; bearer?: string }) =>
+    service.fetch(`/a/${(thing += 1)}/file`, {
+      ...rest,
+      headers: { ...headers, Accept: "application/json" },
+    });
+
   it("of a network without credentials are 429 with Retry-After; those of another network are not", async () => {
-    const ask = () => service.fetch("/", { headers: from("192.0.2.1") });
-    await expectRefusal(await answersTo(20, ask));
-    const other = await service.fetch("/", { headers: from("192.0.2.2") });
-    expect(other.status).toBe(200);
+    await expectRefusal(await answersTo(400, () => look({ headers: from("192.0.2.1") })));
+    const other = await look({ headers: from("192.0.2.2") });
+    expect(other.status).toBe(404);
   });
 
   it("of an IPv6 network count together", async () => {
     let host = 0;
-    const ask = () => service.fetch("/", { headers: from(`2001:db8::${(host += 1)}`) });
-    await expectRefusal(await answersTo(20, ask));
+    const ask = () => look({ headers: from(`2001:db8::${(host += 1)}`) });
+    await expectRefusal(await answersTo(400, ask));
   });
 
   it("with bad credentials count as without", async () => {
-    const ask = () =>
-      service.fetch("/artifacts", { headers: { ...from("192.0.2.3"), Token: "bad" } });
-    await expectRefusal(await answersTo(20, ask));
+    const ask = () => look({ headers: { ...from("192.0.2.3"), Token: "bad" } });
+    await expectRefusal(await answersTo(400, ask));
+  });
+
+  it("to guess a token are fewer: each counts for some calls more", async () => {
+    const guess = () => ({ ...from("192.0.2.4"), Token: `guess ${(thing += 1)}` });
+    const answers = await answersTo(120, () => service.fetch("/artifacts", { headers: guess() }));
+    await expectRefusal(answers);
+  });
+
+  it("of the same thing are answered from memory: they are no calls of D1", async () => {
+    const ask = () => service.fetch("/a/7/same", { headers: from("192.0.2.5") });
+    const statuses = (await answersTo(400, ask)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([404]));
+  });
+
+  it("with good credentials are no matter of the network, whoever else is there", async () => {
+    const ci = await service.makeWorkspace("runner");
+    await expectRefusal(await answersTo(400, () => look({ headers: from("192.0.2.6") })));
+    const guess = () => ({ ...from("192.0.2.6"), Token: `guess ${(thing += 1)}` });
+    await answersTo(60, () => service.fetch("/artifacts", { headers: guess() }));
+    const answers = await answersTo(20, () => look({ headers: from("192.0.2.6"), bearer: ci }));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([404]));
   });
 
   it.each(["/auth", "/login"])("to %s are 429, right or wrong", async (path) => {
@@ -90,9 +119,9 @@ describe("too many requests", () => {
 
   it("of one key are 429, counted in steps, and go into the audit so many times a minute", async () => {
     const [ci, other] = [await service.makeWorkspace("ci"), await service.makeWorkspace("other")];
-    // What makes nothing counts for 1, two steps of 64 are free; a minute may begin in between.
-    const ask = () => service.fetch("/blob_checksums/sha512/00", { bearer: ci });
-    const answers = await answersTo(270, ask);
+    // Two steps of 60 calls are free; a minute may begin in between.
+    const ask = () => service.fetch(`/blob_checksums/sha512/${NO_SHA512}`, { bearer: ci });
+    const answers = await answersTo(400, ask);
     expect(answers.slice(0, 120).map(({ status }) => status)).not.toContain(429);
     await expectRefusal(answers);
     expect((await service.send("POST", "/upload", undefined, other)).status).toBe(200);

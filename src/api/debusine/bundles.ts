@@ -6,6 +6,7 @@ import { declareArtifact } from "../../artifacts/declare.ts";
 import { mayAdd, readerFor } from "../../auth/access.ts";
 import { requireAdder } from "../../auth/adders.ts";
 import { requesterOf } from "../../auth/author.ts";
+import { lookUp } from "../../auth/look-up.ts";
 import { findBundle, findHome } from "../../catalog/bundles.ts";
 import type { Bundle, Home } from "../../catalog/bundles.ts";
 import { SYSTEM } from "../../catalog/workspaces.ts";
@@ -77,7 +78,8 @@ async function requireHome(c: Context<AppEnv>, asked: string): Promise<Home> {
 /** A living artifact that the caller may read; to all others it does not exist. */
 export async function requireBundle(c: Context<AppEnv>, id: number | null): Promise<Bundle> {
   const { identity } = c.var;
-  const bundle = id && (await findBundle(c.env.DB, readerFor(identity), id, Date.now()));
+  const find = () => findBundle(c.env.DB, readerFor(identity), id ?? 0, Date.now());
+  const bundle = id && (await lookUp(c, ["bundle", id], find));
   if (bundle && bundle.readable) {
     return bundle;
   }

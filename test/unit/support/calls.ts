@@ -50,6 +50,8 @@ export const D1_ERRORS = {
 
 /** What is billed. */
 interface Costs {
+  /** What D1 is asked, a batch being one. */
+  d1Calls: number;
   r2A: number;
   r2B: number;
   r2Free: number;
@@ -62,6 +64,7 @@ interface Costs {
 }
 
 const NOTHING: Costs = {
+  d1Calls: 0,
   r2A: 0,
   r2B: 0,
   r2Free: 0,
@@ -98,6 +101,8 @@ class Calls {
   #cursors: { rowsRead: number; rowsWritten: number }[] = [];
   /** Faults injected so far, by mode and kind of call. */
   readonly injected = new Map<string, number>();
+  /** What the accounts of callers and networks have reported, in steps of LIMITS.callsReported. */
+  readonly charges = new Map<string, number>();
   /** Multipart uploads that are open in R2, by id, but for those whose id got lost: R2 drops them by itself. */
   readonly openMultiparts = new Map<string, string>();
 
@@ -200,14 +205,15 @@ class Calls {
 export const calls = new Calls();
 
 /** An env whose calls are counted and may fail. `die` ends the object that makes them. */
-export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "INTAKES">>(
-  env: E,
-  die: () => void = () => {},
-): E {
+export function watch<
+  E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "INTAKES" | "RATE_CALLERS" | "RATE_STRANGERS">,
+>(env: E, die: () => void = () => {}): E {
   return {
     ...env,
     DB: watchDatabase(env.DB, die),
     BUCKET: watchBucket(env.BUCKET, die),
+    RATE_CALLERS: watchLimit(env.RATE_CALLERS),
+    RATE_STRANGERS: watchLimit(env.RATE_STRANGERS),
     UPLOADS: watchObjects(env.UPLOADS, (stub) => ({
       fetch: (url: string, init: RequestInit) =>
         request(async () => {
@@ -219,6 +225,15 @@ export function watch<E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "INTAKES
       take: (...args: Parameters<ReturnType<typeof stub>["take"]>) =>
         request(async (): Promise<unknown> => await stub().take(...args), die),
     })),
+  };
+}
+
+function watchLimit(limit: RateLimit): RateLimit {
+  return {
+    limit({ key }) {
+      calls.charges.set(key, (calls.charges.get(key) ?? 0) + 1);
+      return limit.limit({ key });
+    },
   };
 }
 
@@ -345,8 +360,11 @@ function halfOf({ body }: R2ObjectBody, mode: FaultMode): ReadableStream<Uint8Ar
 function watchDatabase(db: Env["DB"], die: () => void): Env["DB"] {
   const watched = {
     prepare: (sql: string) => new WatchedStatement(db.prepare(sql), die),
-    batch: async (statements: readonly WatchedStatement[]) =>
-      countRows(await calls.run("d1", () => db.batch(statements.map(({ inner }) => inner)), die)),
+    batch: async (statements: readonly WatchedStatement[]) => {
+      calls.add({ d1Calls: 1 });
+      const inner = statements.map((statement) => statement.inner);
+      return countRows(await calls.run("d1", () => db.batch(inner), die));
+    },
   };
   return watched as unknown as Env["DB"];
 }
@@ -365,6 +383,7 @@ class WatchedStatement {
   }
 
   async all(): Promise<D1Result> {
+    calls.add({ d1Calls: 1 });
     const result = await calls.run("d1", () => this.inner.all(), this.#die);
     countRows([result]);
     return result;

@@ -216,10 +216,13 @@ describe("an explosion", () => {
       expect(context.ledger.state).toMatchObject({ extents: { length: 2 } });
       await continueExplode(context);
     });
-    const rows = await vi.waitUntil(async () => {
-      const found = await filesOf(`extents ${name}`);
-      return found.length > 0 ? found : null;
-    });
+    const rows = await vi.waitUntil(
+      async () => {
+        const found = await filesOf(`extents ${name}`);
+        return found.length > 0 ? found : null;
+      },
+      { timeout: 20_000 },
+    );
     const runs = rows.filter(({ path }) => path === "long");
     if (name === "tar") {
       expect(runs).toHaveLength(2);
