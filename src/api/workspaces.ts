@@ -20,6 +20,7 @@ import {
 } from "../catalog/workspaces.ts";
 import type { DescribedWorkspace, Workspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
+import { isPlain } from "../protocol/hidden.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import {
   ChangeNamespaceRequest,
@@ -175,12 +176,12 @@ function readName(name: string | null): string {
   return name;
 }
 
-/** Any name that can stand in a URL, by which alone a key is deleted. */
+/** Any name that can stand in a URL, by which alone a key is deleted, and in the log. */
 function readKeyName(name: string | null): string {
   if (name === null || name === "") {
     throw new AppError("key_name_unspecified");
   }
-  if (name === "." || name === ".." || !name.isWellFormed() || /[/\\\p{Cc}]/u.test(name)) {
+  if (name === "." || name === ".." || /[/\\]/u.test(name) || !isPlain(name)) {
     throw new AppError("key_name_invalid", `'${name}'`);
   }
   return name;
