@@ -39,6 +39,13 @@ export async function append(
   }
 }
 
+/** Where a piece of a longer body ends, and who looks at what passes. */
+interface PieceBounds {
+  most: number;
+  until: number;
+  check: BodyCheck;
+}
+
 /** What a piece of a longer body came to. */
 export type Piece = Outcome<{ end: "none" | "clean" | "broken" }>;
 
@@ -47,7 +54,7 @@ export type Piece = Outcome<{ end: "none" | "clean" | "broken" }>;
 export async function appendPiece(
   context: UploadContext,
   reader: BodyReader,
-  bounds: { most: number; until: number },
+  bounds: PieceBounds,
 ): Promise<Piece> {
   const terms = { offset: null, length: null };
   const decision = decideAppend(requireState(context), terms);
@@ -111,7 +118,7 @@ class AppendRun {
   #buffer: Uint8Array | null;
   #filled: number;
   /** Where a piece of a longer body ends; null: it is the whole body. */
-  readonly #bounds: { most: number; until: number } | null;
+  readonly #bounds: PieceBounds | null;
   readonly #begin: number;
   #taken = 0;
   /** What a piece is read into. */
@@ -121,7 +128,7 @@ class AppendRun {
     context: UploadContext,
     body: BodyReader,
     terms: AppendTerms,
-    bounds: { most: number; until: number } | null = null,
+    bounds: PieceBounds | null = null,
   ) {
     const state = requireState(context);
     const { ledger } = context;
@@ -133,7 +140,7 @@ class AppendRun {
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
-    this.#check = terms.promise === undefined ? null : new BodyCheck(terms.promise);
+    this.#check = bounds?.check ?? (terms.promise ? new BodyCheck(terms.promise) : null);
     const { length } = terms;
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
     this.#filled = this.#holdsTail ? state.tailLength : 0;
