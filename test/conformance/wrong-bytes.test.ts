@@ -186,6 +186,14 @@ describe("a body that is not what its headers say", () => {
   });
 });
 
+describe("a coding that is refused", () => {
+  it("is answered with the one that is taken (RFC 9110 §15.5.16)", async () => {
+    const uuid = await service.openUpload(system);
+    const reply = await service.append(uuid, "x", system, { "Content-Encoding": "gzip" });
+    expect([reply.status, reply.headers.get("Accept-Encoding")]).toEqual([415, "identity"]);
+  });
+});
+
 describe("a JSON body", () => {
   it("is UTF-8, whatever its client took it for", async () => {
     const body = Buffer.from('{"namespace":"caf\u00e9"}', "latin1");
