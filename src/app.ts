@@ -142,6 +142,9 @@ function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   if (status === 401) {
     c.header("WWW-Authenticate", 'Bearer realm="stowage"'); // RFC 9110 §15.5.2
   }
+  if (code === "body_encoded") {
+    c.header("Accept-Encoding", "identity"); // RFC 9110 §15.5.16
+  }
   const wait = RETRY_AFTER[code];
   if (wait !== undefined) {
     c.header("Retry-After", wait);

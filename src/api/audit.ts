@@ -1,6 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { requireOwn, requireWorkspaceKey } from "../auth/access.ts";
 import { listAudit } from "../catalog/audit.ts";
+import { plainJson } from "../http/plain-json.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -21,13 +22,12 @@ export const audit = new Routes().get("/", async (c) => {
     to: readTime("to", to) ?? MAX_TIME,
     after: readPlace(after),
   };
-  const page = { limit: LIMITS.auditListed, scan: LIMITS.auditScanned };
-  const { rows, next } = await listAudit(c.env.DB, query, page);
+  const bounds = { limit: LIMITS.auditListed, scan: LIMITS.auditScanned };
+  const { rows, next } = await listAudit(c.env.DB, query, bounds);
   c.header("Cache-Control", "no-store");
-  return c.json({
-    rows: rows.map((row) => toAuditReply(row, key.isSystem)),
-    next: next === null ? null : `${next.at}-${next.id}`,
-  });
+  const place = next === null ? null : `${next.at}-${next.id}`;
+  const page = { rows: rows.map((row) => toAuditReply(row, key.isSystem)), next: place };
+  return c.body(plainJson(page), 200, { "Content-Type": "application/json" });
 });
 
 const MAX_TIME = 8_640_000_000_000_000;

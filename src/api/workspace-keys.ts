@@ -13,6 +13,7 @@ import type { NewKey } from "../catalog/keys.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import type { Workspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
+import { isPlain } from "../protocol/hidden.ts";
 import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -60,12 +61,12 @@ export const workspaceKeys = new Routes()
     return c.json(descendants.length === 0 ? null : { descendants, ended: withDescendants });
   });
 
-/** Any name that can stand in a URL, by which alone a key is deleted. */
+/** Any name that can stand in a URL, by which alone a key is deleted, and in the log. */
 export function readKeyName(name: string | null): string {
   if (name === null || name === "") {
     throw new AppError("key_name_unspecified");
   }
-  if (name === "." || name === ".." || !name.isWellFormed() || /[/\\\p{Cc}]/u.test(name)) {
+  if (name === "." || name === ".." || /[/\\]/u.test(name) || !isPlain(name)) {
     throw new AppError("key_name_invalid", `'${name}'`);
   }
   return name;

@@ -25,9 +25,9 @@ export function readBodyPromise(
     // RFC 9110 §14.5: as a server answers that takes no parts.
     return { ok: false, code: "content_range_unexpected", detail: `'${range}'` };
   }
-  const digests = readDigests(headers, extent === "part");
-  if (typeof digests === "string") {
-    return { ok: false, code: "body_digest_unknown", detail: digests };
+  const { digests, unreadable } = readDigests(headers, extent === "part");
+  if (unreadable !== null) {
+    return { ok: false, code: "body_digest_unknown", detail: unreadable };
   }
   return { ok: true, promise: { boundary: boundaryOf(headers), digests } };
 }

@@ -1,10 +1,8 @@
-// The headers by which a request says which digest its body has: Content-Digest and Repr-Digest (RFC 9530), Digest
+// The headers by which a request or reply says which digest its body has: Content-Digest and Repr-Digest (RFC 9530), Digest
 // (RFC 3230) and Content-MD5 (RFC 1864). Of each the strongest algorithm that is known counts. One that has none is
 // refused: its client asked for a check that would not be made.
 
-import type { BodyPromise, DigestAlgorithm } from "../protocol/body-promise.ts";
-
-type Digest = BodyPromise["digests"][number];
+import type { BodyDigest, DigestAlgorithm } from "../protocol/body-promise.ts";
 
 const LENGTHS: Record<DigestAlgorithm, number> = { sha512: 64, sha256: 32, sha1: 20, md5: 16 };
 
@@ -23,24 +21,27 @@ const OF_WHOLE = ["Repr-Digest", "Digest"] as const;
 
 type HeaderName = (typeof OF_CONTENT)[number] | (typeof OF_WHOLE)[number];
 
-/** What is promised, or the name of the header that cannot be held against the body, which is a part where `isPart`. */
-export function readDigests(headers: Headers, isPart: boolean): Digest[] | HeaderName {
-  const digests: Digest[] = [];
+/** What is promised, and the last header that cannot be held against the body, which is a part where `isPart`. */
+export function readDigests(
+  headers: Headers,
+  isPart: boolean,
+): { digests: BodyDigest[]; unreadable: HeaderName | null } {
+  const digests: BodyDigest[] = [];
+  let unreadable: HeaderName | null = null;
   for (const name of [...OF_CONTENT, ...OF_WHOLE]) {
     const text = headers.get(name);
-    if (text !== null) {
-      const isUnknown = isPart && (OF_WHOLE as readonly string[]).includes(name);
-      const digest = isUnknown ? null : readDigest(name, text);
-      if (digest === null) {
-        return name;
-      }
+    const isUnknown = isPart && (OF_WHOLE as readonly string[]).includes(name);
+    const digest = text === null || isUnknown ? null : readDigest(name, text);
+    if (digest !== null) {
       digests.push(digest);
+    } else if (text !== null) {
+      unreadable = name;
     }
   }
-  return digests;
+  return { digests, unreadable };
 }
 
-function readDigest(name: HeaderName, text: string): Digest | null {
+function readDigest(name: HeaderName, text: string): BodyDigest | null {
   switch (name) {
     case "Content-MD5":
       return toDigest("md5", text.trim());
@@ -71,7 +72,7 @@ function readInstanceDigests(text: string): Map<string, string> {
 function strongest(
   members: Map<string, string>,
   algorithms: Record<string, DigestAlgorithm>,
-): Digest | null {
+): BodyDigest | null {
   for (const [name, algorithm] of Object.entries(algorithms)) {
     const value = members.get(name);
     if (value !== undefined) {
@@ -81,7 +82,7 @@ function strongest(
   return null;
 }
 
-function toDigest(algorithm: DigestAlgorithm, encoded: string): Digest | null {
+function toDigest(algorithm: DigestAlgorithm, encoded: string): BodyDigest | null {
   try {
     const bytes = Uint8Array.fromBase64(encoded);
     return bytes.length === LENGTHS[algorithm] ? { algorithm, hex: bytes.toHex() } : null;

@@ -1,3 +1,5 @@
+import { plainJson } from "./plain-json.ts";
+
 /** What the log tells of a request: never its path, query, headers or body, where secrets stand. What is null is left out. */
 export interface RequestFacts {
   status: number;
@@ -17,7 +19,7 @@ export interface RequestFacts {
   id: string;
 }
 
-/** A request as one line of JSON. JSON escapes line ends, so a name cannot begin a line of its own. */
+/** A request as one line of JSON. No name in it can begin a line of its own, or turn the line around. */
 export function requestLine(at: number, facts: RequestFacts): string {
   const line: Record<string, unknown> = { event: "request", at: new Date(at).toISOString() };
   for (const [name, value] of Object.entries(facts)) {
@@ -25,5 +27,5 @@ export function requestLine(at: number, facts: RequestFacts): string {
       line[name] = value;
     }
   }
-  return JSON.stringify(line);
+  return plainJson(line);
 }

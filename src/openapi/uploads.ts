@@ -34,7 +34,7 @@ export const uploads: Area = {
     "POST /upload/{uuid}": {
       summary: "Append bytes",
       description:
-        "All or nothing: an append that is refused or breaks off changes nothing. The body is bytes, whatever it looks like; it needs a Content-Length.",
+        "All or nothing: an append that is refused or breaks off changes nothing. The body is bytes, whatever it looks like; it needs a Content-Length. Send `Upload-Offset`: without it, bytes that are sent again after a lost answer are there twice; with it, that is refused with 409 and the size. Without a guard, compare the answer with the bytes you sent so far, and truncate when it is more.",
       who: "workspace",
       query: { offset: { description: "The same as Upload-Offset", schema: count("Bytes") } },
       headers: GUARDS,

@@ -1,7 +1,8 @@
+import { HIDDEN } from "../protocol/hidden.ts";
+
 const UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]|^ | $/gu;
-const HIDDEN_IN_LINES =
-  /(?![\t\n])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]/gu;
+const HIDDEN_IN_NAMES = new RegExp(`${HIDDEN}|^ | $`, "gu");
+const HIDDEN_IN_LINES = new RegExp(String.raw`(?![\t\n])${HIDDEN}`, "gu");
 const LINE_BREAK = /\r\n?/gu;
 // oxlint-disable-next-line no-control-regex
 const TERMINAL_COLOUR = /\u001b\[[\d;]{0,20}m/gu;
@@ -48,7 +49,7 @@ export function formatTime(time: number): string {
  * controls, bidi marks, zero-width breaks, and a space at either end.
  */
 export function revealHidden(text: string): string {
-  return text.replace(HIDDEN, spellOut);
+  return text.replace(HIDDEN_IN_NAMES, spellOut);
 }
 
 /** The text of a file as lines of a page may show it: line breaks and tabs stay, colours of a terminal go, and

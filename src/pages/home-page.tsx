@@ -112,7 +112,9 @@ function Samples({ address }: { address: string }) {
         <h2 id="upload">Upload with curl</h2>
         <p>
           Open an upload, append to it as often as you like, and turn it into a version of an
-          artifact.
+          artifact. <code>Upload-Offset</code> says where the bytes belong: sent again after a lost
+          answer, they are refused (409) and not there twice. <code>sha512</code> is that of the
+          whole file.
         </p>
         <pre>
           <code>{uploadSample(address)}</code>
@@ -173,11 +175,14 @@ UPLOAD=$(curl --fail --request POST \\
 
 curl --fail --request POST \\
   -H "Authorization: Bearer $TOKEN" \\
+  -H "Upload-Offset: 0" \\
   --upload-file disk.img \\
   "$STOWAGE/upload/$UPLOAD"
 
+SHA512=$(sha512sum disk.img | cut -d' ' -f1)
+
 curl --fail \\
   -H "Authorization: Bearer $TOKEN" \\
-  --json "{\\"upload_uuid\\":\\"$UPLOAD\\"}" \\
+  --json "{\\"upload_uuid\\":\\"$UPLOAD\\",\\"sha512\\":\\"$SHA512\\"}" \\
   "$STOWAGE/artifacts/upload/disk.img"`;
 }

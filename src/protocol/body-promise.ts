@@ -6,7 +6,7 @@ export interface BodyPromise {
   digests: readonly BodyDigest[];
 }
 
-interface BodyDigest {
+export interface BodyDigest {
   algorithm: DigestAlgorithm;
   hex: string;
 }

@@ -2,6 +2,8 @@
 
 import * as v from "valibot";
 
+import { isPlain } from "./hidden.ts";
+
 const MAX_NAME = 1_000;
 /** The last millisecond that a Date can hold. */
 const MAX_TIME = 8.64e15;
@@ -105,7 +107,10 @@ export const MemberRequest = v.object({ role: v.optional(v.unknown()) });
 export const CreateTokenRequest = v.object({
   kind: v.picklist(["user", "worker"]),
   user: optionalText,
-  label: v.nullish(v.pipe(v.string(), v.maxLength(255)), ""),
+  label: v.nullish(
+    v.pipe(v.string(), v.maxLength(255), v.check(isPlain, "Holds a character that does not show")),
+    "",
+  ),
   expires_at: v.nullish(
     v.union([
       v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_TIME)),

@@ -41,6 +41,13 @@ export async function append(
   }
 }
 
+/** Where a piece of a longer body ends, and who looks at what passes. */
+interface PieceBounds {
+  most: number;
+  until: number;
+  check: BodyCheck;
+}
+
 /** What a piece of a longer body came to. */
 export type Piece = Outcome<{ end: "none" | "clean" | "broken" }>;
 
@@ -49,7 +56,7 @@ export type Piece = Outcome<{ end: "none" | "clean" | "broken" }>;
 export async function appendPiece(
   context: UploadContext,
   reader: BodyReader,
-  bounds: { most: number; until: number },
+  bounds: PieceBounds,
 ): Promise<Piece> {
   const terms = { offset: null, length: null };
   const decision = decideAppend(requireState(context), terms);
@@ -115,7 +122,7 @@ class AppendRun {
   /** The bytes that are not in a part yet. */
   readonly #buffer: AppendBuffer;
   /** Where a piece of a longer body ends; null: it is the whole body. */
-  readonly #bounds: { most: number; until: number } | null;
+  readonly #bounds: PieceBounds | null;
   readonly #begin: number;
   #taken = 0;
   /** What a piece is read into, and what comes behind a full part. */
@@ -125,7 +132,7 @@ class AppendRun {
     context: UploadContext,
     body: BodyReader,
     terms: AppendTerms,
-    bounds: { most: number; until: number } | null = null,
+    bounds: PieceBounds | null = null,
   ) {
     const state = requireState(context);
     const { ledger, owner } = context;
@@ -137,7 +144,7 @@ class AppendRun {
     this.#partSize = partSizeOf(state);
     this.#writer = new PartWriter(context, this.#partSize);
     this.#checksums = ledger.checksums();
-    this.#promised = terms.promise === undefined ? null : new BodyCheck(terms.promise);
+    this.#promised = bounds?.check ?? (terms.promise ? new BodyCheck(terms.promise) : null);
     const { length } = terms;
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
     this.#buffer = new AppendBuffer(owner, this.#partSize, this.#holdsTail ? LIMITS.readView : 0);

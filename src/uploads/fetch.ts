@@ -4,7 +4,9 @@
 // seal; or (4) why it is given up, (5) the same in the catalog, (6) the end of the upload with its R2 data.
 
 import { contestedFloor } from "../budget/shares.ts";
+import { BodyCheck } from "../http/body-check.ts";
 import { BodyReader } from "../http/body-reader.ts";
+import type { BodyDigest } from "../protocol/body-promise.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -66,12 +68,13 @@ async function transfer(context: UploadContext): Promise<Reason | null> {
     case "refused":
       return remote.reason;
     case "whole":
-      return null;
+      return refuseAltered(context, null);
     case "restart":
-      return (await startOver(context, null)) ?? retry("the content changed");
+      return (await startOver(context, null, [])) ?? retry("the content changed");
     case "body": {
       const refusal = refuseTotal(context, remote.total);
-      const reason = refusal ?? (remote.start === 0 ? await startOver(context, remote.etag) : null);
+      const { start, etag: of, digests } = remote;
+      const reason = refusal ?? (start === 0 ? await startOver(context, of, digests) : null);
       if (reason !== null) {
         await remote.body.cancel();
         return reason;
@@ -82,26 +85,31 @@ async function transfer(context: UploadContext): Promise<Reason | null> {
 }
 
 /** Drops what is there, then notes of which content the next bytes are. */
-async function startOver(context: UploadContext, etag: string | null): Promise<Reason | null> {
+async function startOver(
+  context: UploadContext,
+  etag: string | null,
+  digests: readonly BodyDigest[],
+): Promise<Reason | null> {
   const truncated = await truncate(context, 0);
   if (!truncated.ok) {
     return retry(messageFor(truncated.code, null));
   }
-  context.ledger.noteFetch({ ...fetchOf(context), etag });
+  context.ledger.noteFetch({ ...fetchOf(context), etag, digests });
   return null;
 }
 
 async function readAll(
   context: UploadContext,
-  { body, total }: Remote & { kind: "body" },
+  { body, total, digests }: Remote & { kind: "body" },
 ): Promise<Reason | null> {
+  const check = new BodyCheck({ boundary: null, digests });
   const sliceEnd = Math.min(Date.now() + LIMITS.fetchSlice, fetchOf(context).deadline);
   // A server that stands still then is left, as if another request waited for this one to end.
   const floor = () => Math.max(contestedFloor(), Date.now() >= sliceEnd ? LIMITS.bodyProgress : 0);
   const reader = new BodyReader(body, floor);
   while (Date.now() < sliceEnd) {
     const until = Math.min(Date.now() + LIMITS.fetchPieceTime, sliceEnd);
-    const piece = await appendPiece(context, reader, { most: LIMITS.fetchPiece, until });
+    const piece = await appendPiece(context, reader, { most: LIMITS.fetchPiece, until, check });
     const offset = offsetOf(requireState(context));
     const refusal = piece.ok
       ? refuseTotal(context, offset)
@@ -111,7 +119,7 @@ async function readAll(
       return refusal;
     }
     if (piece.end === "clean" && (total === null || offset === total)) {
-      return null;
+      return refuseAltered(context, check);
     }
     if (piece.end !== "none") {
       return retry(`the server broke off after ${offset} of ${total ?? "unknown"} bytes`);
@@ -119,6 +127,22 @@ async function readAll(
   }
   reader.cancel();
   return retry("the server took too long");
+}
+
+/** Drops bytes that are not those that the server says; `check` has seen those of the last reply. */
+async function refuseAltered(
+  context: UploadContext,
+  check: BodyCheck | null,
+): Promise<Reason | null> {
+  const found: Record<string, string> = { ...context.ledger.checksums().digests() };
+  const isSame = fetchOf(context).digests.every(
+    ({ algorithm, hex }) => (found[algorithm] ?? hex) === hex,
+  );
+  if (isSame && (check?.finish() ?? null) === null) {
+    return null;
+  }
+  const altered = retry("the content does not have the digest that the server gives");
+  return (await startOver(context, null, [])) ?? altered;
 }
 
 /** Why a content of that size is not taken, or null when it is. */

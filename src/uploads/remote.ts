@@ -2,7 +2,9 @@
 // answers is brought down to a body and where it begins, or a reason. Its bytes are those on the wire: a content
 // coding is part of what the server published under that URL, as it is to curl and wget, and is never undone.
 
+import { readDigests } from "../http/digest-headers.ts";
 import { checkRemoteUrl, nextHop } from "../http/remote-url.ts";
+import type { BodyDigest } from "../protocol/body-promise.ts";
 import { messageFor } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -24,6 +26,8 @@ export type Remote =
       /** The size of the whole, or null when it is not told. */
       total: number | null;
       etag: string | null;
+      /** What a server says of the whole. What is not known here is passed over: nobody asked for it. */
+      digests: readonly BodyDigest[];
     }
   /** The server says that there is nothing behind what we have. */
   | { kind: "whole" }
@@ -116,7 +120,7 @@ function continuation({ status, body, headers }: Response, wanted: Wanted): Remo
   const { start, total } = readContentRange(headers.get("Content-Range") ?? "");
   if (status === 206) {
     return body !== null && start === wanted.offset && goesOn(headers, wanted)
-      ? { kind: "body", body, start, total, etag: wanted.etag }
+      ? { kind: "body", body, start, total, etag: wanted.etag, digests: [] }
       : { kind: "restart" };
   }
   if (status === 416) {
@@ -139,13 +143,17 @@ function readContentRange(text: string): { start: number | null; total: number |
 function wholeBody({ headers, body }: Response): Remote {
   const length = headers.get("Content-Length");
   const etag = headers.get("ETag");
+  const { digests } = readDigests(headers, false);
+  // The state of these hashes is not kept from one request to the next.
+  const isInOneGo = digests.some(({ algorithm }) => algorithm === "md5" || algorithm === "sha1");
   return {
     kind: "body",
     body: body ?? new Blob([]).stream(),
     start: 0,
     total: length === null ? null : Number(length),
     // RFC 9110 §13.1.5: a weak one is no ground to go on from.
-    etag: etag === null || etag.startsWith("W/") ? null : etag,
+    etag: etag === null || etag.startsWith("W/") || isInOneGo ? null : etag,
+    digests,
   };
 }
 

@@ -5,6 +5,7 @@
 // open: a multipart upload to which whole parts are still added. At the end of every part, and so where the
 // tail begins, there is a boundary: a saved hash state from which any later offset can be reached.
 
+import type { BodyDigest } from "../protocol/body-promise.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -53,6 +54,8 @@ export interface FetchState extends FetchJob {
   nextAt: number;
   /** The strong ETag of the content that the bytes are of; null: none can be added to them. */
   etag: string | null;
+  /** What the server says of that content. */
+  digests: readonly BodyDigest[];
   /** Are all bytes there? */
   isComplete: boolean;
   /** Why it is given up. */
@@ -239,7 +242,7 @@ export function isHopeless(state: UploadState, now: number): boolean {
 /** A fetch that has not begun. */
 export function newFetch(job: FetchJob, now: number): FetchState {
   const nothing = { attempts: 0, failures: 0, etag: null, isComplete: false, failure: null };
-  return { ...job, ...nothing, nextAt: now };
+  return { ...job, ...nothing, digests: [], nextAt: now };
 }
 
 /** A fetch as it is while a request runs: due again when that one must have ended, should it die. */

@@ -181,6 +181,7 @@ describe("POST /auth/tokens", () => {
     [{}, 400, "malformed request"],
     [{ kind: "admin" }, 400, "malformed request"],
     [{ kind: "worker", label: "x".repeat(256) }, 400, "malformed request"],
+    [{ kind: "worker", label: "a\u2066b" }, 400, "malformed request"],
     [{ kind: "worker", expires_at: "soon" }, 400, "malformed request"],
     [{ kind: "worker", expires_at: -1 }, 400, "malformed request"],
     [{ kind: "worker", expires_at: 1.5 }, 400, "malformed request"],

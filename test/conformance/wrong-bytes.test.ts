@@ -2,6 +2,7 @@
 // refused and nothing changes, or ignored where that is promised (docs/decisions/022 and 023).
 
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -185,6 +186,14 @@ describe("a body that is not what its headers say", () => {
   });
 });
 
+describe("a coding that is refused", () => {
+  it("is answered with the one that is taken (RFC 9110 §15.5.16)", async () => {
+    const uuid = await service.openUpload(system);
+    const reply = await service.append(uuid, "x", system, { "Content-Encoding": "gzip" });
+    expect([reply.status, reply.headers.get("Accept-Encoding")]).toEqual([415, "identity"]);
+  });
+});
+
 describe("a JSON body", () => {
   it("is UTF-8, whatever its client took it for", async () => {
     const body = Buffer.from('{"namespace":"caf\u00e9"}', "latin1");
@@ -269,5 +278,25 @@ describe("a piece of a declared file", () => {
     expect((await put("le", { ...range, "Content-MD5": md5("xx") })).status).toBe(400);
     expect((await put("file", { "Content-MD5": md5("xxxx") })).status).toBe(400);
     expect((await put("file", { "Content-MD5": md5("file") })).status).toBe(201);
+  });
+});
+
+describe("an example", () => {
+  const page = async () => {
+    const html = await (await service.fetch("/", { headers: { Accept: "text/html" } })).text();
+    return html.replaceAll("&quot;", '"');
+  };
+  const readme = () => readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+
+  it.each([
+    ["of README.md", readme],
+    ["of the start page", page],
+  ])("%s says where its bytes belong and what the whole is", async (_, read) => {
+    const commands = (await read()).replaceAll("\\\n", " ").split("\n");
+    const appends = commands.filter((command) => /--(?:data-binary|upload-file)/u.test(command));
+    const converts = commands.filter((command) => command.includes('upload_uuid\\"'));
+    expect([appends.length > 0, converts.length > 0]).toEqual([true, true]);
+    expect(appends.filter((command) => !command.includes("Upload-Offset"))).toEqual([]);
+    expect(converts.filter((command) => !command.includes("sha512"))).toEqual([]);
   });
 });

@@ -97,6 +97,20 @@ const PATHS: Record<string, (asked: Asked) => void> = {
         .digest("hex"),
     );
   },
+  "/promised": (asked) => {
+    // The query is a header; `right` stands for the digest of the content, as `cut` breaks off the first reply.
+    const { searchParams } = new URL(asked.request.url ?? "", "http://remote");
+    for (const [name, value] of searchParams) {
+      const algorithm = /sha-?512|sha-?256|md5/iu.exec(value + name)?.[0].replace("-", "");
+      const hash = createHash((algorithm ?? "sha1").toLowerCase()).update(CONTENT);
+      asked.response.setHeader(name, value.replace("right", hash.digest("base64")));
+    }
+    if (searchParams.has("cut") && asked.count === 1) {
+      sendHalf(asked, { ...WHOLE, ETag: '"promised"' });
+      return;
+    }
+    sendRange(asked, '"promised"');
+  },
   "/silent": () => {},
   "/closes": ({ response }) => response.destroy(),
   "/half": (asked) => sendHalf(asked, WHOLE),

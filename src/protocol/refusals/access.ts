@@ -16,7 +16,7 @@ export const ACCESS_REFUSALS = {
   key_name_invalid: {
     status: 400,
     message: "key name is not usable",
-    help: "A name is 1 to 1,000 characters without '/', '\\' or control characters, and not '.' or '..'",
+    help: "A name is 1 to 1,000 characters without '/', '\\', control characters or others that do not show, and not '.' or '..'",
   },
   key_not_a_string: { status: 400, message: "key is not a string" },
   key_too_long: { status: 400, message: "key must have at most 1,024 characters" },

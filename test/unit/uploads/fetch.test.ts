@@ -127,7 +127,7 @@ describe.concurrent("a fetch (T35)", () => {
   });
 
   it("is given up at its deadline, whether the server is slow for ever or refuses for ever", async () => {
-    const deadline = Date.now() + 1_500;
+    const deadline = Date.now() + 2_400;
     const slow = fetched("/slow", { deadline });
     const broken = fetched("/broken", { deadline });
     expect(await slow).toEqual(["error", "the server took too long", []]);
@@ -144,6 +144,36 @@ describe.concurrent("a fetch (T35)", () => {
       expect(await fetched(`/coded${query}&cut`)).toEqual(["created", null, [wire]]);
     },
   );
+
+  it.each([
+    "Repr-Digest=sha-256=:right:",
+    "Content-Digest=sha-512=:right:",
+    "Digest=SHA=right",
+    "Digest=MD5=right",
+    "Content-MD5=right",
+    "Digest=UNIXsum=1",
+  ])("takes a content that has the digest that the server gives: %s", async (header) => {
+    const [name = "", ...value] = header.split("=");
+    const query = `?${name}=${encodeURIComponent(value.join("="))}`;
+    expect(await fetched(`/promised${query}`)).toEqual(["created", null, [sha512]]);
+    expect(await fetched(`/promised${query}&cut`)).toEqual(["created", null, [sha512]]);
+  });
+
+  it.each([
+    "Repr-Digest=sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+    "Digest=SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    "Digest=MD5=1B2M2Y8AsgTpgAmY7PhCfg==",
+    "Content-MD5=1B2M2Y8AsgTpgAmY7PhCfg==",
+  ])("ends as an error where the content never has it: %s", async (header) => {
+    const [name = "", ...value] = header.split("=");
+    const query = `?${name}=${encodeURIComponent(value.join("="))}`;
+    const message = "the content does not have the digest that the server gives";
+    // Enough for several requests; then it is given up with the reason of the last.
+    const deadline = Date.now() + 8_000;
+    const paths = [`/promised${query}`, `/promised${query}&cut`];
+    const ended = await Promise.all(paths.map((path) => fetched(path, { deadline })));
+    expect(ended).toEqual(paths.map(() => ["error", message, []]));
+  });
 
   it.each(["/silent", "/closes", "/half", "/stalls"])(
     "ends as an error within its deadline when the server is always %s",
