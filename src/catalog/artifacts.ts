@@ -108,13 +108,30 @@ export async function findArtifactByUuid(
   return row && toDescribed(row);
 }
 
-/** How near artifact `a` of workspace `w` is to who asks for a bare name: its own, then those of which its lists tell
- * it, then merely public ones. NULL: it is read by its ids alone. */
-const NEARNESS = `CASE
-  WHEN w.id = ?2 OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = w.id AND m.user_id = ?3) THEN 0
-  WHEN ?1 = 1 OR a.shared = 1 OR w.id IN (${FAMILIAR_WORKSPACES}) THEN 1
-  WHEN w.public = 1 THEN 2 END`;
+/** What is merely public is the furthest away. */
 const PUBLIC = 2;
+
+/** The artifacts of the name ?4 in some workspaces, so near to who asks. */
+function namedIn(workspaces: string, nearness: number): string {
+  return `
+    SELECT n.id, ${nearness} AS nearness FROM (${workspaces}) r CROSS JOIN artifacts n INDEXED BY artifacts_by_name
+      ON n.name = ?4 AND n.workspace_id = r.id AND n.deleted_at IS NULL`;
+}
+
+/** The artifacts of the name ?4 with how near they are to who asks for a bare name: its own, then those of which its
+ * lists tell it, then merely public ones. What strangers call so costs it nothing, so that not even its time tells. */
+function namedFor(reader: Reader): string {
+  if (reader.all) {
+    return `SELECT id, iif(workspace_id = ?2, 0, 1) AS nearness FROM artifacts
+      WHERE name = ?4 AND deleted_at IS NULL`;
+  }
+  return [
+    namedIn("SELECT ?2 AS id UNION SELECT workspace_id FROM members WHERE user_id = ?3", 0),
+    namedIn(FAMILIAR_WORKSPACES, 1),
+    `${namedIn("SELECT id FROM workspaces WHERE name = 'system'", 1)} AND n.shared = 1`,
+    namedIn("SELECT id FROM workspaces WHERE public = 1", PUBLIC),
+  ].join(" UNION ");
+}
 
 /** The living artifacts of a name that are nearest to the reader, two at most. Of merely public ones the oldest, so that
  * a stranger's neither takes the name over nor makes it ambiguous. */
@@ -126,9 +143,10 @@ export async function findArtifactsByName(
 ): Promise<DescribedArtifact[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${DESCRIBED}, ${NEARNESS} AS nearness FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.name = ?4 AND ${livingAt("?5")} AND nearness IS NOT NULL AND ${IS_KNOWN}
-       ORDER BY nearness, a.id LIMIT 2`,
+      `SELECT ${DESCRIBED}, named.nearness FROM (${namedFor(reader)}) named
+         CROSS JOIN artifacts a ON a.id = named.id JOIN workspaces w ON w.id = a.workspace_id
+       WHERE ${livingAt("?5")} AND ${IS_KNOWN}
+       ORDER BY named.nearness, a.id LIMIT 2`,
     )
     .bind(...readerParameters(reader), name, now)
     .all<DescribedRow & { nearness: number }>();

@@ -74,7 +74,8 @@ export const administration: Area = {
     },
     "PATCH /auth/namespaces/{namespace}": {
       summary: "Change a workspace",
-      description: "What is absent stays.",
+      description:
+        "What is absent stays. `quota_bytes` null is none; `quota_entries` null is as many entries as suit the quota of bytes.",
       who: "system",
       body: ChangeNamespaceRequest,
       reply: ref("Namespace"),

@@ -89,6 +89,7 @@ const listRelations: Operation = {
 
 const endRelation: Operation = {
   summary: "End a relation",
+  description: "Whoever may change the artifact that it is of, or the one that it points at.",
   who: "somebody",
   path: ID,
   replies: { 204: { description: "Ended" } },

@@ -19,7 +19,7 @@ export interface Actors {
 }
 
 /** A request that is ready to be sent, once or again. */
-export type Ready = () => Promise<Response>;
+type Ready = () => Promise<Response>;
 
 export interface Change {
   /** The actions of its rows in the audit; for none, why. */
@@ -38,7 +38,7 @@ export const CHANGING = Object.entries(buildDocument().paths).flatMap(([path, op
 );
 
 const NOTE = { key: "k", value: "v" };
-export const ANN = { name: "ann", password: "correct horse" };
+const ANN = { name: "ann", password: "correct horse" };
 
 /** Workspaces, a user and a trust for the changes. */
 export async function makeActors(service: Service): Promise<Actors> {
