@@ -25,6 +25,9 @@ const MODEL = {
   seed: seed === undefined ? null : Number(seed),
 };
 
+/** Random trees that manifests are tried with; `STOWAGE_TREES=10000` takes two minutes. */
+const TREES = Number(process.env["STOWAGE_TREES"] ?? 1_000);
+
 const workerd = () =>
   cloudflareTest({
     main: "./test/unit/support/watched-worker.ts",
@@ -56,6 +59,7 @@ export default defineConfig({
           isolate: false, // no storage to keep apart: one workerd serves them all
           include: ["test/unit/**/*.test.{ts,tsx}"],
           exclude: STORAGE_TESTS,
+          provide: { trees: TREES },
           testTimeout: 30_000,
         },
       },

@@ -90,6 +90,9 @@ export class IndexWriter {
 /** Decodes an index. */
 export function decodeIndex(bytes: Uint8Array): BlockIndex {
   const content = bytes.subarray(0, -4);
+  if (bytes.length > BOUNDS.index) {
+    throw new ManifestDamage(`its index has ${bytes.length} bytes`);
+  }
   if (bytes.length < 4 || new ByteReader(bytes.subarray(-4)).u32() !== crc32(content)) {
     throw new ManifestDamage("its index is damaged");
   }

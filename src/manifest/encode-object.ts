@@ -73,6 +73,7 @@ export async function encodeObject(
     keys: measured(sections.keys),
     leftOut: measured(sections.leftOut),
   });
+  check.takeIndex(indexBytes);
   const tail = [sections.hashes, sections.keys, sections.leftOut, indexBytes];
   for (const bytes of [sections.lists, ...tail]) {
     sha256.update(bytes);

@@ -1,7 +1,8 @@
 // What was written is held against what was meant while it is made: a manifest is for ever, and names alone lead to bytes.
 
+import { decodeIndex } from "./block-index.ts";
 import type { EncodedBlock } from "./encode-blocks.ts";
-import { addSums, NO_SUMS } from "./entries.ts";
+import { addSums, NO_SUMS, SUM_PARTS } from "./entries.ts";
 import type { Sums } from "./entries.ts";
 import { sortTexts } from "./front-coding.ts";
 import type { Tree } from "./tree.ts";
@@ -35,6 +36,14 @@ export class TreeCheck {
       }
     }
     return sums;
+  }
+
+  /** Reads the index again; throws where it is not that of the blocks. */
+  takeIndex(index: Uint8Array): void {
+    const { total, entryCount } = decodeIndex(index);
+    if (entryCount !== this.#entries || SUM_PARTS.some((part) => total[part] !== this.sums[part])) {
+      throw new Error("Cannot write a manifest: its index would be read as another");
+    }
   }
 
   /** Compares the whole with the tree, and gives the keys that it names, sorted. */

@@ -33,41 +33,42 @@ type Step =
   | { kind: "folder"; path: Uint8Array; member: Uint8Array }
   | { kind: "end" };
 
-/** How much a tree may have. */
-export interface TreeBounds {
+/** Steps after which others get their turn: some milliseconds. */
+const STEPS_AT_ONCE = 2_048;
+
+interface PlanOptions {
+  /** Folders that a tree may have, and faults that are named. */
   folders: number;
-  /** Faults that are named. */
   faults: number;
+  /** Lets others have their turn. */
+  pause: () => Promise<void>;
 }
 
 /** Puts members in order, and sums up their folders; gives the faults where there are any. */
-export function planTree(
+export async function planTree(
   members: Members,
-  bounds: TreeBounds,
-): { ok: true; tree: Tree } | { ok: false; faults: TreeFault[] } {
+  { folders, faults: mostFaults, pause }: PlanOptions,
+): Promise<{ ok: true; tree: Tree } | { ok: false; faults: TreeFault[] }> {
   const order = members.sorted();
   const faults: TreeFault[] = [];
-  const planner = new Planner(members, order);
-  let previous: Uint8Array | null = null;
+  const planner = new Planner(members, order, folders);
+  let steps = 0;
   for (const step of walkTree(members, order)) {
-    if (step.kind === "file") {
-      if (previous !== null && compareBytes(previous, step.path) === 0) {
-        faults.push({ kind: "twice", path: toText(step.path) });
-      }
-      previous = step.path;
-    }
-    const fault = planner.take(step, bounds.folders);
+    const fault = planner.take(step);
     if (fault !== null) {
       faults.push(fault);
     }
-    if (faults.length >= bounds.faults || fault?.kind === "folders") {
+    if (faults.length >= mostFaults || fault?.kind === "folders") {
       break;
     }
+    steps += 1;
+    if (steps % STEPS_AT_ONCE === 0) {
+      await pause();
+    }
   }
-  if (faults.length > 0) {
-    return { ok: false, faults };
-  }
-  return { ok: true, tree: { members, order, folders: planner.folders, total: planner.sums } };
+  return faults.length > 0
+    ? { ok: false, faults }
+    : { ok: true, tree: { members, order, folders: planner.folders, total: planner.sums } };
 }
 
 /** @yields The steps through a tree. A folder that is a member, too, is there once. */
@@ -131,30 +132,33 @@ class FolderTable {
 
 class Planner {
   readonly folders = new FolderTable();
+  sums: FolderSums = { ...NO_SUMS, entries: 0 };
   readonly #members: Members;
   readonly #order: Uint32Array;
+  readonly #mostFolders: number;
   readonly #open: number[] = [];
-  sums: FolderSums = { ...NO_SUMS, entries: 0 };
+  /** The path of the last file. */
+  #previous: Uint8Array | null = null;
 
-  constructor(members: Members, order: Uint32Array) {
+  constructor(members: Members, order: Uint32Array, mostFolders: number) {
     this.#members = members;
     this.#order = order;
+    this.#mostFolders = mostFolders;
   }
 
-  take(step: Step, mostFolders: number): TreeFault | null {
+  take(step: Step): TreeFault | null {
     switch (step.kind) {
       case "file":
-        this.#addFile(step.path, step.size);
-        return null;
+        return this.#addFile(step.path, step.size);
       case "folder":
-        return this.#begin(step, mostFolders);
+        return this.#begin(step.path, step.member);
       case "end":
         this.#end();
         return null;
     }
   }
 
-  #addFile(path: Uint8Array, size: number): void {
+  #addFile(path: Uint8Array, size: number): TreeFault | null {
     const { entries, ...sums } = this.sums;
     const file: Sums = {
       files: 1,
@@ -163,13 +167,14 @@ class Planner {
       ...entryLengthsOfBytes(path, size),
     };
     this.sums = { entries: entries + 1, ...addSums(sums, file) };
+    const isTwice = this.#previous !== null && compareBytes(this.#previous, path) === 0;
+    this.#previous = path;
+    return isTwice ? { kind: "twice", path: toText(path) } : null;
   }
 
-  #begin(
-    { path, member }: { path: Uint8Array; member: Uint8Array },
-    mostFolders: number,
-  ): TreeFault | null {
-    if (this.folders.count === mostFolders) {
+  /** Begins a folder; `member` is in it. */
+  #begin(path: Uint8Array, member: Uint8Array): TreeFault | null {
+    if (this.folders.count === this.#mostFolders) {
       return { kind: "folders", path: null };
     }
     this.sums = { ...this.sums, entries: this.sums.entries + 1 };

@@ -129,7 +129,7 @@ describe("encodeManifest()", () => {
   });
 
   it("gives the same bytes each time, of the length and hash that it said", async () => {
-    const made = await encodeManifest(treeOf(manyFiles(2_000)), OPTIONS);
+    const made = await encodeManifest(await treeOf(manyFiles(2_000)), OPTIONS);
     if (made.kind !== "object") {
       throw new Error("It is in the row");
     }

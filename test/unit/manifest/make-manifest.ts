@@ -11,7 +11,7 @@ import { planTree } from "../../../src/manifest/tree.ts";
 import type { Tree } from "../../../src/manifest/tree.ts";
 import { VersionReader } from "../../../src/manifest/version-reader.ts";
 
-const BOUNDS = { folders: 100_000, faults: 20 };
+const BOUNDS = { folders: 100_000, faults: 20, pause: async () => undefined };
 
 /** Bytes that look like a hash, and differ for each seed. */
 export function hashOf(seed: number, length: number): Uint8Array {
@@ -52,8 +52,11 @@ export function membersOf(files: readonly NewFile[], folders: readonly string[] 
 }
 
 /** The tree of files that have no faults. */
-export function treeOf(files: readonly NewFile[], folders: readonly string[] = []): Tree {
-  const planned = planTree(membersOf(files, folders), BOUNDS);
+export async function treeOf(
+  files: readonly NewFile[],
+  folders: readonly string[] = [],
+): Promise<Tree> {
+  const planned = await planTree(membersOf(files, folders), BOUNDS);
   if (!planned.ok) {
     throw new Error(`There are faults: ${JSON.stringify(planned.faults)}`);
   }
@@ -61,12 +64,12 @@ export function treeOf(files: readonly NewFile[], folders: readonly string[] = [
 }
 
 /** The faults of files. */
-export function faultsOf(
+export async function faultsOf(
   files: readonly NewFile[],
   folders: readonly string[] = [],
-  bounds = BOUNDS,
+  bounds: { folders?: number; faults?: number } = {},
 ) {
-  const planned = planTree(membersOf(files, folders), bounds);
+  const planned = await planTree(membersOf(files, folders), { ...BOUNDS, ...bounds });
   return planned.ok ? [] : planned.faults;
 }
 
@@ -90,7 +93,7 @@ export async function makeManifest(
   folders: readonly string[] = [],
   options: Partial<EncodeOptions> = {},
 ): Promise<KeptManifest> {
-  const made = await encodeManifest(treeOf(files, folders), { ...OPTIONS, ...options });
+  const made = await encodeManifest(await treeOf(files, folders), { ...OPTIONS, ...options });
   if (made.kind === "inline") {
     return { row: made.bytes, object: new Uint8Array(), keys: made.keys };
   }

@@ -5,7 +5,7 @@ import { comparePaths } from "../../../src/artifacts/numbering.ts";
 import { Members, MemberWriter } from "../../../src/manifest/members.ts";
 import { planTree } from "../../../src/manifest/tree.ts";
 import { findPathConflicts } from "../../../src/protocol/paths.ts";
-import { faultsOf, makeFile, membersOf } from "./make-manifest.ts";
+import { faultsOf, makeFile, membersOf, treeOf } from "./make-manifest.ts";
 
 const segment = fc.constantFrom("a", "a-", "b", "é", "🗄", "\u{FFFD}");
 const paths = fc.array(
@@ -14,14 +14,14 @@ const paths = fc.array(
 );
 
 describe("planTree()", () => {
-  it("refuses the trees that today's declarations refuse, and names the same paths", () => {
-    fc.assert(
-      fc.property(paths, (named) => {
+  it("refuses the trees that today's declarations refuse, and names the same paths", async () => {
+    await fc.assert(
+      fc.asyncProperty(paths, async (named) => {
         const sorted = named
           .map((path) => ({ path }))
           .toSorted((a, b) => comparePaths(a.path, b.path));
         const today = [...findPathConflicts(sorted, 1_000)].map(({ path }) => path);
-        const faults = faultsOf(
+        const faults = await faultsOf(
           named.map((path, at) => makeFile(path, 1, at)),
           [],
           { folders: 1_000, faults: 1_000 },
@@ -32,35 +32,37 @@ describe("planTree()", () => {
     );
   });
 
-  it("says which path is a folder of which", () => {
+  it("says which path is a folder of which", async () => {
     const files = ["a", "a-b", "a/c"].map((path) => makeFile(path, 1));
-    expect(faultsOf(files)).toEqual([{ kind: "folder", path: "a", below: "a/c" }]);
-    expect(faultsOf([makeFile("x", 1)], ["x"])).toEqual([
+    expect(await faultsOf(files)).toEqual([{ kind: "folder", path: "a", below: "a/c" }]);
+    expect(await faultsOf([makeFile("x", 1)], ["x"])).toEqual([
       { kind: "folder", path: "x", below: "x/" },
     ]);
   });
 
-  it("gives up at the first folder or fault too many", () => {
+  it("gives up at the first folder or fault too many", async () => {
     const deep = makeFile(Array.from({ length: 400 }, () => "d").join("/"), 1);
-    expect(faultsOf([deep], [], { folders: 398, faults: 9 })).toEqual([
+    expect(await faultsOf([deep], [], { folders: 398, faults: 9 })).toEqual([
       { kind: "folders", path: null },
     ]);
-    expect(faultsOf([deep], [], { folders: 399, faults: 9 })).toEqual([]);
+    expect(await faultsOf([deep], [], { folders: 399, faults: 9 })).toEqual([]);
     const same = Array.from({ length: 50 }, () => makeFile("x", 1));
-    expect(faultsOf(same, [], { folders: 1, faults: 9 }).length).toBe(9);
+    expect((await faultsOf(same, [], { folders: 1, faults: 9 })).length).toBe(9);
   });
 
-  it("sums up what a version has before anything is written", () => {
-    const planned = planTree(membersOf([makeFile("a/b", 5), makeFile("c", 7)]), {
-      folders: 10,
-      faults: 1,
-    });
-    expect(planned.ok && planned.tree.total).toMatchObject({
-      entries: 3,
-      files: 2,
-      bytes: 12,
-      tar: 2048,
-    });
+  it("sums up what a version has before anything is written", async () => {
+    const { total } = await treeOf([makeFile("a/b", 5), makeFile("c", 7)]);
+    expect(total).toMatchObject({ entries: 3, files: 2, bytes: 12, tar: 2048 });
+  });
+
+  it("lets others have their turn while it goes through many members", async () => {
+    const files = Array.from({ length: 5_000 }, (_, at) => makeFile(String(at), 1));
+    let pauses = 0;
+    const pause = async () => {
+      pauses += 1;
+    };
+    await planTree(membersOf(files), { folders: 1, faults: 1, pause });
+    expect(pauses).toBe(2);
   });
 });
 

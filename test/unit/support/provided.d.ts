@@ -6,6 +6,8 @@ declare module "vitest" {
     remoteOrigin: string;
     /** How many sequences test/unit/model tries, of how many commands at most, and from which seed; null draws one. */
     model: { runs: number; steps: number; seed: number | null };
+    /** How many random trees test/unit/manifest makes a manifest of. */
+    trees: number;
   }
 }
 
