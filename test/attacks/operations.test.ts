@@ -1,4 +1,4 @@
-// What is sent to every operation: bodies at their bound and beyond, bodies that do not come, and many requests at once.
+// What is sent to every operation: bodies at their bound and beyond, bodies that do not come, and many requests at once (SECURITY.md, T36).
 
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";

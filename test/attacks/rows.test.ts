@@ -1,4 +1,4 @@
-// Rows of the catalog that a tenant causes: D1 is one database of 10 GB for everybody (SECURITY.md, T17).
+// Rows of the catalog that a tenant causes: D1 is one database of 10 GB for everybody (SECURITY.md, T17, T38).
 
 import { beforeAll, describe, expect, it } from "vitest";
 
