@@ -85,7 +85,7 @@ export default defineConfig({
           include: ["test/attacks/*.test.ts"],
           globalSetup: "./test/attacks/support/server.ts",
           fileParallelism: false, // they share a server
-          testTimeout: 120_000,
+          testTimeout: 300_000, // of what takes seconds on a machine that has time,
           hookTimeout: 120_000,
         },
       },

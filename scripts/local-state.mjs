@@ -10,6 +10,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
@@ -43,7 +44,7 @@ export function provideSecrets() {
     linkUnlessThere(draft, SECRETS_FILE);
     rmSync(draft);
   }
-  chmodSync(SECRETS_FILE, 0o600);
+  closeToOthers(SECRETS_FILE);
   const text = readFileSync(SECRETS_FILE, "utf8");
   const missing = SECRETS.filter((name) => !new RegExp(`^${name}=.`, "m").test(text));
   return missing.length === 0
@@ -71,7 +72,7 @@ export async function claimState(state, host, port) {
     };
   }
   mkdirSync(state, { recursive: true });
-  closeToOthers(state);
+  closeState(state);
   writeFileSync(join(state, CLAIM), JSON.stringify({ pid: process.pid, port }));
   return { ok: true };
 }
@@ -80,16 +81,11 @@ export async function claimState(state, host, port) {
  * Lets only its owner into the state folder, and takes from others what an earlier version let them have of what is in it.
  * @param {string} state
  */
-function closeToOthers(state) {
-  if ((lstatSync(state).mode & 0o077) === 0) {
-    return;
-  }
-  chmodSync(state, 0o700);
-  for (const name of OURS) {
-    const path = join(state, name);
-    if (existsSync(path)) {
-      tighten(path);
-    }
+function closeState(state) {
+  if (closeToOthers(state)) {
+    OURS.map((name) => join(state, name))
+      .filter((path) => existsSync(path))
+      .forEach(tighten);
   }
 }
 
@@ -97,11 +93,24 @@ function closeToOthers(state) {
 function tighten(path) {
   const kind = lstatSync(path);
   if (kind.isDirectory()) {
-    chmodSync(path, 0o700);
     readdirSync(path).forEach((name) => tighten(join(path, name)));
-  } else if (kind.isFile()) {
-    chmodSync(path, 0o600);
   }
+  if (!kind.isSymbolicLink()) {
+    closeToOthers(path);
+  }
+}
+
+/**
+ * Takes from a file or folder what others may do with it; says whether they might do anything. One that is closed is left as it is: a
+ * running server builds itself anew when its secrets are touched.
+ * @param {string} path
+ */
+function closeToOthers(path) {
+  const { mode } = statSync(path);
+  if ((mode & 0o077) !== 0) {
+    chmodSync(path, mode & 0o700);
+  }
+  return (mode & 0o077) !== 0;
 }
 
 /**

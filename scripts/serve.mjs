@@ -89,7 +89,8 @@ function watchSources() {
         .then(() => {
           isDue = false;
           return reload();
-        });
+        })
+        .catch(console.error);
     }
   };
   const watchers = [

@@ -7,7 +7,8 @@ import { makeTenant, service } from "./support/target.ts";
 import type { Tenant } from "./support/target.ts";
 
 const DAY_SECONDS = 86_400;
-const ADDITIONS = [
+/** Other forms of what is below /a/. */
+const FORMS = [
   "",
   "?version=1",
   "?version=1&checksums=sha256",
@@ -43,11 +44,10 @@ async function askAll(tenant: Tenant): Promise<Answer[]> {
   const declared = await service.send("POST", "/api/1.0/artifact/", body, tenant.bearer);
   const incomplete = (await declared.json()) as { id: number };
   const addresses = [things.artifactId, String(incomplete.id)].flatMap((artifactId) =>
-    READS.flatMap((operation) =>
-      ADDITIONS.map(
-        (addition) => addressOf(operation, tenant, { ...things, artifactId }) + addition,
-      ),
-    ),
+    READS.flatMap((operation) => {
+      const address = addressOf(operation, tenant, { ...things, artifactId });
+      return address.startsWith("/a/") ? FORMS.map((form) => address + form) : [address];
+    }),
   );
   const answers: Answer[] = [];
   for (const address of addresses) {

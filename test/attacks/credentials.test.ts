@@ -1,4 +1,4 @@
-// Time of credentials: one that ended changes nothing any more, and leaves no other behind that does (SECURITY.md, T11).
+// Time of credentials: one that ended changes nothing any more, and leaves no other behind that does (SECURITY.md, T7, T40).
 
 import { setTimeout as delay } from "node:timers/promises";
 

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { describe, expect, it } from "vitest";
 
+import { send } from "./support/send.ts";
 import { makeTenant, makeUser, service, system } from "./support/target.ts";
 import { harmOf, watched } from "./support/watch.ts";
 
@@ -37,7 +38,14 @@ describe("memory", () => {
       const sockets = slow.map((uuid) => openSlowly(uuid, bearer));
       await delay(500);
       const statuses = await Promise.all(
-        large.map(async (uuid) => (await service.append(uuid, bytes, bearer)).status),
+        large.map((uuid) =>
+          send({
+            method: "POST",
+            path: `/upload/${uuid}`,
+            headers: { Authorization: `Bearer ${bearer}` },
+            body: bytes,
+          }),
+        ),
       );
       sockets.forEach((socket) => socket.destroy());
       return statuses;
@@ -58,15 +66,9 @@ describe("memory", () => {
     const body = `{"category":"a:b","workspace":"system","files":{${files}}}`;
     const seen = await watched("declarations by those who may not", () =>
       Promise.all(
-        [token, token, token, worker.token, worker.token, worker.token].map(async (one) => {
+        [token, token, token, worker.token, worker.token, worker.token].map((one) => {
           const headers = { Token: one, "Content-Type": "application/json" };
-          const response = await fetch(`${service.origin}/api/1.0/artifact/`, {
-            method: "POST",
-            headers,
-            body,
-          });
-          await response.arrayBuffer();
-          return response.status;
+          return send({ method: "POST", path: "/api/1.0/artifact/", headers, body });
         }),
       ),
     );
@@ -78,14 +80,8 @@ describe("memory", () => {
   it("of pages that show files of 2 MiB is bounded, and holds nobody up", async () => {
     const { bearer } = await makeTenant();
     const { id } = await service.upload("big.txt", Buffer.alloc(2 * MiB, "text\n"), bearer);
-    const ask = async () => {
-      const response = await service.fetch(`/a/${id}/big.txt?view`, {
-        bearer,
-        headers: { Accept: "text/html" },
-      });
-      await response.arrayBuffer();
-      return response.status;
-    };
+    const headers = { Authorization: `Bearer ${bearer}`, Accept: "text/html" };
+    const ask = () => send({ method: "GET", path: `/a/${id}/big.txt?view`, headers });
     const seen = await watched("pages of 2 MiB", () =>
       Promise.all(Array.from({ length: 20 }, ask)),
     );

@@ -1,4 +1,4 @@
-// Names: what a stranger publishes, and whom a stranger trusts, changes nothing that a tenant asks for by a name (SECURITY.md, T13).
+// Names: what a stranger publishes, and whom a stranger trusts, changes nothing that a tenant asks for by a name (SECURITY.md, T13, T39).
 
 import { createHash, randomUUID } from "node:crypto";
 

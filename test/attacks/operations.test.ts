@@ -1,4 +1,4 @@
-// What is sent to every operation: bodies at their bound and beyond, bodies that do not come, and many requests at once.
+// What is sent to every operation: bodies at their bound and beyond, bodies that do not come, and many requests at once (SECURITY.md, T36).
 
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { OPERATIONS, addressOf, bodyOf, makeThings } from "./support/operations.ts";
 import type { Operation, Things } from "./support/operations.ts";
+import { send } from "./support/send.ts";
 import { makeTenant, service } from "./support/target.ts";
 import type { Tenant } from "./support/target.ts";
 import { harmOf, watched } from "./support/watch.ts";
@@ -44,21 +45,13 @@ beforeAll(async () => {
   things = await makeThings(tenant);
 });
 
-/** Sends one request; gives its status, 0 when there was none. */
-async function send(operation: Operation, body: string | null): Promise<number> {
+function sendTo(operation: Operation, body: string | null): Promise<number> {
   const { method, mediaType } = operation;
   const headers = {
     Authorization: `Bearer ${tenant.bearer}`,
     ...(body === null ? {} : { "Content-Type": mediaType ?? "application/json" }),
   };
-  try {
-    const url = service.origin + addressOf(operation, tenant, things);
-    const response = await fetch(url, { method, headers, body, redirect: "manual" });
-    await response.arrayBuffer();
-    return response.status;
-  } catch {
-    return 0;
-  }
+  return send({ method, path: addressOf(operation, tenant, things), headers, body });
 }
 
 /** Sends to one operation after the other; gives the statuses that are faults, and says what went on when others waited. */
@@ -99,7 +92,7 @@ describe("every operation", () => {
     const make = BODIES[kind] ?? (() => "");
     const bodies = [make(64 * KiB - 32), make(1024 * KiB)];
     const seen = await overAll(`bodies of ${kind}`, (operation) =>
-      Promise.all(operation.isChange ? bodies.map((body) => send(operation, body)) : []),
+      Promise.all(operation.isChange ? bodies.map((body) => sendTo(operation, body)) : []),
     );
     expect(seen).toEqual(NOTHING);
   });
@@ -134,7 +127,7 @@ describe("every operation", () => {
   it("64 times at once holds nobody up", async () => {
     const seen = await overAll("64 requests at once of each operation", (operation) =>
       Promise.all(
-        Array.from({ length: AT_ONCE }, () => send(operation, bodyOf(operation, tenant, things))),
+        Array.from({ length: AT_ONCE }, () => sendTo(operation, bodyOf(operation, tenant, things))),
       ),
     );
     expect(seen).toEqual(NOTHING);

@@ -53,32 +53,45 @@ async function takeSamples(watcher: ChildProcess): Promise<Sample[]> {
 /** Runs an attack while others use the service. */
 export async function watched<T>(title: string, attack: () => Promise<T>): Promise<Seen<T>> {
   const watcher = await startNeighbour();
-  await takeSamples(watcher); // the first of each opens what was never used
-  await delay(QUIET_MS);
-  const alone = worstByName(await takeSamples(watcher));
-  const [rows, memory] = [catalogBytes(), residentMiB(workerd) ?? 0];
-  let peak = memory;
+  try {
+    await takeSamples(watcher); // the first of each opens what was never used
+    await delay(QUIET_MS);
+    const alone = worstByName(await takeSamples(watcher));
+    const rows = catalogBytes();
+    const { result, memoryMiB } = await watchMemory(attack);
+    await delay(QUIET_MS);
+    const samples = await takeSamples(watcher);
+    const added = Object.entries(worstByName(samples)).map(([name, ms]) => [
+      name,
+      Math.max(0, ms - (alone[name] ?? 0)),
+    ]);
+    const seen = {
+      result,
+      addedMs: Object.fromEntries(added) as Record<string, number>,
+      failures: samples.flatMap(({ status }) => (status === 200 ? [] : [status])),
+      memoryMiB,
+      catalogBytes: catalogBytes() - rows,
+      samples,
+    };
+    report(title, seen);
+    return seen;
+  } finally {
+    watcher.disconnect();
+  }
+}
+
+/** Runs something and gives by how much the process of the service grew at most meanwhile. */
+async function watchMemory<T>(run: () => Promise<T>): Promise<{ result: T; memoryMiB: number }> {
+  const before = residentMiB(workerd) ?? 0;
+  let peak = before;
   const timer = setInterval(() => {
     peak = Math.max(peak, residentMiB(workerd) ?? 0);
   }, MEMORY_EVERY_MS);
-  const result = await attack();
-  await delay(QUIET_MS);
-  clearInterval(timer);
-  const samples = await takeSamples(watcher);
-  watcher.disconnect();
-  const during = worstByName(samples);
-  const seen = {
-    result,
-    addedMs: Object.fromEntries(
-      Object.entries(during).map(([name, ms]) => [name, Math.max(0, ms - (alone[name] ?? 0))]),
-    ),
-    failures: samples.flatMap(({ status }) => (status === 200 ? [] : [status])),
-    memoryMiB: peak - memory,
-    catalogBytes: catalogBytes() - rows,
-    samples,
-  };
-  report(title, seen);
-  return seen;
+  try {
+    return { result: await run(), memoryMiB: peak - before };
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 function worstByName(samples: readonly Sample[]): Record<string, number> {
