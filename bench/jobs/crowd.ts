@@ -13,7 +13,8 @@ import { SlowClients } from "../slow-clients.ts";
 import { withTail } from "./uploads.ts";
 
 const MiB = 1024 * 1024;
-const PIECE = 64 * MiB;
+const PIECE = 16 * MiB;
+const RETRY_MS = 1_000;
 const SLOW = 50;
 const TITLE = "uploads beside 50 slow clients";
 /** MiB that we may grow by more than the bare objects do. */
@@ -59,18 +60,25 @@ class Crowd {
     return url;
   }
 
+  /** Sends a piece until it is there: one may be refused for want of memory, or its connection be closed over that. */
   async #append(url: string, body: Buffer, offset: number): Promise<void> {
-    const headers = { ...(await this.#side.headers()), "Upload-Offset": offset };
+    const end = String(offset + body.length);
     for (;;) {
-      const { status, body: answer } = await send(url, { method: "POST", headers, body });
-      if (status === 200) {
-        return expectSame(answer.toString(), String(offset + body.length), "offset");
+      const headers = { ...(await this.#side.headers()), "Upload-Offset": offset };
+      const answer = await send(url, { method: "POST", headers, body }).catch(() => null);
+      if (answer?.status === 200) {
+        return expectSame(answer.body.toString(), end, "offset");
       }
-      if (status !== 503) {
-        throw new Error(`POST ${url}: ${status} ${answer.toString().slice(0, 300)}`);
+      if (answer?.status === 409) {
+        const { body: found } = await expectStatus(200, url, { headers });
+        const { size } = JSON.parse(found.toString()) as { size: number };
+        return expectSame(String(size), end, "offset after an answer that was lost");
+      }
+      if (answer !== null && answer.status !== 503 && answer.status !== 408) {
+        throw new Error(`POST ${url}: ${answer.status} ${answer.body.toString().slice(0, 300)}`);
       }
       this.refused += 1;
-      await sleep(2_000);
+      await sleep(RETRY_MS);
     }
   }
 }

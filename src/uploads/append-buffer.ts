@@ -1,19 +1,20 @@
 import type { Lease } from "../budget/budget.ts";
 import { WORK } from "../budget/shares.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { PartWriter } from "./part-writer.ts";
 
 const NOTHING = new Uint8Array();
 
 /** The bytes of an append that are in no part yet. The memory for them is leased, and grows with what arrives: who sends
- * little holds little. Must be freed, or handed over, in the end. */
+ * little holds little. Must be freed in the end. */
 export class AppendBuffer {
   readonly #owner: string;
   readonly #most: number;
   readonly #beside: number;
   #lease: Lease | null = null;
   #filled = 0;
-  /** Bytes that it begins with: all that are needed once as many have come before. */
-  #first: number = LIMITS.firstBuffer;
+  /** That of bytes which are about to be sent. */
+  #sending: Lease | null = null;
   /** All of its memory; to be replaced by another view of the same. */
   bytes: Uint8Array = NOTHING;
 
@@ -45,7 +46,7 @@ export class AppendBuffer {
       return;
     }
     const most = Math.min(this.#most, Math.max(this.#filled + coming, needed));
-    const size = Math.min(most, Math.max(4 * this.bytes.length, needed, this.#first));
+    const size = Math.min(most, Math.max(4 * this.bytes.length, needed, LIMITS.firstBuffer));
     this.#lease ??= WORK.open(most + this.#beside, this.#owner);
     if (!WORK.tryGrow(this.#lease, size + this.#beside)) {
       await WORK.grow(this.#lease, size + this.#beside);
@@ -55,19 +56,31 @@ export class AppendBuffer {
     this.bytes = larger;
   }
 
-  /** Gives its bytes to somebody who frees their memory, and is empty then. Where that fails they stay its own. */
-  async handOver(send: (bytes: Uint8Array, free: () => void) => Promise<void>): Promise<void> {
-    const lease = this.#lease;
-    await send(this.bytes, () => lease && WORK.end(lease));
-    this.#lease = null;
-    this.#first = this.bytes.length;
-    this.bytes = NOTHING;
+  /** Sends its bytes as a part, and is empty then: at once where there is memory for what is `coming` beside them, else
+   * once they are stored. So who has begun never waits for others. */
+  async send(writer: PartWriter, coming: number): Promise<void> {
+    const size = Math.min(this.#most, coming);
+    const [lease, next] = [this.#lease, WORK.open(size + this.#beside, this.#owner)];
+    if (lease !== null && WORK.tryGrow(next, size + this.#beside)) {
+      this.#lease = next;
+      this.#sending = lease;
+      await writer.send(this.bytes, () => WORK.end(lease));
+      this.#sending = null;
+      this.bytes = new Uint8Array(size);
+    } else {
+      WORK.end(next);
+      await writer.send(this.bytes, () => {});
+      await writer.settle();
+    }
     this.#filled = 0;
   }
 
+  /** Gives all of its memory back, but that of parts on their way. */
   free(): void {
-    if (this.#lease !== null) {
-      WORK.end(this.#lease);
+    for (const lease of [this.#lease, this.#sending]) {
+      if (lease !== null) {
+        WORK.end(lease);
+      }
     }
     this.bytes = NOTHING;
   }

@@ -238,7 +238,6 @@ class AppendRun {
     const bytes = await this.#readSpare(Math.min(this.#partSize, this.#left));
     if (bytes.length > 0) {
       await this.#sendPart();
-      await this.#buffer.makeRoom(this.#left, bytes.length);
     }
     return this.#keep(bytes);
   }
@@ -288,7 +287,7 @@ class AppendRun {
 
   async #sendPart(): Promise<void> {
     const previous = this.#boundaries.at(-1)?.offset ?? tailStart(requireState(this.#context));
-    await this.#buffer.handOver((bytes, free) => this.#writer.send(bytes, free));
+    await this.#buffer.send(this.#writer, this.#left);
     const checksums = this.#checksums.save();
     this.#boundaries.push({ offset: previous + this.#partSize, checksums });
   }
