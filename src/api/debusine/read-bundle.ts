@@ -10,8 +10,10 @@ import { readText } from "../../http/read-text.ts";
 import { CreateBundleRequest, FileDeclaration } from "../../protocol/bundle-requests.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { findPathConflicts, findPathFault } from "../../protocol/paths.ts";
-import { parseJson } from "../json-body.ts";
+import { Pace } from "../../protocol/pace.ts";
+import { CONFLICTS_STEP, findPathConflicts, findPathFault } from "../../protocol/paths.ts";
+import { sortInSteps } from "../../protocol/sort-in-steps.ts";
+import { parseLargeJson } from "../json-body.ts";
 
 /** What is to be made, and in which workspace. */
 export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expiresAt" | "actor"> {
@@ -23,7 +25,7 @@ export interface BundleRequest extends Omit<Declaration, "workspaceId" | "expire
 
 /** Reads and checks the body. */
 export async function readBundleRequest(request: Request, now: number): Promise<BundleRequest> {
-  const body = parseJson(await readText(request, LIMITS.bundleBody, "bundle_too_large"));
+  const body = await parseLargeJson(await readText(request, LIMITS.bundleBody, "bundle_too_large"));
   const parsed = v.safeParse(CreateBundleRequest, body);
   if (!parsed.success) {
     throw refusal(membersOf(parsed.issues));
@@ -40,7 +42,7 @@ export async function readBundleRequest(request: Request, now: number): Promise<
     category,
     workspace,
     data: text,
-    files: readFiles(files),
+    files: await readFiles(files),
     expireAt,
     expirationDelay: expiration_delay,
   };
@@ -86,18 +88,29 @@ class Faults {
   }
 }
 
-function readFiles(declared: Record<string, unknown>): BundleRequest["files"] {
+async function readFiles(declared: Record<string, unknown>): Promise<BundleRequest["files"]> {
   const paths = Object.keys(declared);
   if (paths.length > LIMITS.bundleFiles) {
     throw new AppError("bundle_too_large", `${paths.length} files`);
   }
   const faults = new Faults();
-  const files = paths.flatMap((path) => readFile(path, declared[path], faults) ?? []);
+  const pace = new Pace();
+  const files: DeclaredFile[] = [];
+  for (const path of paths) {
+    const file = readFile(path, declared[path], faults);
+    if (file !== null) {
+      files.push(file);
+    }
+    await pace.spendAndRest(COST.file + path.length);
+  }
   faults.throwAny();
-  files.sort((one, other) => comparePaths(one.path, other.path));
-  refuseConflicts(files, faults);
-  return files;
+  const sorted = await sortInSteps(files, (one, other) => comparePaths(one.path, other.path), pace);
+  await refuseConflicts(sorted, faults, pace);
+  return sorted;
 }
+
+/** Units of work. */
+const COST = { file: 500, character: 2 };
 
 type DeclaredFile = BundleRequest["files"][number];
 
@@ -123,17 +136,23 @@ function readFile(path: string, value: unknown, faults: Faults): DeclaredFile | 
   return { path, size, sha256: checksums.sha256, contentType };
 }
 
-function refuseConflicts(files: readonly DeclaredFile[], faults: Faults): void {
+async function refuseConflicts(
+  files: readonly DeclaredFile[],
+  faults: Faults,
+  pace: Pace,
+): Promise<void> {
   const conflicts = findPathConflicts(files, LIMITS.bundleFolders);
   for (let next = conflicts.next(); ; next = conflicts.next()) {
-    if (next.done) {
+    if (next.done === true) {
       faults.throwAny();
       if (next.value > LIMITS.bundleFolders) {
         throw new AppError("bundle_too_large", `more than ${LIMITS.bundleFolders} folders`);
       }
       return;
     }
-    if (!faults.isFull) {
+    if (next.value === null) {
+      await pace.spendAndRest(CONFLICTS_STEP * COST.character);
+    } else if (!faults.isFull) {
       faults.add(next.value.path, `Path ${next.value.fault}`);
     }
   }
