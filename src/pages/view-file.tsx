@@ -5,6 +5,7 @@ import { openBlob } from "../blobs/reader.ts";
 import type { StoredFile } from "../catalog/files.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { Pace } from "../protocol/pace.ts";
 import { pageCaching } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { renderLines } from "./code-lines.ts";
@@ -53,6 +54,8 @@ async function readViewed(
     return { kind: "nothing" };
   }
   const language = languageOf(await loadLanguages(assets), name);
-  const lines = renderLines(language, revealHiddenInLines(text), LIMITS.viewedLines);
+  const pace = new Pace();
+  const revealed = await revealHiddenInLines(text, pace);
+  const lines = await renderLines(language, revealed, LIMITS.viewedLines, pace);
   return { kind, ...lines, isWhole: lines.isWhole && size === file.size };
 }
