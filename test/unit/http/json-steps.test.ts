@@ -1,4 +1,4 @@
-// A large body becomes the values that JSON.parse() makes of it, in steps (T15, T24).
+// A large body becomes the values that JSON.parse() makes of it, in steps (T24, T36).
 
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

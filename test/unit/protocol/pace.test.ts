@@ -1,3 +1,5 @@
+// Work that takes long goes in short stretches (T36).
+
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
