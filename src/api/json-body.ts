@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
 import { isWithinBounds } from "../http/json-shape.ts";
+import { parseJsonInSteps } from "../http/json-steps.ts";
 import { nearestOf } from "../http/nearest.ts";
 import { useText } from "../http/read-body.ts";
 import { AppError } from "../protocol/errors.ts";
@@ -61,19 +62,39 @@ export function describeUnknown(name: string, known: readonly string[]): string 
 }
 
 /** The value of a JSON text; an empty text is an empty object. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   if (text.trim() === "") {
     return {};
   }
-  if (!isWithinBounds(text, { depth: LIMITS.jsonDepth, values: LIMITS.jsonValues })) {
-    throw new AppError(
-      "request_malformed",
-      "body holds too many values, or too deep within each other",
-    );
+  if (!isWithinBounds(text, BOUNDS)) {
+    throw beyondBounds();
   }
   try {
     return JSON.parse(text);
   } catch {
     throw new AppError("request_malformed", "body is not JSON");
   }
+}
+
+/** The same of a large text, in steps. */
+export async function parseLargeJson(text: string): Promise<unknown> {
+  if (text.length <= LIMITS.jsonBody) {
+    return parseJson(text);
+  }
+  const parsed = await parseJsonInSteps(text, BOUNDS).catch(() => {
+    throw new AppError("request_malformed", "body is not JSON");
+  });
+  if (parsed === null) {
+    throw beyondBounds();
+  }
+  return parsed.value;
+}
+
+const BOUNDS = { depth: LIMITS.jsonDepth, values: LIMITS.jsonValues };
+
+function beyondBounds(): AppError {
+  return new AppError(
+    "request_malformed",
+    "body holds too many values, too large ones, or too deep within each other",
+  );
 }

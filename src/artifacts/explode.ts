@@ -27,6 +27,7 @@ import {
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { Pace } from "../protocol/pace.ts";
 import type {
   ArchiveMember,
   ArtifactIntent,
@@ -84,11 +85,15 @@ export function explodeDesk(
   };
 }
 
+/** Units of work for an entry: its row, its places in R2 objects, its number. */
+const ENTRY_WORK = 1_000;
+
 /** What can be refused before anything is written. */
 async function checkMembers(
   db: Database,
   { intent, members }: Pick<SealedArchive, "intent" | "members">,
 ): Promise<Outcome<object>> {
+  const pace = new Pace();
   let folders = 0;
   let bytes = 0;
   let entries = 0;
@@ -100,6 +105,7 @@ async function checkMembers(
       const detail = `${LIMITS.archiveFolders} are taken`;
       return { ok: false, code: "artifact_explode_folders", detail };
     }
+    await pace.spendAndRest(ENTRY_WORK);
   }
   const workspace = await findWorkspaceById(db, intent.workspaceId);
   if (workspace === null) {

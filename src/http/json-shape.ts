@@ -9,49 +9,101 @@ export interface JsonBounds {
   values: number;
 }
 
+/** Is told of each bracket and comma with its place, and the depth within its brackets. */
+export type JsonWatch = (mark: number, at: number, depth: number) => void;
+
+const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+export const COMMA = 0x2c;
+/** What opens and closes arrays and objects. */
+export const OPENING = new Set([0x5b, 0x7b]);
+export const CLOSING = new Set([0x5d, 0x7d]);
 
 /** Does a text keep to the bounds, as far as it is JSON? Linear in its length, without memory of its own. */
 export function isWithinBounds(text: string, bounds: JsonBounds): boolean {
-  let depth = 0;
-  let values = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    switch (text.charCodeAt(at)) {
-      case 0x22: // "
-        at = endOfString(text, at);
-        break;
-      case 0x2c: // ,
-        values += 1;
+  return new JsonScan(text, bounds, () => {}).step(Infinity) !== "beyond";
+}
+
+/** Looks through a JSON text, as far as it is JSON, some characters at a time. */
+export class JsonScan {
+  readonly #text: string;
+  readonly #bounds: JsonBounds;
+  readonly #watch: JsonWatch;
+  #at = 0;
+  #depth = 0;
+  #values = 0;
+  #isInString = false;
+
+  constructor(text: string, bounds: JsonBounds, watch: JsonWatch) {
+    this.#text = text;
+    this.#bounds = bounds;
+    this.#watch = watch;
+  }
+
+  /** Goes on for `count` characters: there may be more, it is over, or it is beyond the bounds. */
+  step(count: number): "more" | "over" | "beyond" {
+    const end = Math.min(this.#text.length, this.#at + count);
+    while (this.#at < end) {
+      if (this.#isInString) {
+        this.#skipString(end);
+      } else if (!this.#readOn(end)) {
+        return "beyond";
+      }
+    }
+    return this.#at < this.#text.length ? "more" : "over";
+  }
+
+  /** Reads up to the beginning of a string; says whether the bounds are kept. */
+  #readOn(end: number): boolean {
+    while (this.#at < end) {
+      const code = this.#text.charCodeAt(this.#at);
+      this.#at += 1;
+      if (code === QUOTE) {
+        this.#isInString = true;
+        return true;
+      }
+      if (!this.#note(code)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #note(code: number): boolean {
+    const at = this.#at - 1;
+    switch (code) {
+      case COMMA:
+        this.#values += 1;
+        this.#watch(code, at, this.#depth);
         break;
       case 0x5b: // [
       case 0x7b: // {
-        values += 1;
-        depth += 1;
+        this.#values += 1;
+        this.#depth += 1;
+        this.#watch(code, at, this.#depth);
         break;
       case 0x5d: // ]
       case 0x7d: // }
-        depth -= 1;
+        this.#watch(code, at, this.#depth);
+        this.#depth -= 1;
         break;
       default:
-        continue;
+        return true;
     }
-    if (depth > bounds.depth || values > bounds.values) {
-      return false;
-    }
+    return this.#depth <= this.#bounds.depth && this.#values <= this.#bounds.values;
   }
-  return true;
-}
 
-/** The place of the quote that ends the string that begins at `start`, or the end of the text. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) {
-      slashes += 1;
-    }
-    if (slashes % 2 === 0) {
-      return end;
+  /** Reads up to behind a string's end; an escaped character may lie behind `end`. */
+  #skipString(end: number): void {
+    for (; this.#at < end; this.#at += 1) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code === BACKSLASH) {
+        this.#at += 1;
+      } else if (code === QUOTE) {
+        this.#at += 1;
+        this.#isInString = false;
+        return;
+      }
     }
   }
-  return text.length;
 }

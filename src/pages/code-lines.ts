@@ -3,16 +3,30 @@
 
 import { raw } from "hono/html";
 
-import { highlight } from "./highlight.ts";
+import type { Pace } from "../protocol/pace.ts";
+import { endOfLine, highlight } from "./highlight.ts";
 import type { Run } from "./highlight.ts";
 import type { Language } from "./languages.ts";
 
+/** Lines of a text as HTML. */
+export interface RenderedLines {
+  html: ReturnType<typeof raw>;
+  shown: number;
+  isWhole: boolean;
+}
+
+/** Units of work for a run, and for a character of it. */
+const COST = { run: 50, character: 10 };
+
+const LONGEST_PIECE = 32 * 1024;
+
 /** The text's lines with a number to link to, `most` of them, and how many there are. */
-export function renderLines(
+export async function renderLines(
   language: Language | null,
   text: string,
   most: number,
-): { html: ReturnType<typeof raw>; shown: number; isWhole: boolean } {
+  pace: Pace,
+): Promise<RenderedLines> {
   const html: string[] = [];
   let [line, count, isWhole] = ["", 0, true];
   const end = () => {
@@ -31,6 +45,10 @@ export function renderLines(
       isWhole = false;
       break;
     }
+    pace.spend(COST.run + cut.length * COST.character);
+    if (pace.isDue) {
+      await pace.rest();
+    }
   }
   if (line !== "" && count < most) {
     end();
@@ -40,13 +58,23 @@ export function renderLines(
   return { html: raw(html.join("")), shown: count, isWhole };
 }
 
-/** Runs cut at line breaks, which are pieces of their own. */
+/** Runs cut at line breaks, which are pieces of their own, and where they are long. Not by a regular expression: a line of a
+ * megabyte of emoji is too deep for one. */
 function* piecesOf(runs: Iterable<Run>): Generator<Run> {
   for (const { hue, text } of runs) {
-    for (const [piece] of text.matchAll(/\n|[^\n]+/gu)) {
-      yield { hue, text: piece };
+    for (let at = 0; at < text.length;) {
+      const end = text[at] === "\n" ? at + 1 : endOfPiece(text, at);
+      yield { hue, text: text.slice(at, end) };
+      at = end;
     }
   }
+}
+
+function endOfPiece(text: string, at: number): number {
+  // Between two surrogates would be no place to cut.
+  const isPair = /^[\udc00-\udfff]/.test(text.charAt(at + LONGEST_PIECE));
+  const piece = text.slice(at, at + LONGEST_PIECE + (isPair ? 1 : 0));
+  return at + endOfLine(piece, 0);
 }
 
 const ENTITIES: Record<string, string> = {

@@ -1,6 +1,6 @@
 import { servedAs } from "../http/media-types.ts";
 import { fileUrl } from "../protocol/urls.ts";
-import type { renderLines } from "./code-lines.ts";
+import type { RenderedLines } from "./code-lines.ts";
 import { pinOf, VersionFacts } from "./facts.tsx";
 import type { VersionFactsProps } from "./facts.tsx";
 import { formatBytes, formatCount, revealHidden } from "./format.ts";
@@ -8,10 +8,7 @@ import { Layout } from "./layout.tsx";
 import { Breadcrumb, Bytes, lastSegment, Name } from "./names.tsx";
 
 /** What of a file its page shows. */
-export type Viewed =
-  | { kind: "nothing" }
-  | { kind: "image" }
-  | ({ kind: "text" } & ReturnType<typeof renderLines>);
+export type Viewed = { kind: "nothing" } | { kind: "image" } | ({ kind: "text" } & RenderedLines);
 
 export interface FilePageProps extends Omit<VersionFactsProps, "versions" | "folder"> {
   artifact: VersionFactsProps["artifact"] & { name: string; workspace: string; listed: boolean };

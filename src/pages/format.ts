@@ -1,4 +1,5 @@
 import { HIDDEN } from "../protocol/hidden.ts";
+import type { Pace } from "../protocol/pace.ts";
 
 const UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"];
 const HIDDEN_IN_NAMES = new RegExp(`${HIDDEN}|^ | $`, "gu");
@@ -6,6 +7,12 @@ const HIDDEN_IN_LINES = new RegExp(String.raw`(?![\t\n])${HIDDEN}`, "gu");
 const LINE_BREAK = /\r\n?/gu;
 // oxlint-disable-next-line no-control-regex
 const TERMINAL_COLOUR = /\u001b\[[\d;]{0,20}m/gu;
+
+/** Characters that TERMINAL_COLOUR takes at most. */
+const LONGEST_COLOUR = 23;
+/** Characters that are looked at before others may be let in, and units of work for one. */
+const REVEALED_AT_ONCE = 64 * 1024;
+const CHARACTER_WORK = 15;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -54,11 +61,29 @@ export function revealHidden(text: string): string {
 
 /** The text of a file as lines of a page may show it: line breaks and tabs stay, colours of a terminal go, and
  * whatever else would hide is written out. */
-export function revealHiddenInLines(text: string): string {
-  return text
-    .replaceAll(TERMINAL_COLOUR, "")
-    .replaceAll(LINE_BREAK, "\n")
-    .replaceAll(HIDDEN_IN_LINES, spellOut);
+export async function revealHiddenInLines(text: string, pace: Pace): Promise<string> {
+  let revealed = "";
+  for (let at = 0; at < text.length;) {
+    const end = Math.min(text.length, placeToCut(text, at + REVEALED_AT_ONCE));
+    revealed += text
+      .slice(at, end)
+      .replaceAll(TERMINAL_COLOUR, "")
+      .replaceAll(LINE_BREAK, "\n")
+      .replaceAll(HIDDEN_IN_LINES, spellOut);
+    await pace.spendAndRest((end - at) * CHARACTER_WORK);
+    at = end;
+  }
+  return revealed;
+}
+
+/** A place near `at` that is not inside a colour of a terminal, a line break of two characters or a pair of surrogates. */
+function placeToCut(text: string, at: number): number {
+  const escape = text.lastIndexOf("\u001b", at);
+  const place = escape > at - LONGEST_COLOUR && escape > 0 ? escape : at;
+  const isInside = /^(?:\r\n|[\ud800-\udbff][\udc00-\udfff])/.test(
+    text.slice(place - 1, place + 1),
+  );
+  return isInside ? place + 1 : place;
 }
 
 function spellOut(character: string): string {

@@ -26,9 +26,16 @@ export function highlight(language: Language | null, text: string): Iterable<Run
 }
 
 function* diffRuns(text: string): Generator<Run> {
-  for (const [line] of text.matchAll(/[^\n]*\n|[^\n]+/gu)) {
-    yield { hue: HUES_OF_CHANGES.get(line.charAt(0)) ?? null, text: line };
+  for (let at = 0; at < text.length;) {
+    const end = endOfLine(text, at) + 1;
+    yield { hue: HUES_OF_CHANGES.get(text.charAt(at)) ?? null, text: text.slice(at, end) };
+    at = end;
   }
+}
+
+/** The place of the line break at or behind `at`, or the end of the text. */
+export function endOfLine(text: string, at: number): number {
+  return endless(text.indexOf("\n", at), text);
 }
 
 const HUES_OF_CHANGES = new Map<string, Hue>([

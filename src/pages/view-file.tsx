@@ -8,6 +8,7 @@ import type { StoredFile } from "../catalog/files.ts";
 import { pageCaching } from "../http/caching.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { Pace } from "../protocol/pace.ts";
 import { isPublic } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { renderLines } from "./code-lines.ts";
@@ -66,6 +67,8 @@ async function readViewed(
     return { kind: "nothing" };
   }
   const language = languageOf(await loadLanguages(assets), name);
-  const lines = renderLines(language, revealHiddenInLines(text), LIMITS.viewedLines);
+  const pace = new Pace();
+  const revealed = await revealHiddenInLines(text, pace);
+  const lines = await renderLines(language, revealed, LIMITS.viewedLines, pace);
   return { kind, ...lines, isWhole: lines.isWhole && size === file.size };
 }

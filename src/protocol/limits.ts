@@ -125,6 +125,12 @@ export const LIMITS = {
   jsonDepth: 100,
   /** Members of all arrays and objects of a body: `bundleFiles` have seven each, and each may take 56 bytes of memory. */
   jsonValues: 1_000_000,
+  /** Characters of a large body that are looked at, and parsed, at a time: JSON.parse() cannot be stopped. */
+  jsonStep: 64 * KiB,
+  /** Members of its outermost object, and characters of one member of what is in there: `bundleData` with every character
+   * escaped. */
+  jsonOuterMembers: 1_000,
+  jsonMember: 1_536 * KiB,
   /** Bytes of extended headers of one member of a tar that is unpacked: xattrs of 64 KiB fit. */
   tarHeaders: MiB,
   /** Records of pax in the headers of one member of a tar: xattrs have one each. */

@@ -28,6 +28,14 @@ export class Pace {
     this.#longest = Math.max(this.#longest, this.#stretch);
   }
 
+  /** Counts what was done, and lets others in when they must be. */
+  async spendAndRest(units: number): Promise<void> {
+    this.spend(units);
+    if (this.isDue) {
+      await this.rest();
+    }
+  }
+
   /** Lets others in. */
   async rest(): Promise<void> {
     await letOthersIn();

@@ -24,20 +24,30 @@ export function findPathFault(path: string): string | null {
   return /(?:^|\/)\.{0,2}(?:\/|$)/u.test(path) ? "holds an empty, '.' or '..' segment" : null;
 }
 
+/** Characters of paths after which findPathConflicts() lets go. */
+export const CONFLICTS_STEP = 64 * 1024;
+
 /**
  * Paths that cannot be in one tree together: those that are there twice, and those that are a folder of
  * another as well. `sorted` is in the byte order of the paths.
  *
- * @yields Each of them with what is wrong. The generator returns the number of folders, and gives up behind `maxFolders`.
+ * @yields Each of them with what is wrong, and null after `CONFLICTS_STEP` characters: others may be let in. The generator
+ * returns the number of folders, and gives up behind `maxFolders`.
  */
 export function* findPathConflicts(
   sorted: readonly { path: string }[],
   maxFolders: number,
-): Generator<{ path: string; fault: string }, number> {
+): Generator<{ path: string; fault: string } | null, number> {
   const files = new Set(sorted.map(({ path }) => path));
   let folders = 0;
   let previous = "";
+  let looked = 0;
   for (const { path } of sorted) {
+    looked += path.length;
+    if (looked >= CONFLICTS_STEP) {
+      looked = 0;
+      yield null;
+    }
     if (path === previous) {
       yield { path, fault: "is there twice" };
     }

@@ -40,11 +40,11 @@ async function create(c: Context<AppEnv>): Promise<Response> {
 
 /** The workspace is looked at before the files, which may be many. */
 async function declareFrom(c: Context<AppEnv>, text: string, now: number): Promise<number> {
-  const request = readBundleRequest(text, now);
+  const request = await readBundleRequest(text, now);
   const home = await requireHome(c, request.workspace);
   const declaration = {
     ...request,
-    files: readFiles(request.files),
+    files: await readFiles(request.files),
     workspaceId: home.id,
     expiresAt: expiryOf(request, home, now),
     ...requesterOf(c),

@@ -10,8 +10,10 @@ import { EMPTY_SHA256 } from "../../catalog/staging.ts";
 import { CreateBundleRequest, FileDeclaration } from "../../protocol/bundle-requests.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { findPathConflicts, findPathFault } from "../../protocol/paths.ts";
-import { parseJson } from "../json-body.ts";
+import { Pace } from "../../protocol/pace.ts";
+import { CONFLICTS_STEP, findPathConflicts, findPathFault } from "../../protocol/paths.ts";
+import { sortInSteps } from "../../protocol/sort-in-steps.ts";
+import { parseLargeJson } from "../json-body.ts";
 
 /** What is to be made, and in which workspace. */
 export interface BundleRequest extends Pick<Declaration, "category" | "data"> {
@@ -24,14 +26,14 @@ export interface BundleRequest extends Pick<Declaration, "category" | "data"> {
 }
 
 /** Reads and checks all but the files. */
-export function readBundleRequest(body: string, now: number): BundleRequest {
-  const parsed = v.safeParse(CreateBundleRequest, parseJson(body));
+export async function readBundleRequest(text: string, now: number): Promise<BundleRequest> {
+  const parsed = v.safeParse(CreateBundleRequest, await parseLargeJson(text));
   if (!parsed.success) {
     throw refusal(membersOf(parsed.issues));
   }
   const { category, workspace, files, data, expire_at: expireAt, expiration_delay } = parsed.output;
-  const text = JSON.stringify(data);
-  if (new TextEncoder().encode(text).length > LIMITS.bundleData) {
+  const dataText = JSON.stringify(data);
+  if (new TextEncoder().encode(dataText).length > LIMITS.bundleData) {
     throw refusal({ data: [`Is over ${LIMITS.bundleData} bytes as JSON`] });
   }
   if (expireAt !== null && expireAt <= now) {
@@ -40,7 +42,7 @@ export function readBundleRequest(body: string, now: number): BundleRequest {
   return {
     category,
     workspace,
-    data: text,
+    data: dataText,
     files,
     expireAt,
     expirationDelay: expiration_delay,
@@ -88,18 +90,29 @@ class Faults {
 }
 
 /** Reads and checks the files, in the order of their paths. */
-export function readFiles(declared: Record<string, unknown>): Declaration["files"] {
+export async function readFiles(declared: Record<string, unknown>): Promise<Declaration["files"]> {
   const paths = Object.keys(declared);
   if (paths.length > LIMITS.bundleFiles) {
     throw new AppError("bundle_too_large", `${paths.length} files`);
   }
   const faults = new Faults();
-  const files = paths.flatMap((path) => readFile(path, declared[path], faults) ?? []);
+  const pace = new Pace();
+  const files: DeclaredFile[] = [];
+  for (const path of paths) {
+    const file = readFile(path, declared[path], faults);
+    if (file !== null) {
+      files.push(file);
+    }
+    await pace.spendAndRest(COST.file + path.length);
+  }
   faults.throwAny();
-  files.sort((one, other) => comparePaths(one.path, other.path));
-  refuseConflicts(files, faults);
-  return files;
+  const sorted = await sortInSteps(files, (one, other) => comparePaths(one.path, other.path), pace);
+  await refuseConflicts(sorted, faults, pace);
+  return sorted;
 }
+
+/** Units of work. */
+const COST = { file: 500, character: 2 };
 
 type DeclaredFile = Declaration["files"][number];
 
@@ -125,17 +138,23 @@ function readFile(path: string, value: unknown, faults: Faults): DeclaredFile | 
   return { path, size, sha256: checksums.sha256, contentType };
 }
 
-function refuseConflicts(files: readonly DeclaredFile[], faults: Faults): void {
+async function refuseConflicts(
+  files: readonly DeclaredFile[],
+  faults: Faults,
+  pace: Pace,
+): Promise<void> {
   const conflicts = findPathConflicts(files, LIMITS.bundleFolders);
   for (let next = conflicts.next(); ; next = conflicts.next()) {
-    if (next.done) {
+    if (next.done === true) {
       faults.throwAny();
       if (next.value > LIMITS.bundleFolders) {
         throw new AppError("bundle_too_large", `more than ${LIMITS.bundleFolders} folders`);
       }
       return;
     }
-    if (!faults.isFull) {
+    if (next.value === null) {
+      await pace.spendAndRest(CONFLICTS_STEP * COST.character);
+    } else if (!faults.isFull) {
       faults.add(next.value.path, `Path ${next.value.fault}`);
     }
   }

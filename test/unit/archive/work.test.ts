@@ -1,4 +1,5 @@
-// No archive keeps the thread for itself: readers count what they do and come up for air, whatever its bytes say (T15).
+// No archive keeps the thread for itself: readers count what they do and come up for air, whatever its bytes say (T15,
+// T36).
 
 import { gzipSync } from "node:zlib";
 

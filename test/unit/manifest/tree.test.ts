@@ -20,7 +20,7 @@ describe("planTree()", () => {
         const sorted = named
           .map((path) => ({ path }))
           .toSorted((a, b) => comparePaths(a.path, b.path));
-        const today = [...findPathConflicts(sorted, 1_000)].map(({ path }) => path);
+        const today = [...findPathConflicts(sorted, 1_000)].flatMap((each) => each?.path ?? []);
         const faults = await faultsOf(
           named.map((path, at) => makeFile(path, 1, at)),
           [],

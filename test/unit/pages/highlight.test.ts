@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import file from "../../../public/languages.json?raw";
 import { renderLines } from "../../../src/pages/code-lines.ts";
@@ -7,6 +7,8 @@ import { revealHiddenInLines } from "../../../src/pages/format.ts";
 import { highlight } from "../../../src/pages/highlight.ts";
 import { languageOf, parseLanguages } from "../../../src/pages/languages.ts";
 import type { LanguagesFile } from "../../../src/pages/languages.ts";
+import { LIMITS } from "../../../src/protocol/limits.ts";
+import { Pace } from "../../../src/protocol/pace.ts";
 import { parsePage, structureOf } from "./parse-page.ts";
 
 const NAMES = "a.c a.js a.py a.sh a.sql a.json a.yaml a.toml a.xml a.diff a.lua Dockerfile a.txt";
@@ -70,7 +72,12 @@ describe("highlight()", () => {
 
 describe("renderLines()", () => {
   it("gives every line a number to link to, and spans that end with their line", async () => {
-    const { html, shown, isWhole } = renderLines(languageFor("a.py"), '"""a\nb"""\n', 10);
+    const { html, shown, isWhole } = await renderLines(
+      languageFor("a.py"),
+      '"""a\nb"""\n',
+      10,
+      new Pace(),
+    );
     expect([shown, isWhole]).toEqual([2, true]);
     const elements = await parsePage(String(html));
     const spans = elements.filter(({ tag }) => tag === "span").map(({ text }) => text);
@@ -88,8 +95,8 @@ describe("renderLines()", () => {
     ["a\nb\n", 2, true],
     ["a\nb\nc", 2, false],
     ["\n\n\n", 2, false],
-  ])("shows of %j at most 2 lines: %i", (text, lines, whole) => {
-    const { shown, isWhole } = renderLines(null, text, 2);
+  ])("shows of %j at most 2 lines: %i", async (text, lines, whole) => {
+    const { shown, isWhole } = await renderLines(null, text, 2, new Pace());
     expect([shown, isWhole]).toEqual([lines, whole]);
   });
 
@@ -98,7 +105,7 @@ describe("renderLines()", () => {
     const text = fc.array(piece).map((pieces) => pieces.join(""));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...NAMES.split(" ")), text, async (name, given) => {
-        const line = renderLines(languageFor(name), `x${given}`, 1);
+        const line = await renderLines(languageFor(name), `x${given}`, 1, new Pace());
         const tags = new Set(await structureOf(String(line.html)));
         for (const known of ["div id", "a href aria-label", "code", "span class"]) {
           tags.delete(known);
@@ -109,9 +116,30 @@ describe("renderLines()", () => {
   });
 });
 
+describe("the page of a file", () => {
+  it.each(["😀", "\u202e", "<", "a\n", "<a b=c>", "\u001b[31m", "\r\n", "'"])(
+    "is made in steps of 2 MiB of %j, and says all of it",
+    async (unit) => {
+      vi.spyOn(Date, "now").mockReturnValue(1);
+      const text = unit.repeat((2 * 1024 * 1024) / unit.length);
+      for (const name of ["a.txt", "a.html", "a.diff"]) {
+        const pace = new Pace();
+        const revealed = await revealHiddenInLines(text, pace);
+        expect(
+          ["\u001b", "\r", "\u202e", "[U+D"].filter((mark) => revealed.includes(mark)),
+        ).toEqual([]);
+        const lines = await renderLines(languageFor(name), revealed, 50_000, pace);
+        expect(lines.shown).toBeGreaterThan(revealed === "" ? -1 : 0);
+        expect(pace.longest).toBeLessThan(LIMITS.workSlice * 2 + 64 * 1024 * 20);
+      }
+      vi.restoreAllMocks();
+    },
+  );
+});
+
 describe("revealHiddenInLines()", () => {
-  it("keeps line breaks and tabs, drops a terminal's colours and writes out the rest", () => {
+  it("keeps line breaks and tabs, drops a terminal's colours and writes out the rest", async () => {
     const text = "\u001b[1;31mred\u001b[0m\tx\r\ny\rz\u202e\u0007";
-    expect(revealHiddenInLines(text)).toBe("red\tx\ny\nz[U+202E][U+0007]");
+    expect(await revealHiddenInLines(text, new Pace())).toBe("red\tx\ny\nz[U+202E][U+0007]");
   });
 });

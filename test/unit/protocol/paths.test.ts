@@ -72,7 +72,7 @@ describe("findPathConflicts()", () => {
         const conflicts = findPathConflicts(sorted, 1_000);
         let next = conflicts.next();
         for (; !next.done; next = conflicts.next()) {
-          found.push(next.value.path);
+          found.push(next.value?.path ?? "");
         }
         const bad = paths.filter(
           (text, at) =>

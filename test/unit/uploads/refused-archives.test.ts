@@ -1,4 +1,4 @@
-// An archive that was refused for what is in it makes no work a second time (H1): not for its upload, nor for another with the
+// An archive that was refused for what is in it makes no work a second time (T36): not for its upload, nor for another with the
 // same bytes, whatever fails on the way.
 
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
