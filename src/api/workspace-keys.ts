@@ -13,7 +13,6 @@ import type { NewKey } from "../catalog/keys.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import type { Workspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { KeyRequest } from "../protocol/requests.ts";
@@ -114,7 +113,7 @@ export async function setKey(
   name: string,
   text: string,
 ): Promise<void> {
-  await requireTurnAtHashing(actorOf(c.var.identity));
+  await requireTurnAtHashing(c.var.identity);
   await storeKey(c, workspace, name, { text, hash: await hashSecret(text) });
 }
 

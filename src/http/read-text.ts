@@ -1,13 +1,15 @@
 import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { bodyWasRead } from "./after-body.ts";
 
 /** Reads a body of UTF-8 text; refuses one of more than `limit` bytes while it arrives. */
 export async function readText(
-  { body }: Request,
+  request: Request,
   limit: number = LIMITS.jsonBody,
   tooLong: ErrorCode = "request_malformed",
 ): Promise<string> {
+  const { body } = request;
   if (body === null) {
     return "";
   }
@@ -21,5 +23,6 @@ export async function readText(
     }
     text += decoder.decode(chunk, { stream: true });
   }
+  await bodyWasRead(request);
   return text + decoder.decode();
 }

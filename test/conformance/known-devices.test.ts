@@ -128,7 +128,7 @@ describe("a network that a user logged in from", () => {
   });
 });
 
-describe("a device that a user logged in with", () => {
+describe("a device that a user logged in with (T7, T8)", () => {
   it("passes all gates that others closed, wherever it is", async () => {
     const cookie = await deviceOf("ann");
     await attack("ann", ["198.51.100.1", AWAY, HOME]);

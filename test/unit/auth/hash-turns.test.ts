@@ -17,7 +17,7 @@ async function turnsOf(
 const many = (count: number, prefix: string) =>
   Array.from({ length: count }, (_, n) => `${prefix} ${n}`);
 
-describe("waitForTurn()", () => {
+describe("waitForTurn() (T36)", () => {
   it("gives turns in order, with a pause between them, and no more than can wait", async () => {
     const inLine = Math.floor(LIMITS.hashWait / LIMITS.hashPause) + 1;
     const turns = await turnsOf("strangers", many(inLine + 10, "network"));
@@ -46,13 +46,28 @@ describe("waitForTurn()", () => {
 });
 
 describe("requireTurnAtHashing()", () => {
-  it("refuses who asks for too many at once", async () => {
-    const asked = Array.from({ length: LIMITS.hashesOfCaller + 3 }, () =>
-      requireTurnAtHashing("ci/ci"),
+  it("refuses a workspace that asks for too many at once, by whatever keys", async () => {
+    const ci = {
+      kind: "workspace",
+      workspaceId: 2,
+      name: "ci",
+      nonce: "",
+      isSystem: false,
+    } as const;
+    const asked = Array.from({ length: LIMITS.hashesOfCaller + 3 }, (_, n) =>
+      requireTurnAtHashing({ ...ci, keyName: `key ${n}` }),
     );
     const outcomes = await Promise.allSettled(asked);
     const refused = outcomes.filter(({ status }) => status === "rejected");
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]).toMatchObject({ reason: { code: "secrets_busy" } });
+  });
+
+  it("does not count those of `system`", async () => {
+    const system = { kind: "workspace", workspaceId: 1, name: "system", nonce: "" } as const;
+    const asked = Array.from({ length: LIMITS.hashesOfCaller + 3 }, () =>
+      requireTurnAtHashing({ ...system, keyName: "system", isSystem: true }),
+    );
+    await expect(Promise.all(asked)).resolves.toHaveLength(asked.length);
   });
 });
