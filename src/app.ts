@@ -11,7 +11,7 @@ import { requireKnown } from "./api/route-terms.ts";
 import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
 import { authorOf, requestNetwork } from "./auth/author.ts";
-import { identify } from "./auth/identify.ts";
+import { identify, requireStillGood } from "./auth/identify.ts";
 import { mayNoteRefusal, openBill, requireTurn } from "./auth/rates.ts";
 import { mayRecall } from "./auth/recall.ts";
 import { findSession } from "./auth/sessions.ts";
@@ -20,6 +20,7 @@ import { forgetLookups } from "./catalog/lookups.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
 import { isOverEntries } from "./catalog/workspaces.ts";
 import { preferredForm } from "./http/accepts.ts";
+import { afterBody } from "./http/after-body.ts";
 import { requestLine } from "./http/request-line.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
@@ -95,6 +96,9 @@ app.use(async (c, next) => {
       ? identity
       : { kind: "user", userId: session.userId, name: session.user, tokenId: null },
   );
+  if (identity.kind !== "nobody" && !moment.recalls) {
+    afterBody(request, () => requireStillGood(request.headers, c.env.DB, c.var.settings, now));
+  }
   await requireTurn(c, bill);
   await requireKnown(c);
   await next();

@@ -8,7 +8,6 @@ import { listGoodTokens } from "../catalog/tokens.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
 import type { User } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ChangeUserRequest, CreateUserRequest } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
@@ -23,7 +22,7 @@ export const users = new Routes()
     const request = await readJson(c.req.raw, CreateUserRequest);
     const name = readUserName(request.name);
     const password = readPassword(request.password);
-    await requireTurnAtHashing(actorOf(c.var.identity));
+    await requireTurnAtHashing(c.var.identity);
     const user = await createUser(c.env.DB, name, await hashSecret(password), authorOf(c));
     if (user === null) {
       throw new AppError("user_exists", `'${name}'`);
@@ -40,7 +39,7 @@ export const users = new Routes()
     const name = c.req.param("name");
     const { password, end_tokens: endsTokens } = await readJson(c.req.raw, ChangeUserRequest);
     const wanted = readPassword(password);
-    await requireTurnAtHashing(actorOf(c.var.identity));
+    await requireTurnAtHashing(c.var.identity);
     const passwordHash = await hashSecret(wanted);
     const author = authorOf(c);
     const user = await setPassword(c.env.DB, { name, passwordHash, endsTokens }, author);

@@ -14,7 +14,6 @@ import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import type { Workspace } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { isPlain } from "../protocol/hidden.ts";
-import { actorOf } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { KeyRequest } from "../protocol/requests.ts";
@@ -115,7 +114,7 @@ export async function setKey(
   name: string,
   text: string,
 ): Promise<void> {
-  await requireTurnAtHashing(actorOf(c.var.identity));
+  await requireTurnAtHashing(c.var.identity);
   await storeKey(c, workspace, name, { text, hash: await hashSecret(text) });
 }
 

@@ -3,6 +3,8 @@
 // waits holds nobody back.
 
 import { AppError } from "../protocol/errors.ts";
+import { actorOf } from "../protocol/identity.ts";
+import type { Identity } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 /** A line of turns. What one caller waits for is bounded, so that it does not fill the line. */
@@ -11,18 +13,25 @@ class Turns {
   readonly #ofCaller = new Map<string, number[]>();
 
   /** The time of the next turn, which is the caller's then; null when there is none within `hashWait`. */
-  take(caller: string, now: number): number | null {
-    const waiting = (this.#ofCaller.get(caller) ?? []).filter((at) => at > now);
+  take(caller: string | null, now: number): number | null {
+    const waiting = (this.#ofCaller.get(caller ?? "") ?? []).filter((at) => at > now);
     const at = Math.max(now, this.#nextAt);
-    if (at - now > LIMITS.hashWait || waiting.length >= LIMITS.hashesOfCaller) {
+    const isOneTooMany = caller !== null && waiting.length >= LIMITS.hashesOfCaller;
+    if (at - now > LIMITS.hashWait || isOneTooMany) {
       return null;
     }
     this.#nextAt = at + LIMITS.hashPause;
+    if (caller !== null) {
+      this.#remember(caller, [...waiting, at]);
+    }
+    return at;
+  }
+
+  #remember(caller: string, turns: number[]): void {
     if (this.#ofCaller.size >= LIMITS.keysRemembered) {
       this.#ofCaller.clear();
     }
-    this.#ofCaller.set(caller, [...waiting, at]);
-    return at;
+    this.#ofCaller.set(caller, turns);
   }
 }
 
@@ -32,8 +41,12 @@ const LINES = {
   strangers: new Turns(),
 };
 
-/** Waits for a turn; false when too many wait already. A caller is an actor or a network. */
-export async function waitForTurn(line: keyof typeof LINES, caller: string): Promise<boolean> {
+/** Waits for a turn; false when too many wait already. A caller is a network, a user or a workspace; null is bounded by the
+ * line alone. */
+export async function waitForTurn(
+  line: keyof typeof LINES,
+  caller: string | null,
+): Promise<boolean> {
   const now = Date.now();
   const at = LINES[line].take(caller, now);
   if (at === null) {
@@ -43,9 +56,12 @@ export async function waitForTurn(line: keyof typeof LINES, caller: string): Pro
   return true;
 }
 
-/** Waits for a turn of somebody whose credentials are good, or refuses. */
-export async function requireTurnAtHashing(actor: string): Promise<void> {
-  if (!(await waitForTurn("known", actor))) {
+/** Waits for a turn of somebody whose credentials are good, or refuses. The keys of a workspace are one caller; `system` is
+ * bounded by the line alone. */
+export async function requireTurnAtHashing(identity: Identity): Promise<void> {
+  const isSystem = identity.kind === "workspace" && identity.isSystem;
+  const caller = identity.kind === "workspace" ? `workspace ${identity.name}` : actorOf(identity);
+  if (!(await waitForTurn("known", isSystem ? null : caller))) {
     throw new AppError("secrets_busy");
   }
 }

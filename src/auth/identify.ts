@@ -6,8 +6,10 @@ import { findGoodToken } from "../catalog/tokens.ts";
 import type { AccessToken } from "../catalog/tokens.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { parseBearer } from "../http/bearer.ts";
+import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Settings } from "../settings.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import type { TokenSubject } from "./access-tokens.ts";
@@ -42,6 +44,24 @@ export async function identify(
       return nobody("token_not_bearer");
     case "bearer":
       return identifyBearer(bearer.token, db, settings, moment);
+  }
+}
+
+/** Refuses a request whose body took its time when its credentials ended meanwhile: a thief could else keep requests begun
+ * and finish them after the key is deleted. `began` in milliseconds. */
+export async function requireStillGood(
+  headers: Headers,
+  db: Env["DB"],
+  settings: Settings,
+  began: number,
+): Promise<void> {
+  const now = Date.now();
+  if (now - began < LIMITS.bodyMoment) {
+    return;
+  }
+  const identity = await identify(headers, db, settings, { now, recalls: false });
+  if (identity.kind === "nobody") {
+    throw new AppError(identity.refusal ?? "token_missing");
   }
 }
 

@@ -49,7 +49,10 @@ export async function logIn(
     const waitSeconds = Math.ceil((closedUntil - now) / 1000);
     return { ok: false, code: "login_too_often", waitSeconds };
   }
-  if (!(await waitForTurn(claim.isKnown ? "known" : "strangers", claim.network))) {
+  const [line, caller] = claim.isKnown
+    ? (["known", `user ${attempt.name}`] as const)
+    : (["strangers", claim.network] as const);
+  if (!(await waitForTurn(line, caller))) {
     await Promise.all(claim.gates.map(({ subject }) => takeAttemptBack(db, [], subject)));
     throw new AppError("secrets_busy");
   }

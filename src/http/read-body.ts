@@ -9,6 +9,7 @@ import { AppError, valueOf } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { bodyWasRead } from "./after-body.ts";
 import { BodyCheck, readBodyPromise } from "./body-check.ts";
 import { BodyError, BodyReader } from "./body-reader.ts";
 
@@ -39,10 +40,11 @@ interface TextTerms {
 /** Reads a body of UTF-8 text, and gives what `use` makes of it while its memory is leased. Refuses one of more than
  * `limit` bytes before it is read, or while it arrives, and one that is not what the headers say. */
 export async function useText<T>(
-  { headers, body }: Request,
+  request: Request,
   use: (text: string) => Promise<T>,
   { limit = LIMITS.jsonBody, tooLong = "request_malformed", form = "refused" }: TextTerms = {},
 ): Promise<T> {
+  const { headers, body } = request;
   const { promise } = valueOf(readBodyPromise(headers, "content"));
   const check = new BodyCheck(form === "taken" ? { ...promise, boundary: null } : promise);
   if (body === null) {
@@ -58,6 +60,7 @@ export async function useText<T>(
   return staying(
     WORK.use(claim, REQUEST, async (lease) => {
       const text = await readText(body, { budget: WORK, lease }, bounds, check);
+      await bodyWasRead(request);
       return use(text);
     }),
   );

@@ -65,8 +65,11 @@ export const LIMITS = {
   activityReport: 3_600_000,
   /** Milliseconds after which an isolate asks again whether the database has its schema, when it had another. */
   schemaMemory: 5_000,
-  /** Milliseconds for which an isolate trusts a checked key or token; a deleted one is refused from then on. */
+  /** Milliseconds for which an isolate trusts a checked key or token where nothing but bytes is changed
+   * (src/auth/recall.ts); a deleted one is refused from then on. */
   keyMemory: 10_000,
+  /** Milliseconds that a JSON body may take without the credentials that came with it being judged again. */
+  bodyMoment: 1_000,
   /** Keys, and tokens, that an isolate remembers at once. */
   keysRemembered: 1_000,
   /** Seconds for which an access token is good. */
@@ -115,9 +118,9 @@ export const LIMITS = {
   /** Milliseconds between the starts of two hashes of passwords and keys, which take about 40 of the processor: those of
    * strangers take two fifths of an isolate's time at the most, and those of who is known as much beside. */
   hashPause: 100,
-  /** Milliseconds for which one waits for its turn, and turns that one caller waits for at once. */
+  /** Milliseconds for which one waits for its turn, and turns that one caller waits for at once: a second's. */
   hashWait: 4_000,
-  hashesOfCaller: 6,
+  hashesOfCaller: 10,
   /** Bytes of a request body in JSON or of a form. */
   jsonBody: 64 * KiB,
   /** Arrays and objects within each other in a body: SQLite reads no JSON of more than 1,000, and what is kept once

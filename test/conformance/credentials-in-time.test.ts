@@ -2,11 +2,13 @@
 // still remembers that it was good (decision 16).
 
 import { createHash, randomBytes } from "node:crypto";
+import { request } from "node:http";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { mayRecall } from "../../src/auth/recall.ts";
 import { buildDocument } from "../../src/openapi/document.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { makeUserToken, makeWorkerToken } from "../support/make-token.ts";
 import { startService } from "../support/service.ts";
 import type { RunningService } from "../support/service.ts";
@@ -102,7 +104,7 @@ const KINDS: [string, (count: number) => Promise<Credentials[]>, string][] = [
   ["a worker's token", (count) => makeTokens("worker", count), "UPDATE tokens SET enabled = 0"],
 ];
 
-describe.each(KINDS)("%s that just ended", (_, make, end) => {
+describe.each(KINDS)("%s that just ended (T7)", (_, make, end) => {
   it("is refused by every operation that changes something", async () => {
     expect(CHANGES.length).toBeGreaterThan(35);
     const held = await make(CHANGES.length);
@@ -153,5 +155,57 @@ describe("what ends a credential at once", () => {
     const system = await service.loginAsSystem();
     await service.json("PATCH", `/auth/tokens/${id}`, { enabled: false }, system);
     expect(await reads({ Token: token })).toBe(401);
+  });
+});
+
+describe("a credential that ends while a body comes", () => {
+  /** Sends a body in two pieces, the second when `between` is done; gives the answer. */
+  function sendSlowly(
+    headers: Credentials,
+    { method, path, body }: { method: string; path: string; body: object },
+    between: () => Promise<unknown>,
+  ): Promise<{ status: number; text: string }> {
+    const bytes = Buffer.from(JSON.stringify(body));
+    return new Promise((resolve, reject) => {
+      const asked = request(service.origin + path, {
+        method,
+        headers: { ...headers, "Content-Length": bytes.length },
+      });
+      asked.on("error", reject);
+      asked.on("response", (response) => {
+        response
+          .toArray()
+          .then(
+            (chunks: Buffer[]) =>
+              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+            reject,
+          );
+      });
+      asked.write(bytes.subarray(0, 1));
+      setTimeout(() => {
+        between().then(() => asked.end(bytes.subarray(1)), reject);
+      }, LIMITS.bodyMoment + 500);
+    });
+  }
+
+  const trust = {
+    method: "POST",
+    path: "/auth/namespaces/ci/trust",
+    body: { external_namespace: "other" },
+  };
+
+  it("changes nothing, and one that goes on does", async () => {
+    await service.makeWorkspace("other");
+    const [held = {}, going = {}] = await makeKeys(2);
+    const trusts = () => service.env.DB.prepare("SELECT * FROM trusts").all();
+    const { status, text } = await sendSlowly(held, trust, () =>
+      service.env.DB.exec("DELETE FROM workspace_keys WHERE name GLOB 'key *'"),
+    );
+    expect([status, REFUSAL.test(text)]).toEqual([401, true]);
+    expect((await trusts()).results).toEqual([]);
+    expect(await isRefused({ method: "POST", path: "/upload" }, going)).toBe(true);
+    const [living = {}] = await makeKeys(1);
+    expect((await sendSlowly(living, trust, () => Promise.resolve())).status).toBe(200);
+    expect((await trusts()).results).toHaveLength(1);
   });
 });

@@ -63,7 +63,7 @@ async function close(network: string, failures = 1_000): Promise<void> {
   expect(meta.changes).toBe(1);
 }
 
-describe("wrong keys of a network", () => {
+describe("wrong keys of a network (T8)", () => {
   it("have it wait after the free ones, and no other network, whatever the workspace", async () => {
     const { free } = LIMITS.wrongKeysOfNetwork;
     expect(await statusOf("a wrong key", GUESSER)).toBe(401);
@@ -145,7 +145,7 @@ describe("wrong keys of a network", () => {
   });
 });
 
-describe("a key without a lookup", () => {
+describe("a key without a lookup (T9)", () => {
   /** Stores a key as the service did before, or with another TOKEN_SECRET. */
   async function store(name: string, secret: string, lookup: string | null): Promise<void> {
     const salt = randomBytes(16);
@@ -197,7 +197,7 @@ describe("a key without a lookup", () => {
   });
 });
 
-describe("what a wrong key costs", () => {
+describe("what a wrong key costs (T10, T36)", () => {
   it("no more with sixteen keys than with none, and the same for a workspace that is not there", async () => {
     const path = "/auth/namespaces/crowd/keys";
     await service.json("POST", "/auth/namespaces", { namespace: "crowd" }, system);
