@@ -124,7 +124,7 @@ describe("a request of a caller", () => {
     calls.charges.clear();
     const uuid = await client.openUpload();
     const opened = calls.charges.get("uploader/ci") ?? 0;
-    expect(opened).toBe(1);
+    expect(opened).toBe(2); // whether its key still holds, and the upload's row
     await client.append(uuid, bytes(5_000, 2));
     expect(calls.charges.get("uploader/ci")).toBe(opened);
     const { d1Calls } = await calls.costOf(() => client.convert(uuid, "name"));
@@ -138,14 +138,12 @@ describe("a request of a caller", () => {
       Array.from({ length: 40 }, (_, n) => [String(n), bytes(50, 100 + n)]),
     );
     const { id } = await (await client.declare(files)).json<{ id: number }>();
+    const put = (path: string) =>
+      client.send("PUT", `/api/1.0/artifact/${id}/files/${path}/`, files[path]);
+    const [first = "", ...others] = Object.keys(files);
+    await put(first); // the artifact is one that takes files from this caller
     calls.charges.clear();
-    const { r2A } = await calls.costOf(() =>
-      Promise.all(
-        Object.entries(files).map(([path, data]) =>
-          client.send("PUT", `/api/1.0/artifact/${id}/files/${path}/`, data),
-        ),
-      ),
-    );
+    const { r2A } = await calls.costOf(() => Promise.all(others.map(put)));
     expect(r2A).toBeLessThan(20);
     expect(calls.charges.get("packer/ci")).toBe(r2A);
   });
