@@ -44,7 +44,7 @@ export class Gunzip implements InflateWatch {
   /**
    * Unpacks a chunk.
    *
-   * @yields What it gives, 64 KiB at a time at most, of many members if they are small; and nothing now and then where it works
+   * @yields What it gives, 96 KiB at a time at most, of many members if they are small; and nothing now and then where it works
    * for long without giving. It is valid until the next is asked for.
    */
   *push(chunk: Uint8Array): Generator<Uint8Array> {

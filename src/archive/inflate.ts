@@ -17,7 +17,7 @@ export interface InflateWatch {
 /**
  * Goes on with a deflated stream, and counts the work.
  *
- * @yields What it gives, 64 KiB at a time at most, and nothing now and then where it works for long without giving. It is
+ * @yields What it gives, 96 KiB at a time at most, and nothing now and then where it works for long without giving. It is
  * valid until the next is asked for. Returns whether the stream is over; if not, it needs more input.
  */
 export function* inflateOn(

@@ -237,7 +237,7 @@ export const LIMITS = {
   archiveFolders: 100_000,
   /** Members of an archive that are written to the upload's own rows at a time, and bytes of it that are walked through at a time:
    * others wait as long. */
-  membersAtOnce: 500,
+  membersAtOnce: 1_000,
   walkStep: 64 * KiB,
   /** Bytes of an archive read at a time, which are then committed: more than the headers of a member may have. */
   explodePiece: 8 * MiB,

@@ -1,7 +1,7 @@
 // What the steps of an explosion share: what it is for, and how the bytes of its archive are read.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
-import { COST, Work } from "../archive/work.ts";
+import { Work } from "../archive/work.ts";
 import type { ArchiveSource } from "../archive/zip-end.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece } from "../blobs/objects.ts";
@@ -91,6 +91,9 @@ export async function restWhenDue(context: UploadContext, work: Work): Promise<v
   await work.rest();
 }
 
+/** Units of work for a path that is looked up among the others. */
+const PATH_WORK = 500;
+
 /** Throws an ArchiveProblem where a member is also the folder of another. */
 export async function refuseConflict(context: UploadContext): Promise<void> {
   const pace = new Pace();
@@ -100,10 +103,7 @@ export async function refuseConflict(context: UploadContext): Promise<void> {
       throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
     }
     after = last;
-    pace.spend(LIMITS.memberPage * COST.zipEntry);
-    if (pace.isDue) {
-      await pace.rest();
-    }
+    await pace.spendAndRest(LIMITS.memberPage * PATH_WORK);
   }
 }
 
