@@ -129,20 +129,16 @@ async function readAll(
   return retry("the server took too long");
 }
 
-/** Drops bytes that are not those that the server says; `check` has seen those of the last reply. */
-async function refuseAltered(
-  context: UploadContext,
-  check: BodyCheck | null,
-): Promise<Reason | null> {
+/** Why the bytes are not those that the server says, or null; `check` has seen those of the last reply. The same
+ * would come the next time: what alters bytes on the way breaks a connection off. */
+function refuseAltered(context: UploadContext, check: BodyCheck | null): Reason | null {
   const found: Record<string, string> = { ...context.ledger.checksums().digests() };
   const isSame = fetchOf(context).digests.every(
     ({ algorithm, hex }) => (found[algorithm] ?? hex) === hex,
   );
-  if (isSame && (check?.finish() ?? null) === null) {
-    return null;
-  }
-  const altered = retry("the content does not have the digest that the server gives");
-  return (await startOver(context, null, [])) ?? altered;
+  return isSame && (check?.finish() ?? null) === null
+    ? null
+    : { message: "the content does not have the digest that the server gives", isFinal: true };
 }
 
 /** Why a content of that size is not taken, or null when it is. */
