@@ -78,10 +78,14 @@ function nobody(refusal: ErrorCode | null): Identity {
  * itself for each. */
 const tokens = new Memory<AccessToken>();
 
-/** After a change of keys, tokens or users; other isolates follow within LIMITS.keyMemory. */
-export function forgetCredentials(): void {
-  tokens.clear();
-  keys.clear();
+/** After a change of tokens of a user, or with null of workers; other isolates follow within LIMITS.keyMemory. */
+export function forgetTokens(userId: number | null): void {
+  tokens.forget((token) => token.userId === userId);
+}
+
+/** After a change of a workspace's keys; likewise. */
+export function forgetKeys(workspaceId: number): void {
+  keys.forget((key) => key.workspaceId === workspaceId);
 }
 
 async function identifyToken(token: string, db: Env["DB"], moment: Moment): Promise<Identity> {

@@ -272,13 +272,13 @@ export const SCHEMAS = {
       quota_bytes: nullable(count("Bytes that it may hold")),
       used_bytes: count("Bytes that it holds: the sizes of the files of its living versions"),
       default_expiration_days: nullable(count("Days after which its artifacts expire")),
-      key_parents: {
+      key_makers: {
         type: "object",
-        description: "For each key that another one set: which; absent without any",
-        additionalProperties: { type: "string" },
+        description: "For each key that others set: which; absent without any",
+        additionalProperties: listOf(text("A key's name")),
       },
     },
-    ["key_parents"],
+    ["key_makers"],
   ),
   ...PEOPLE_SCHEMAS,
 } as const satisfies Record<string, JsonSchema>;
