@@ -57,11 +57,21 @@ CREATE TABLE IF NOT EXISTS workspace_keys (
   -- TOKEN_SECRET: until the key is next used.
   lookup TEXT,
   nonce TEXT NOT NULL,                  -- carried by every token; a changed key changes it, which ends them
-  -- The key of the same workspace that set it, by name; NULL: `system` did, or that key is gone.
-  parent TEXT,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (workspace_id, name)
 ) WITHOUT ROWID;
+
+-- Which keys set a key, all of them since `system` last did: whoever has one of these may have its secret.
+CREATE TABLE IF NOT EXISTS key_makers (
+  workspace_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  maker TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, name, maker),
+  FOREIGN KEY (workspace_id, name) REFERENCES workspace_keys (workspace_id, name) ON DELETE CASCADE,
+  FOREIGN KEY (workspace_id, maker) REFERENCES workspace_keys (workspace_id, name) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS key_makers_by_maker ON key_makers (workspace_id, maker);
 
 -- workspace_id lets trusted_id read its artifacts, and leave gifts.
 CREATE TABLE IF NOT EXISTS trusts (

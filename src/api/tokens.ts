@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { forgetCredentials } from "../auth/identify.ts";
+import { forgetTokens } from "../auth/identify.ts";
 import { newSecret, sha256 } from "../auth/passwords.ts";
 import {
   createToken,
@@ -63,13 +63,13 @@ export const tokens = new Routes()
     } else {
       await disableToken(c.env.DB, token.id, authorOf(c));
     }
-    forgetCredentials();
+    forgetTokens(token.userId);
     return c.json(toTokenReply({ ...token, enabled }));
   })
   .delete("/:id", async (c) => {
     const token = await requireToken(c.env.DB, c.var.identity, c.req.param("id"));
     await deleteToken(c.env.DB, token.id, authorOf(c));
-    forgetCredentials();
+    forgetTokens(token.userId);
     return c.json(null);
   });
 

@@ -2,7 +2,7 @@ import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { requireTurnAtHashing } from "../auth/hash-turns.ts";
-import { forgetCredentials } from "../auth/identify.ts";
+import { forgetTokens } from "../auth/identify.ts";
 import { hashSecret } from "../auth/passwords.ts";
 import { listGoodTokens } from "../catalog/tokens.ts";
 import { createUser, deleteUser, listUsers, setPassword } from "../catalog/users.ts";
@@ -46,16 +46,17 @@ export const users = new Routes()
     if (user === null) {
       throw new AppError("user_not_found", `'${name}'`);
     }
-    forgetCredentials();
+    forgetTokens(user.id);
     const tokens = await listGoodTokens(c.env.DB, user.id, author.now);
     return c.json({ ...toReply(user), tokens: tokens.map(toTokenReply) });
   })
   .delete("/:name", async (c) => {
     requireSystem(c.var.identity);
-    if (!(await deleteUser(c.env.DB, c.req.param("name"), authorOf(c)))) {
+    const user = await deleteUser(c.env.DB, c.req.param("name"), authorOf(c));
+    if (user === null) {
       throw new AppError("user_not_found", `'${c.req.param("name")}'`);
     }
-    forgetCredentials();
+    forgetTokens(user.id);
     return c.json(null);
   });
 

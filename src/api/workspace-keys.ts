@@ -5,7 +5,7 @@ import type { AppEnv } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { requireTurnAtHashing } from "../auth/hash-turns.ts";
-import { forgetCredentials } from "../auth/identify.ts";
+import { forgetKeys } from "../auth/identify.ts";
 import { lookupOf } from "../auth/key-lookup.ts";
 import { hashRandomSecret, hashSecret, newSecret } from "../auth/passwords.ts";
 import { deleteKey, listKeys, putKey } from "../catalog/keys.ts";
@@ -55,7 +55,7 @@ export const workspaceKeys = new Routes()
     if (descendants === null) {
       throw new AppError("key_not_found", `'${key}'`);
     }
-    forgetCredentials();
+    forgetKeys(id);
     // Shaken Fist's answer where there is nothing more to say.
     return c.json(descendants.length === 0 ? null : { descendants, ended: withDescendants });
   });
@@ -98,7 +98,7 @@ async function setKeyAsAsked(
     throw new AppError("namespace_is_system", "its key is the secret SYSTEM_KEY");
   }
   if (key !== undefined) {
-    await setKey(c, workspace, name, readSecret(key));
+    await storeKey(c, workspace, name, await hashChosen(c, readSecret(key)));
     return name;
   }
   const drawn = newSecret();
@@ -107,22 +107,24 @@ async function setKeyAsAsked(
   return { key_name: name, key: drawn };
 }
 
-/** Sets a key to a chosen secret. */
-export async function setKey(
-  c: Context<AppEnv>,
-  workspace: Workspace,
-  name: string,
-  text: string,
-): Promise<void> {
-  await requireTurnAtHashing(c.var.identity);
-  await storeKey(c, workspace, name, { text, hash: await hashSecret(text) });
+/** A secret, and what is kept of it. */
+interface HashedSecret {
+  text: string;
+  hash: string;
 }
 
-async function storeKey(
+/** Hashes a chosen secret in its turn. */
+export async function hashChosen(c: Context<AppEnv>, text: string): Promise<HashedSecret> {
+  await requireTurnAtHashing(c.var.identity);
+  return { text, hash: await hashSecret(text) };
+}
+
+/** Sets a key. */
+export async function storeKey(
   c: Context<AppEnv>,
   { id: workspaceId, name: workspace }: Workspace,
   name: string,
-  secret: { text: string; hash: string },
+  secret: HashedSecret,
 ): Promise<void> {
   const key = {
     workspaceId,
@@ -136,10 +138,10 @@ async function storeKey(
   if (done === "too many") {
     throw new AppError("keys_too_many", `${LIMITS.keysOfWorkspace}`);
   }
-  if (done === "parent gone") {
+  if (done === "maker gone") {
     throw new AppError("token_invalid");
   }
-  forgetCredentials();
+  forgetKeys(workspaceId);
 }
 
 /** The key by which another is set; null for `system`, whose key is not in the catalog. */

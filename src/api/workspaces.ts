@@ -23,7 +23,7 @@ import {
   TrustRequest,
 } from "../protocol/requests.ts";
 import { readJson } from "./json-body.ts";
-import { readKeyName, readSecret, setKey } from "./workspace-keys.ts";
+import { hashChosen, readKeyName, readSecret, storeKey } from "./workspace-keys.ts";
 
 /** Workspaces, which this API calls namespaces, with their trusts and members. */
 export const workspaces = new Routes()
@@ -36,12 +36,14 @@ export const workspaces = new Routes()
     const key = hasKey
       ? { name: readKeyName(request.key_name), secret: readSecret(request.key) }
       : null;
+    // Before anything is made: it may be refused.
+    const hashed = key === null ? null : await hashChosen(c, key.secret);
     const workspace = await createWorkspace(c.env.DB, name, request.public, authorOf(c));
     if (workspace === null) {
       throw new AppError("namespace_exists", `'${name}'`);
     }
-    if (key !== null) {
-      await setKey(c, workspace, key.name, key.secret);
+    if (key !== null && hashed !== null) {
+      await storeKey(c, workspace, key.name, hashed);
     }
     return c.json(toReply(await describeWorkspace(c.env.DB, name)));
   })
@@ -132,9 +134,7 @@ function toReply(workspace: DescribedWorkspace) {
     quota_entries: workspace.entryLimit,
     used_entries: workspace.usedEntries,
     default_expiration_days: workspace.defaultExpirationDays,
-    ...(workspace.keyParents.size === 0
-      ? {}
-      : { key_parents: Object.fromEntries(workspace.keyParents) }),
+    ...(Object.keys(workspace.keyMakers).length === 0 ? {} : { key_makers: workspace.keyMakers }),
   };
 }
 

@@ -83,11 +83,16 @@ const tokens = new Memory<AccessToken>();
 const refused = new Memory<typeof REFUSED>();
 const REFUSED = "refused";
 
-/** After a change of keys, tokens or users; other isolates follow within LIMITS.keyMemory. */
-export function forgetCredentials(): void {
-  tokens.clear();
-  keys.clear();
-  refused.clear();
+/** After a change of tokens of a user, or with null of workers; other isolates follow within LIMITS.keyMemory. */
+export function forgetTokens(userId: number | null): void {
+  tokens.forget((token) => token.userId === userId);
+  refused.forget(() => true);
+}
+
+/** After a change of a workspace's keys; likewise. */
+export function forgetKeys(workspaceId: number): void {
+  keys.forget((key) => key.workspaceId === workspaceId);
+  refused.forget(() => true);
 }
 
 async function identifyToken(token: string, db: Env["DB"], moment: Moment): Promise<Identity> {

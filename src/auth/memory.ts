@@ -26,7 +26,12 @@ export class Memory<Value> {
     this.#entries.delete(name);
   }
 
-  clear(): void {
-    this.#entries.clear();
+  /** Forgets the values that a change concerns: those of others stay, so that nobody makes them be asked for again. */
+  forget(isConcerned: (value: Value) => boolean): void {
+    for (const [name, { value }] of this.#entries) {
+      if (isConcerned(value)) {
+        this.#entries.delete(name);
+      }
+    }
   }
 }

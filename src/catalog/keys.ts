@@ -90,27 +90,28 @@ export interface NewKey extends WorkspaceKey {
   setBy: { name: string; nonce: string } | null;
 }
 
-/** Adds a key or sets it anew. It becomes a descendant of the key that sets it, unless that is itself. Refuses when the workspace has `limit` others already, or the parent ended a moment ago. */
+/** Adds a key or sets it anew. It is a descendant of each key that set it, until `system` does. Refuses when the workspace
+ * has `limit` others already, or the key that sets it ended a moment ago. */
 export async function putKey(
   db: D1Database,
   key: NewKey,
   author: Author,
   limit: number,
-): Promise<"set" | "too many" | "parent gone"> {
+): Promise<"set" | "too many" | "maker gone"> {
   const { workspaceId, name: subject, secretHash, lookup, nonce } = key;
-  const { name: parent, nonce: parentNonce } = key.setBy ?? { name: null, nonce: null };
+  const { name: maker, nonce: makerNonce } = key.setBy ?? { name: null, nonce: null };
   const put = db
     .prepare(
-      `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at, lookup, parent)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?7, ?8
+      `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at, lookup)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?7
        WHERE (SELECT count(*) FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2) < ?6
          AND (?8 IS NULL OR EXISTS (
            SELECT 1 FROM workspace_keys WHERE workspace_id = ?1 AND name = ?8 AND nonce = ?9))
-       ON CONFLICT (workspace_id, name) DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5,
-         lookup = ?7, parent = iif(?8 = ?2, parent, ?8)`,
+       ON CONFLICT (workspace_id, name)
+       DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5, lookup = ?7`,
     )
-    .bind(workspaceId, subject, secretHash, nonce, author.now, limit, lookup, parent, parentNonce);
-  const note = { action: "key set", workspaceId, subject, detail: { parent } };
+    .bind(workspaceId, subject, secretHash, nonce, author.now, limit, lookup, maker, makerNonce);
+  const note = { action: "key set", workspaceId, subject, detail: { maker } };
   const count = db
     .prepare("SELECT count(*) AS count FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2")
     .bind(workspaceId, subject);
@@ -118,11 +119,41 @@ export async function putKey(
     put,
     noteAudit(db, note, author),
     count,
+    ...noteMaker(db, key),
   ]);
   if (done?.meta.changes !== 0) {
     return "set";
   }
-  return Number(others?.results[0]?.count) >= limit ? "too many" : "parent gone";
+  return Number(others?.results[0]?.count) >= limit ? "too many" : "maker gone";
+}
+
+/** Notes who set a key: another key beside those that did before, as the line would else be lost when two keys set each
+ * other; after `system` none is left. */
+function noteMaker(db: D1Database, { workspaceId, name, nonce, setBy }: NewKey) {
+  if (setBy === null) {
+    const end = db.prepare("DELETE FROM key_makers WHERE workspace_id = ?1 AND name = ?2");
+    return [leaveChildren(db, workspaceId, name), end.bind(workspaceId, name)];
+  }
+  const insert = db.prepare(
+    `INSERT INTO key_makers (workspace_id, name, maker)
+     SELECT ?1, k.name, m.name FROM workspace_keys k JOIN workspace_keys m ON m.workspace_id = ?1
+     WHERE k.workspace_id = ?1 AND k.name = ?2 AND k.nonce = ?4 AND m.name = ?3 AND m.name <> ?2
+     ON CONFLICT DO NOTHING`,
+  );
+  return [insert.bind(workspaceId, name, setBy.name, nonce)];
+}
+
+/** Makes what a key set the children of those that set it too. */
+function leaveChildren(db: D1Database, workspaceId: number, name: string): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO key_makers (workspace_id, name, maker)
+       SELECT ?1, child.name, own.maker FROM key_makers own
+       JOIN key_makers child ON child.workspace_id = ?1 AND child.maker = ?2
+       WHERE own.workspace_id = ?1 AND own.name = ?2 AND child.name <> own.maker
+       ON CONFLICT DO NOTHING`,
+    )
+    .bind(workspaceId, name);
 }
 
 /** Notes the keyed hash of a key that was found without, unless it was set anew meanwhile. */
@@ -142,33 +173,30 @@ export async function setLookup(
 /** The names of the keys that the key ?10 of the workspace ?6 set, and of those that these set, but for itself. */
 const DESCENDANTS = `WITH RECURSIVE line (name) AS (
     SELECT ?10
-    UNION SELECT k.name FROM workspace_keys k JOIN line l ON k.parent = l.name WHERE k.workspace_id = ?6
+    UNION SELECT k.name FROM key_makers k JOIN line l ON k.maker = l.name WHERE k.workspace_id = ?6
   )
   SELECT name FROM line WHERE name <> ?10`;
 
-/** Deletes a key, and its descendants when asked to; else they become its parent's. Gives their names, or null when
- * there is no such key. */
+/** Deletes a key, and its descendants when asked to; else they become those of the keys that set it. Gives their names, or
+ * null when there is no such key. */
 export async function deleteKey(
   db: D1Database,
   workspaceId: number,
   { name, withDescendants }: { name: string; withDescendants: boolean },
   author: Author,
 ): Promise<string[] | null> {
-  const descendants = DESCENDANTS.replaceAll("?6", "?1").replaceAll("?10", "?2");
-  const doomed = withDescendants ? `name = ?2 OR name IN (${descendants})` : "name = ?2";
-  const noted = `SELECT name AS subject, json_object('parent', parent) AS detail
-    FROM workspace_keys WHERE workspace_id = ?6
-      AND (name = ?10${withDescendants ? ` OR name IN (${DESCENDANTS})` : ""})`;
-  const bind = (sql: string) => db.prepare(sql).bind(workspaceId, name);
+  const doomed = `workspace_id = ?6 AND (name = ?10${withDescendants ? ` OR name IN (${DESCENDANTS})` : ""})`;
+  const query = `SELECT name AS subject, json_object('makers', (
+      SELECT json_group_array(maker) FROM key_makers m
+      WHERE m.workspace_id = ?6 AND m.name = workspace_keys.name)) AS detail
+    FROM workspace_keys WHERE ${doomed}`;
+  const bind = (sql: string) =>
+    db.prepare(sql.replaceAll("?10", "?2").replaceAll("?6", "?1")).bind(workspaceId, name);
   const [found, , , deleted] = await db.batch<{ name: string }>([
-    bind(`${descendants} ORDER BY name`),
-    noteEach(db, { action: "key deleted", workspaceId }, { query: noted, values: [name] }, author),
-    bind(
-      `UPDATE workspace_keys SET parent = nullif(
-         (SELECT parent FROM workspace_keys WHERE workspace_id = ?1 AND name = ?2), ?2)
-       WHERE workspace_id = ?1 AND parent = ?2 AND ${withDescendants ? "FALSE" : "TRUE"}`,
-    ),
-    bind(`DELETE FROM workspace_keys WHERE workspace_id = ?1 AND (${doomed})`),
+    bind(`${DESCENDANTS} ORDER BY name`),
+    noteEach(db, { action: "key deleted", workspaceId }, { query, values: [name] }, author),
+    leaveChildren(db, workspaceId, name),
+    bind(`DELETE FROM workspace_keys WHERE ${doomed}`),
   ]);
   const names = (found?.results ?? []).map((row) => row.name);
   return (deleted?.meta.changes ?? 0) > 0 ? names : null;

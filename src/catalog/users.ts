@@ -111,13 +111,18 @@ export async function setPassword(
   return row === undefined ? null : toUser(row);
 }
 
-/** Deletes a user with their tokens, sessions and memberships; false when there is none. */
-export async function deleteUser(db: D1Database, name: string, author: Author): Promise<boolean> {
-  const [deleted] = await db.batch([
-    db.prepare("DELETE FROM users WHERE name = ?1").bind(name),
+/** Deletes a user with their tokens, sessions and memberships; gives who it was, or null when there is none. */
+export async function deleteUser(
+  db: D1Database,
+  name: string,
+  author: Author,
+): Promise<User | null> {
+  const [deleted] = await db.batch<UserRow>([
+    db.prepare("DELETE FROM users WHERE name = ?1 RETURNING id, name, created_at").bind(name),
     noteAudit(db, { action: "user deleted", subject: name }, author),
   ]);
-  return (deleted?.meta.changes ?? 0) > 0;
+  const [row] = deleted?.results ?? [];
+  return row === undefined ? null : toUser(row);
 }
 
 /** A user in a workspace. */

@@ -101,15 +101,15 @@ export async function requireWorkspace(db: D1Database, name: string): Promise<Wo
 /** A workspace with its metadata and the names of its keys and of those that it trusts to read its artifacts. */
 export interface DescribedWorkspace extends Workspace {
   keys: string[];
-  /** For each key that another set: which. */
-  keyParents: Map<string, string>;
+  /** For each key that others set: which. */
+  keyMakers: Record<string, string[]>;
   trusts: string[];
   metadata: Metadata;
 }
 
 type DescribedRow = WorkspaceRow & {
   key_names: string;
-  key_parents: string;
+  key_makers: string;
   trusted_names: string;
   metadata: string;
 };
@@ -118,9 +118,9 @@ const SELECT_DESCRIBED = `
   SELECT w.*,
     (SELECT json_group_array(name) FROM (
        SELECT name FROM workspace_keys WHERE workspace_id = w.id ORDER BY name)) AS key_names,
-    (SELECT json_group_array(json_array(name, parent)) FROM (
-       SELECT name, parent FROM workspace_keys
-       WHERE workspace_id = w.id AND parent IS NOT NULL ORDER BY name)) AS key_parents,
+    (SELECT json_group_array(json_array(name, json(makers))) FROM (
+       SELECT name, json_group_array(maker) AS makers FROM key_makers
+       WHERE workspace_id = w.id GROUP BY name ORDER BY name)) AS key_makers,
     (SELECT json_group_array(name) FROM (
        SELECT o.name FROM trusts t JOIN workspaces o ON o.id = t.trusted_id
        WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusted_names,
@@ -132,7 +132,7 @@ function toDescribed(row: DescribedRow): DescribedWorkspace {
   return {
     ...toWorkspace(row),
     keys: JSON.parse(row.key_names) as string[],
-    keyParents: new Map(JSON.parse(row.key_parents) as [string, string][]),
+    keyMakers: Object.fromEntries(JSON.parse(row.key_makers) as [string, string[]][]),
     trusts: JSON.parse(row.trusted_names) as string[],
     metadata: JSON.parse(row.metadata) as Metadata,
   };

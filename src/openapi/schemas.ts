@@ -276,13 +276,13 @@ export const SCHEMAS = {
         "Entries that it has: artifacts (8; 1 once deleted), versions, their files and folders, metadata, relations, trusts and uploads converted in the last month",
       ),
       default_expiration_days: nullable(count("Days after which its artifacts expire")),
-      key_parents: {
+      key_makers: {
         type: "object",
-        description: "For each key that another one set: which; absent without any",
-        additionalProperties: { type: "string" },
+        description: "For each key that others set: which; absent without any",
+        additionalProperties: listOf(text("A key's name")),
       },
     },
-    ["key_parents"],
+    ["key_makers"],
   ),
   Truster: record("A workspace that trusts another", {
     namespace: text("Its name"),

@@ -185,22 +185,25 @@ describe("a key set by a key", () => {
 
   async function familyOf(workspace: string): Promise<unknown> {
     const path = `/auth/namespaces/${workspace}`;
-    const { keys, key_parents: parents = null } = await service.json<{
+    const { keys, key_makers: makers = null } = await service.json<{
       keys: string[];
-      key_parents?: Record<string, string>;
+      key_makers?: Record<string, string[]>;
     }>("GET", path, undefined, system);
-    return { keys, parents };
+    return { keys, makers };
   }
 
   it("is shown with it, and named when that is deleted; it then counts as set by who had set that", async () => {
     const { b, c } = await makeLine("kept");
-    expect(await familyOf("kept")).toEqual({ keys: ["a", "b", "c"], parents: { b: "a", c: "b" } });
+    expect(await familyOf("kept")).toEqual({
+      keys: ["a", "b", "c"],
+      makers: { b: ["a"], c: ["b"] },
+    });
     expect(await valueOf(remove("kept", "b"))).toEqual({ descendants: ["c"], ended: false });
-    expect(await familyOf("kept")).toEqual({ keys: ["a", "c"], parents: { c: "a" } });
+    expect(await familyOf("kept")).toEqual({ keys: ["a", "c"], makers: { c: ["a"] } });
     expect((await service.send("POST", "/upload", undefined, b)).status).toBe(401);
     expect((await service.send("POST", "/upload", undefined, c)).status).toBe(200);
     expect(await valueOf(remove("kept", "a"))).toEqual({ descendants: ["c"], ended: false });
-    expect(await familyOf("kept")).toEqual({ keys: ["c"], parents: null });
+    expect(await familyOf("kept")).toEqual({ keys: ["c"], makers: null });
     expect(await valueOf(remove("kept", "c"))).toBeNull();
   });
 
@@ -209,18 +212,18 @@ describe("a key set by a key", () => {
     await service.json("POST", "/auth/namespaces/ended/keys", { key_name: "other" }, system);
     const reply = remove("ended", "a", "?descendants=true");
     expect(await valueOf(reply)).toEqual({ descendants: ["b", "c"], ended: true });
-    expect(await familyOf("ended")).toEqual({ keys: ["other"], parents: null });
+    expect(await familyOf("ended")).toEqual({ keys: ["other"], makers: null });
     for (const bearer of [a, b, c]) {
       expect((await service.send("GET", "/artifacts", undefined, bearer)).status).toBe(401);
     }
     const { results } = await service.env.DB.prepare(
-      `SELECT subject, detail ->> 'parent' AS parent FROM audit
+      `SELECT subject, detail ->> 'makers' AS makers FROM audit
        WHERE action = 'key deleted' AND workspace = 'ended' ORDER BY subject`,
     ).all();
     expect(results).toEqual([
-      { subject: "a", parent: null },
-      { subject: "b", parent: "a" },
-      { subject: "c", parent: "b" },
+      { subject: "a", makers: "[]" },
+      { subject: "b", makers: '["a"]' },
+      { subject: "c", makers: '["b"]' },
     ]);
   });
 
@@ -239,15 +242,27 @@ describe("a key set by a key", () => {
     await service.json("PUT", "/auth/namespaces/round/keys/a", {}, c);
     const reply = remove("round", "b", "?descendants=true");
     expect(await valueOf(reply)).toEqual({ descendants: ["a", "c"], ended: true });
-    expect(await familyOf("round")).toEqual({ keys: [], parents: null });
+    expect(await familyOf("round")).toEqual({ keys: [], makers: null });
   });
 
   it("keeps its descendants when it is set anew, by itself or `system`", async () => {
     const { a } = await makeLine("anew");
     for (const by of [a, system]) {
       await service.json("PUT", "/auth/namespaces/anew/keys/a", {}, by);
-      expect(await familyOf("anew")).toMatchObject({ parents: { b: "a", c: "b" } });
+      expect(await familyOf("anew")).toMatchObject({ makers: { b: ["a"], c: ["b"] } });
     }
+  });
+
+  it("cannot leave its line by setting each other, nor by `system` setting one between", async () => {
+    const { b, c } = await makeLine("washed");
+    await service.json("PUT", "/auth/namespaces/washed/keys/b", {}, c);
+    expect((await service.send("POST", "/upload", undefined, b)).status).toBe(401);
+    expect(await familyOf("washed")).toMatchObject({ makers: { b: ["a", "c"], c: ["b"] } });
+    await service.json("PUT", "/auth/namespaces/washed/keys/b", {}, system);
+    expect(await familyOf("washed")).toMatchObject({ makers: { c: ["a", "b"] } });
+    const reply = remove("washed", "a", "?descendants=true");
+    expect(await valueOf(reply)).toEqual({ descendants: ["c"], ended: true });
+    expect(await familyOf("washed")).toEqual({ keys: ["b"], makers: null });
   });
 
   it.each(["yes", "1", "TRUE", ""])(

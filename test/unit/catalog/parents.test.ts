@@ -69,18 +69,18 @@ describe("putKey()", () => {
   it("sets none for a key that was deleted or set anew", async () => {
     await putKey(env.DB, key("parent", null), byTest(), 16);
     const old = { name: "parent", nonce: "an older nonce" };
-    expect(await putKey(env.DB, key("child", old), byTest(), 16)).toBe("parent gone");
-    expect(await putKey(env.DB, key("parent", old), byTest(), 16)).toBe("parent gone");
+    expect(await putKey(env.DB, key("child", old), byTest(), 16)).toBe("maker gone");
+    expect(await putKey(env.DB, key("parent", old), byTest(), 16)).toBe("maker gone");
     const living = { name: "parent", nonce: "nonce of parent" };
     expect(await putKey(env.DB, key("child", living), byTest(), 16)).toBe("set");
     const doomed = { name: "parent", withDescendants: false };
     expect(await deleteKey(env.DB, workspaceId, doomed, byTest())).toEqual(["child"]);
-    expect(await putKey(env.DB, key("late", living), byTest(), 16)).toBe("parent gone");
-    expect(await putKey(env.DB, key("child", living), byTest(), 16)).toBe("parent gone");
+    expect(await putKey(env.DB, key("late", living), byTest(), 16)).toBe("maker gone");
+    expect(await putKey(env.DB, key("child", living), byTest(), 16)).toBe("maker gone");
     expect(await count("workspace_keys")).toBe(1);
   });
 
-  it("says that there are too many before it asks for the parent", async () => {
+  it("says that there are too many before it asks for the key that sets it", async () => {
     const gone = { name: "parent", nonce: "nonce of parent" };
     expect(await putKey(env.DB, key("one more", gone), byTest(), 1)).toBe("too many");
   });
