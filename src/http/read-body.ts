@@ -11,13 +11,10 @@ import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { BodyError, BodyReader } from "./body-reader.ts";
 
-/** What a body may be: its most bytes, the refusal of one that has more, and how much memory each of its bytes takes,
- * while it arrives and in the end. */
+/** The most bytes of a body, and the refusal of one that has more. */
 interface Bounds {
   limit: number;
   tooLong: ErrorCode;
-  arriving: number;
-  used: number;
 }
 
 type Refusals = Record<Exclude<BodyError["reason"], "altered">, ErrorCode>;
@@ -43,11 +40,9 @@ export function useText<T>(
   if (length > limit) {
     return Promise.reject(new AppError(tooLong, `body is over ${limit} bytes`));
   }
-  const bounds = { limit, tooLong, arriving: LIMITS.textHeld, used: LIMITS.valuesHeld };
-  const claim = length * bounds.used;
   return staying(
-    WORK.use(claim, REQUEST, async (lease) => {
-      const text = await readText(body, { budget: WORK, lease }, bounds);
+    WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
+      const text = await readText(body, { budget: WORK, lease }, { limit, tooLong });
       return use(text);
     }),
   );
@@ -75,14 +70,14 @@ interface Held {
 async function readText(
   body: ReadableStream<Uint8Array>,
   { budget, lease }: Held,
-  { limit, tooLong, arriving, used }: Bounds,
+  { limit, tooLong }: Bounds,
 ): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   await readAll(body, TEXT_REFUSALS, async (reader) => {
     let view: Uint8Array = new Uint8Array(LIMITS.firstBuffer);
     for (let count = 1; count > 0;) {
-      await grow(budget, lease, (reader.received + view.length) * arriving);
+      await grow(budget, lease, (reader.received + view.length) * LIMITS.textHeld);
       const read = await reader.read(view, 0);
       if (reader.received > limit) {
         throw new AppError(tooLong, `body is over ${limit} bytes`);
@@ -91,7 +86,7 @@ async function readText(
       text += decoder.decode(read.buffer.subarray(0, count), { stream: true });
       view = read.buffer;
     }
-    await grow(budget, lease, reader.received * used);
+    await grow(budget, lease, reader.received * LIMITS.valuesHeld);
   });
   return text + decoder.decode();
 }

@@ -144,7 +144,7 @@ describe("gzipStream() with a consumer that is too slow for those who wait for i
       for (;;) {
         expect((await reader.read()).done).toBe(false);
       }
-    }).rejects.toThrow();
+    }).rejects.toThrow("Network connection lost.");
     await vi.waitFor(() => expect(traces.failedFor).toEqual(new TooSlow("Too slow")));
   });
 });
