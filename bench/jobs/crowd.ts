@@ -67,7 +67,9 @@ class Crowd {
     const end = String(offset + body.length);
     for (;;) {
       const headers = { ...(await this.#side.headers()), "Upload-Offset": offset };
-      const answer = await send(url, { method: "POST", headers, body }).catch(() => null);
+      const answer = await send(url, { method: "POST", headers, body, isAlone: true }).catch(
+        () => null,
+      );
       if (answer?.status === 200) {
         return expectSame(answer.body.toString(), end, "offset");
       }
