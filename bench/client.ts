@@ -24,16 +24,25 @@ export interface Call {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: Buffer | string;
+  /** Over a connection of its own: one that stayed may be closed in the moment of its use. */
+  isAlone?: boolean;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Makes one request over a connection that stays. */
-export function send(url: string, { method = "GET", headers = {}, body }: Call = {}) {
+/** Makes one request, over a connection that stays unless it is to be alone. */
+export function send(
+  url: string,
+  { method = "GET", headers = {}, body, isAlone = false }: Call = {},
+) {
   return new Promise<Answer>((resolve, reject) => {
     const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
     const began = performance.now();
-    const outgoing = request(url, { method, agent, headers: { ...headers, ...length } });
+    const outgoing = request(url, {
+      method,
+      agent: isAlone ? false : agent,
+      headers: { ...headers, ...length },
+    });
     outgoing.once("error", reject);
     outgoing.once("response", (response) => {
       const chunks: Buffer[] = [];

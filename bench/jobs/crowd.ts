@@ -15,6 +15,8 @@ import { withTail } from "./uploads.ts";
 const MiB = 1024 * 1024;
 const PIECE = 16 * MiB;
 const RETRY_MS = 1_000;
+/** At any scale: it is their number that counts. */
+const COUNT = 20;
 const SLOW = 50;
 const TITLE = "uploads beside 50 slow clients";
 /** MiB that we may grow by more than the bare objects do. */
@@ -65,7 +67,9 @@ class Crowd {
     const end = String(offset + body.length);
     for (;;) {
       const headers = { ...(await this.#side.headers()), "Upload-Offset": offset };
-      const answer = await send(url, { method: "POST", headers, body }).catch(() => null);
+      const answer = await send(url, { method: "POST", headers, body, isAlone: true }).catch(
+        () => null,
+      );
       if (answer?.status === 200) {
         return expectSame(answer.body.toString(), end, "offset");
       }
@@ -126,14 +130,13 @@ export const crowdJobs: readonly Job[] = [
   {
     name: "crowd",
     async run(bench) {
-      const count = bench.scaled(20, 4);
-      const size = withTail(bench.scaled(256 * MiB, 32 * MiB));
+      const size = withTail(bench.scaled(256 * MiB, 24 * MiB));
       const [ours, bare] = [new Crowd(oursOf(bench)), new Crowd(bareOf(bench))];
       const pairs = await runPairs(bench.sides, 1, {
-        ours: () => ours.run(count, size),
-        bare: () => bare.run(count, size),
+        ours: () => ours.run(COUNT, size),
+        bare: () => bare.run(COUNT, size),
       });
-      const title = `${count} ${TITLE}`;
+      const title = `${COUNT} ${TITLE}`;
       return [
         toRow(`${title} of ${Math.round(size / MiB)} MiB`, "MiB/s", pairs),
         toRow(`${title}: sent again`, "", { ours: [ours.refused], bare: [] }),

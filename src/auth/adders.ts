@@ -1,7 +1,8 @@
 // Who may add to no workspace is refused before anything is read of what they send. Where they may add is decided later.
 
-import { mayWriteSomewhere } from "../catalog/users.ts";
+import { findReach } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { requireSomebody } from "./access.ts";
 import { Memory } from "./memory.ts";
@@ -9,32 +10,30 @@ import { Memory } from "./memory.ts";
 /** Users who were found to be contributors, by id. */
 const adders = new Memory<true>();
 
-/** May the identity add to any workspace at all? */
-async function mayAddSomewhere(identity: Identity, db: Env["DB"], now: number): Promise<boolean> {
-  switch (identity.kind) {
-    case "nobody":
-    case "worker":
-      return false;
-    case "workspace":
-      return true;
-    case "user": {
-      const name = String(identity.userId);
-      if (adders.get(name, now) === true) {
-        return true;
-      }
-      const isAdder = await mayWriteSomewhere(db, identity.userId);
-      if (isAdder) {
-        adders.add(name, true, now);
-      }
-      return isAdder;
-    }
+/** Refuses whoever may add to no workspace at all; `hidden` tells those who may not even read one. */
+export async function requireAdder(
+  identity: Identity,
+  db: Env["DB"],
+  hidden: ErrorCode,
+): Promise<void> {
+  requireSomebody(identity);
+  if (identity.kind === "worker") {
+    throw new AppError("contributor_needed");
+  }
+  if (identity.kind === "user") {
+    await requireReach(identity.userId, db, hidden);
   }
 }
 
-/** Refuses whoever may not. */
-export async function requireAdder(identity: Identity, db: Env["DB"], now: number): Promise<void> {
-  requireSomebody(identity);
-  if (!(await mayAddSomewhere(identity, db, now))) {
-    throw new AppError("contributor_needed");
+async function requireReach(userId: number, db: Env["DB"], hidden: ErrorCode): Promise<void> {
+  const now = Date.now();
+  const name = String(userId);
+  if (adders.get(name, now) === true) {
+    return;
   }
+  const reach = await findReach(db, userId);
+  if (reach !== "adds") {
+    throw new AppError(reach === null ? hidden : "contributor_needed");
+  }
+  adders.add(name, true, now);
 }

@@ -44,15 +44,13 @@ export async function findUser(db: D1Database, name: string): Promise<User | nul
   return row && toUser(row);
 }
 
-/** May the user add to any workspace at all? */
-export async function mayWriteSomewhere(db: D1Database, userId: number): Promise<boolean> {
-  const row = await db
-    .prepare(
-      "SELECT 1 FROM members WHERE user_id = ?1 AND role IN ('owner', 'contributor') LIMIT 1",
-    )
+/** What a user may do in any workspace at all: add to one, or read one, or nothing. */
+export async function findReach(db: D1Database, userId: number): Promise<"adds" | "reads" | null> {
+  const adds = await db
+    .prepare("SELECT max(role IN ('owner', 'contributor')) AS adds FROM members WHERE user_id = ?1")
     .bind(userId)
-    .first();
-  return row !== null;
+    .first<number>("adds");
+  return adds === null ? null : adds === 1 ? "adds" : "reads";
 }
 
 /** All users by name, the first `limit` after `after`. */

@@ -13,13 +13,10 @@ import { bodyWasRead } from "./after-body.ts";
 import { BodyCheck, readBodyPromise } from "./body-check.ts";
 import { BodyError, BodyReader } from "./body-reader.ts";
 
-/** What a body may be: its most bytes, the refusal of one that has more, and how much memory each of its bytes takes,
- * while it arrives and in the end. */
+/** The most bytes of a body, and the refusal of one that has more. */
 interface Bounds {
   limit: number;
   tooLong: ErrorCode;
-  arriving: number;
-  used: number;
 }
 
 type Refusals = Record<BodyError["reason"], ErrorCode>;
@@ -55,11 +52,9 @@ export async function useText<T>(
   if (length > limit) {
     throw new AppError(tooLong, `body is over ${limit} bytes`);
   }
-  const bounds = { limit, tooLong, arriving: LIMITS.textHeld, used: LIMITS.valuesHeld };
-  const claim = length * bounds.used;
   return staying(
-    WORK.use(claim, REQUEST, async (lease) => {
-      const text = await readText(body, { budget: WORK, lease }, bounds, check);
+    WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
+      const text = await readText(body, { budget: WORK, lease }, { limit, tooLong }, check);
       await bodyWasRead(request);
       return use(text);
     }),
@@ -88,7 +83,7 @@ interface Held {
 async function readText(
   body: ReadableStream<Uint8Array>,
   { budget, lease }: Held,
-  { limit, tooLong, arriving, used }: Bounds,
+  { limit, tooLong }: Bounds,
   check: BodyCheck,
 ): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
@@ -96,7 +91,7 @@ async function readText(
   await readAll(body, TEXT_REFUSALS, async (reader) => {
     let view: Uint8Array = new Uint8Array(LIMITS.firstBuffer);
     for (let count = 1; count > 0;) {
-      await grow(budget, lease, (reader.received + view.length) * arriving);
+      await grow(budget, lease, (reader.received + view.length) * LIMITS.textHeld);
       const read = await reader.read(view, 0);
       if (reader.received > limit) {
         throw new AppError(tooLong, `body is over ${limit} bytes`);
@@ -107,7 +102,7 @@ async function readText(
       text += decode(decoder, bytes);
       view = read.buffer;
     }
-    await grow(budget, lease, reader.received * used);
+    await grow(budget, lease, reader.received * LIMITS.valuesHeld);
   });
   requirePromised(check);
   return text + decode(decoder, null);

@@ -28,8 +28,8 @@ export const bundles = new Routes()
   .get("/artifact/:id", show);
 
 async function create(c: Context<AppEnv>): Promise<Response> {
+  await requireAdder(c.var.identity, c.env.DB, "namespace_not_found");
   const now = Date.now();
-  await requireAdder(c.var.identity, c.env.DB, now);
   const declare = (text: string) => declareFrom(c, text, now);
   const id = await useText(c.req.raw, declare, {
     limit: LIMITS.bundleBody,

@@ -28,7 +28,7 @@ export const relations = new Routes()
   .delete("/artifact-relation/:id", remove);
 
 async function create(c: Context<AppEnv>): Promise<Response> {
-  await requireAdder(c.var.identity, c.env.DB, Date.now());
+  await requireAdder(c.var.identity, c.env.DB, "artifact_not_found");
   const { artifact, target, type } = await readJson(c.req.raw, RelationRequest, "ignored");
   const from = await requireBundle(c, artifact);
   await requireBundle(c, target);

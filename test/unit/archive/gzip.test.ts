@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { CHUNK_SIZE, gzipStream } from "../../../src/archive/gzip.ts";
+import { CHUNK_SIZE, gzipStream, TooSlow } from "../../../src/archive/gzip.ts";
 import { bodyOfUnknownLength, writeBytes } from "../../../src/http/stream-bytes.ts";
 import { concat, digestOf, KiB, noise, readAll } from "./members.ts";
 
@@ -124,5 +124,27 @@ describe("gzipStream() with a consumer that cancels", () => {
     const { stream, traces } = source(noise(8 * 1024 * KiB));
     await gzipStream(stream).cancel(new Error("Not wanted"));
     await vi.waitFor(() => expect(traces.failedFor).toEqual(new Error("Not wanted")));
+  });
+});
+
+describe("gzipStream() with a consumer that is too slow for those who wait for its memory", () => {
+  it("is cut off, never ended, and gives the memory back", async () => {
+    const { stream, traces } = source(noise(8 * 1024 * KiB));
+    let isFree = false;
+    const whileWanted = async (taken: Promise<void>): Promise<void> => {
+      const late = scheduler.wait(50).then(() => Promise.reject(new TooSlow("Too slow")));
+      await Promise.race([taken, late]);
+    };
+    const free = () => {
+      isFree = true;
+    };
+    const reader = gzipStream(stream, { whileWanted, free }).getReader();
+    await vi.waitFor(() => expect(isFree).toBe(true));
+    await expect(async () => {
+      for (;;) {
+        expect((await reader.read()).done).toBe(false);
+      }
+    }).rejects.toThrow("Network connection lost.");
+    await vi.waitFor(() => expect(traces.failedFor).toEqual(new TooSlow("Too slow")));
   });
 });

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import type { Piece } from "../../../src/blobs/join-pieces.ts";
 import { sendPieces } from "../../../src/blobs/send-pieces.ts";
+import { SENDING } from "../../../src/budget/shares.ts";
 import { bodyOfUnknownLength } from "../../../src/http/stream-bytes.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { concat, digestOf, KiB, noise, readAll } from "../archive/members.ts";
@@ -121,6 +122,22 @@ describe("sendPieces()", () => {
       await digestOf(await concat([atHand(noise(1)), ...twice].map(bytesOf))),
     );
     expect(traces.reads).toEqual(Array.from({ length: 2 }, () => `a 0+${37 * length}`));
+  });
+
+  it("sends small pieces one by one, and waits for nobody, where there is no memory to read them together", async () => {
+    const pieces = [slice("a", 0, 10), atHand(noise(7)), slice("a", 20, 1_000), slice("b", 5, 30)];
+    const lease = SENDING.open(LIMITS.memoryShares.sending, "test");
+    expect(SENDING.tryGrow(lease, lease.claim)).toBe(true);
+    try {
+      const { body, traces } = send(pieces);
+      expect(await digestOf(await readAll(body))).toBe(
+        await digestOf(await concat(pieces.map(bytesOf))),
+      );
+      expect(traces.reads).toEqual(["a 0+10", "a 20+1000", "b 5+30"]);
+    } finally {
+      SENDING.end(lease);
+    }
+    expect(SENDING.held).toBe(0);
   });
 
   it("sends the first piece before it looks for another", async () => {
