@@ -84,6 +84,7 @@ export default defineConfig({
           name: "attacks",
           include: ["test/attacks/*.test.ts"],
           globalSetup: "./test/attacks/support/server.ts",
+          setupFiles: "./test/attacks/support/connections.ts",
           fileParallelism: false, // they share a server
           testTimeout: 300_000, // of what takes seconds on a machine that has time,
           hookTimeout: 120_000,

@@ -131,5 +131,5 @@ describe("every operation", () => {
       ),
     );
     expect(seen).toEqual(NOTHING);
-  });
+  }, 600_000);
 });
