@@ -18,13 +18,13 @@ export function findDifference(schema, parts) {
 }
 
 /**
- * Only the one statement of a trigger ends in a semicolon inside.
+ * The statements of a trigger end in semicolons, too: what follows them is indented, or the END.
  * @param {string} schema
  * @returns {Part[]}
  */
 function partsOf(schema) {
   return withoutComments(schema)
-    .split(/;(?!\s*END\b)/)
+    .split(/;(?=[ \t]*\n(?:[ \t]*\n)*(?!END\b|\s)|\s*$)/)
     .flatMap((statement) => {
       const sql = statement.trim();
       const name = CREATE.exec(sql)?.groups?.name;

@@ -16,6 +16,8 @@ const IGNORING = /^\/(?:$|a\/|w\/|log(?:in|out)$|apidocs|api\/1\.0\/|:scope\/)/u
 /** The query parameters of all other routes that have any. */
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
   "GET /auth/namespaces": ["after"],
+  "GET /auth/namespaces/:namespace/trusted-by": ["after"],
+  "DELETE /auth/namespaces/:namespace/keys/:key": ["descendants"],
   "GET /auth/users": ["after"],
   "GET /auth/tokens": ["after"],
   "GET /audit": ["workspace", "action", "from", "to", "after"],
@@ -29,6 +31,7 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
 const BODIES: Readonly<Record<string, boolean>> = {
   "POST /upload": false,
   "POST /upload/:uuid/truncate/:offset": false,
+  "PUT /auth/namespaces/:namespace/trusted-by/:truster": false,
   "POST /artifacts/:ref/share": false,
   "POST /artifacts/:ref/unshare": false,
   "DELETE /artifacts": true,

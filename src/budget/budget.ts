@@ -5,6 +5,8 @@
 // another that waits for it. Whoever holds bytes of one budget waits for no other budget, but for one further down
 // (shares.ts).
 
+import { waitUntil } from "cloudflare:workers";
+
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
@@ -21,6 +23,8 @@ export interface Lease {
   /** When its holder was last known to run. */
   seenAt: number;
   readonly pulse: ReturnType<typeof setInterval>;
+  /** Lets its request go. */
+  readonly release: () => void;
 }
 
 interface Waiter {
@@ -56,15 +60,21 @@ export class Budget {
   /** Opens a lease that holds nothing yet, for a claim of at most the whole budget: what needs more runs alone. Must be
    * ended, on every way. */
   open(claim: number, owner: string): Lease {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (owner === REQUEST) {
+      // A client that leaves ends its request where it waits, without a `finally`, unless somebody waits for it.
+      waitUntil(promise);
+    }
     const lease: Lease = {
       claim: Math.min(claim, this.#size),
       owner,
       held: 0,
       seenAt: Date.now(),
-      // A request that is cut off runs no `finally`; neither does it run a timer.
+      // A request that is cut off all the same runs no timer.
       pulse: setInterval(() => {
         lease.seenAt = Date.now();
       }, LIMITS.leasePulse),
+      release: resolve,
     };
     this.#open.add(lease);
     this.#claimed += lease.claim;
@@ -112,9 +122,10 @@ export class Budget {
   end(lease: Lease): void {
     clearInterval(lease.pulse);
     this.#drop(lease);
+    lease.release();
   }
 
-  /** The same without a word to its timer, which only its holder can end. */
+  /** The same without a word to its timer and its request, which only its holder can end. */
   #drop(lease: Lease): void {
     if (this.#open.delete(lease)) {
       this.#held -= lease.held;

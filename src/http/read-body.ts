@@ -1,7 +1,5 @@
 // Bodies that a request to the Worker has in memory: read by the piece, in memory that is leased as they arrive.
 
-import { waitUntil } from "cloudflare:workers";
-
 import { REQUEST } from "../budget/budget.ts";
 import type { Budget, Lease } from "../budget/budget.ts";
 import { contestedFloor, RELAY, WORK } from "../budget/shares.ts";
@@ -52,13 +50,11 @@ export async function useText<T>(
   if (length > limit) {
     throw new AppError(tooLong, `body is over ${limit} bytes`);
   }
-  return staying(
-    WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
-      const text = await readText(body, { budget: WORK, lease }, { limit, tooLong }, check);
-      await bodyWasRead(request);
-      return use(text);
-    }),
-  );
+  return WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
+    const text = await readText(body, { budget: WORK, lease }, { limit, tooLong }, check);
+    await bodyWasRead(request);
+    return use(text);
+  });
 }
 
 /** Reads a body of so many bytes, and gives what `use` makes of them while their memory is leased. */
@@ -67,12 +63,10 @@ export function useBytes<T>(
   length: number,
   use: (bytes: Uint8Array) => Promise<T>,
 ): Promise<T> {
-  return staying(
-    RELAY.use(length, REQUEST, async (lease) => {
-      const bytes = await readBytes(body, { budget: RELAY, lease }, length);
-      return use(bytes);
-    }),
-  );
+  return RELAY.use(length, REQUEST, async (lease) => {
+    const bytes = await readBytes(body, { budget: RELAY, lease }, length);
+    return use(bytes);
+  });
 }
 
 interface Held {
@@ -172,10 +166,4 @@ async function grow(budget: Budget, lease: Lease, to: number): Promise<void> {
   if (!budget.tryGrow(lease, to)) {
     await budget.grow(lease, to);
   }
-}
-
-/** A client that leaves ends its request where it waits; what is to be given back must be all the same. */
-function staying<T>(work: Promise<T>): Promise<T> {
-  waitUntil(work.then(() => undefined).catch(() => undefined));
-  return work;
 }

@@ -160,7 +160,7 @@ describe("GET /healthz", () => {
       {
         error: "storage did not answer",
         status: 503,
-        help: "Send the same request again in a few seconds",
+        help: "Send the same request again in a few seconds; this one may have been done or not",
       },
     ]);
     await expect

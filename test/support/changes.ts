@@ -104,7 +104,8 @@ function ofBlob(actions: Change["actions"], method: string, rest: string): Chang
       if (method === "DELETE") {
         await ask(actors, actors.acting, "PUT", `/blobs/${blob}/metadata/k`, NOTE)();
       }
-      return ask(actors, actors.acting, method, `/blobs/${blob}${rest}`, NOTE);
+      const body = method === "DELETE" ? undefined : NOTE;
+      return ask(actors, actors.acting, method, `/blobs/${blob}${rest}`, body);
     },
   };
 }
@@ -472,7 +473,9 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   "PUT /auth/namespaces/{namespace}/trusted-by/{truster}": trusterOf(true),
   "DELETE /auth/namespaces/{namespace}/trusted-by/{truster}": trusterOf(false),
   "POST /auth/users": bySystem(["user made"], "POST", "/auth/users", BEA),
-  "PATCH /auth/users/{name}": bySystem(["password set"], "PATCH", "/auth/users/bea", BEA),
+  "PATCH /auth/users/{name}": bySystem(["password set"], "PATCH", "/auth/users/bea", {
+    password: BEA.password,
+  }),
   "PUT /auth/namespaces/{namespace}/members/{user}": bySystem(
     ["member set"],
     "PUT",
