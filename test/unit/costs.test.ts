@@ -42,14 +42,15 @@ const COSTS: Record<string, Row> = {
   "tar of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
   "zip of 100 files": [0, 100, 0, 11, 606, 0, 0, 0, 0],
   "tar.gz of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
-  "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 642, 221],
+  "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 631, 221],
   "delete an artifact": [0, 0, 0, 7, 46, 13, 0, 0, 0],
   "sweep of nothing": [0, 0, 0, 25, 60, 2, 0, 0, 0],
 };
 
 // For reads and bytes the Worker looks a key up once: how often it does so again depends on the time that these tests
 // take. All else asks for it each time, which is one statement.
-Object.assign(LIMITS, { keyMemory: DAY });
+// A rest notes the work so far: none comes because the machine is busy.
+Object.assign(LIMITS, { keyMemory: DAY, workSliceTime: DAY });
 
 let client: Client;
 
