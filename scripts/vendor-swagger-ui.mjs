@@ -1,5 +1,5 @@
 // Takes the few files of Swagger UI that a browser needs out of its npm package into public/swagger-ui/. The
-// package is never installed: it depends on one that reports installations (docs/decisions/007).
+// package is never installed: it depends on one that reports installations (docs/decisions/011).
 // To upgrade: change VERSION, run this, and put the printed sums into test/conformance/vendored.test.ts.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

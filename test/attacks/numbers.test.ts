@@ -12,7 +12,7 @@ const FILES = 2_000;
 
 describe("declared sizes", () => {
   it.each(SIZES)(
-    "of %i bytes, two thousand times, are refused and leave all sums right",
+    "of %s bytes, two thousand times, are refused and leave all sums right",
     async (size) => {
       const { name, bearer } = await makeTenant();
       const files = Object.fromEntries(
@@ -24,8 +24,7 @@ describe("declared sizes", () => {
       const body = { category: "a:b", workspace: name, data: {}, files };
       const declared = await service.send("POST", "/api/1.0/artifact/", body, bearer);
       await declared.arrayBuffer();
-      expect(declared.status).toBeGreaterThanOrEqual(400);
-      expect(declared.status).toBeLessThan(500);
+      expect([400, 507]).toContain(declared.status); // no number, or no room
       const { used_bytes: used } = await service.json<{ used_bytes: number }>(
         "GET",
         `/auth/namespaces/${name}`,

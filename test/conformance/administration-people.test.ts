@@ -1,4 +1,5 @@
 // Users, their roles in workspaces, and the long-lived tokens of users and workers (docs/architecture.md).
+// SECURITY.md: ASVS 6.2.1, 6.2.5, 6.2.8, 6.2.9.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

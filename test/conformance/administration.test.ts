@@ -1,5 +1,6 @@
 // Workspaces, their keys and their trusts, by the workspace `system` and by their own keys (docs/conformance.md,
 // Administration). The wire calls them namespaces.
+// SECURITY.md: ASVS 11.5.1.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 // Time of credentials: what ended a moment ago changes nothing, at any operation of the API document, although an isolate
 // still remembers that it was good (decision 16).
+// SECURITY.md: T40.
 
 import { createHash, randomBytes } from "node:crypto";
 import { request } from "node:http";

@@ -1,4 +1,5 @@
 // What a credential makes: it lives no longer than what made it, may do no more, and ends with it (decision 16).
+// SECURITY.md: T40.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 // Whose things answer to a bare name, stand in lists and are noted on blobs: one's own, and those of workspaces whose
 // trust one accepted. A stranger's trust shows nothing of itself. Over every look-up by name of the API document.
+// SECURITY.md: T39.
 
 import { randomBytes, randomUUID } from "node:crypto";
 

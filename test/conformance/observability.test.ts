@@ -1,4 +1,5 @@
 // What the service tells of itself: the log, its health, its metrics, the audit (docs/conformance.md, Operation).
+// SECURITY.md: ASVS 16.4.1, 16.4.2.
 
 import { createHash } from "node:crypto";
 

@@ -1,4 +1,4 @@
-// The API document by itself, and the check that holds the replies of all service tests to it.
+// The API document by itself, and the check that holds the replies of all service tests to it (ASVS 4.1.1).
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -66,6 +66,12 @@ describe("the check of replies", () => {
     ["another body altogether", null, "the whole must be object"],
   ])("complains of %s", (_, body, complaint) => {
     expect(complaintOf({}, body)).toContain(complaint);
+  });
+
+  it("complains of a text that does not say how it is encoded", () => {
+    const page = { method: "GET", path: "/login", json: null };
+    expect(complaintOf({ ...page, contentType: "text/html" }, null)).toContain("encoded");
+    expect(complaintOf({ ...page, contentType: "text/html; charset=UTF-8" }, null)).toBe("");
   });
 
   it.each([

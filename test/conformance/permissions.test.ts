@@ -1,5 +1,6 @@
 // Who may do what over the Shaken Fist API and in administration: every endpoint as every kind of identity
 // (docs/conformance.md, Shaken Fist: the permission model). A new endpoint is a new row of ROUTES.
+// SECURITY.md: ASVS 8.1.1, 8.1.2.
 
 import { createHmac, randomUUID } from "node:crypto";
 

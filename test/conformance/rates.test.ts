@@ -1,4 +1,5 @@
 // How many calls of D1 one caller may cause: the rate limits of wrangler.toml, lowered so that a test reaches them.
+// SECURITY.md: T17; ASVS 2.4.1.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

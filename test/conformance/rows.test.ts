@@ -1,5 +1,6 @@
 // What a tenant can make the catalog hold, by any changing operation of the API document (docs/storage.md, Entries): with
 // room so many rows a request, without none.
+// SECURITY.md: T38.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,5 +1,6 @@
 // What says that a body is not what it seems, and what nobody reads, over all operations of the API document: each is
 // refused and nothing changes, or ignored where that is promised (docs/decisions/022 and 023).
+// SECURITY.md: T15, T24, T41; ASVS 15.3.7.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

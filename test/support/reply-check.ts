@@ -1,5 +1,5 @@
 // Holds every reply of the service that a test sees to the API document: its path, method, status, media
-// type and, where that is JSON, its body.
+// type, with an encoding where it is text (ASVS 4.1.1), and, where that is JSON, its body.
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
@@ -129,6 +129,9 @@ function complainOfBody(
   }
   if (!(type in content) && !("*/*" in content)) {
     return `the operation ${place.name} has no ${type} there`;
+  }
+  if (/^text\/|\bxml$/u.test(type) && !/;\s*charset=/iu.test(contentType ?? "")) {
+    return `the operation ${place.name} does not say how its ${type} is encoded`;
   }
   if (json === null || content[type]?.schema === undefined) {
     return null;

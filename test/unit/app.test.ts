@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 3.4.1, 3.4.2.
+
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 // What a body may cost, whatever operation it is for: all that the API document has are tried, so that one which is added
 // is tried too. Who may not is refused before anything is read; what is read is bounded, and its memory is given back.
+// SECURITY.md: T17, T36.
 
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";

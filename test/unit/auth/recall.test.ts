@@ -1,3 +1,5 @@
+// SECURITY.md: T40.
+
 import { describe, expect, it } from "vitest";
 
 import { mayRecall } from "../../../src/auth/recall.ts";

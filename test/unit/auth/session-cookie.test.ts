@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 3.3.1.
+
 import { describe, expect, it } from "vitest";
 
 import { cookieKind, readSessionId, sessionCookie } from "../../../src/auth/session-cookie.ts";

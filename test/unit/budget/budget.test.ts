@@ -1,3 +1,5 @@
+// SECURITY.md: T36.
+
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 

@@ -1,5 +1,6 @@
 // D1 is one thread for everybody. Whatever a stranger, somebody with wrong credentials or a caller asks for, of every
 // operation of the API document, makes a bounded number of its calls, and each is on the right account.
+// SECURITY.md: T17, T20.
 
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";

@@ -1,3 +1,5 @@
+// SECURITY.md: T28.
+
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 

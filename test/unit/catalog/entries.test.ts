@@ -1,4 +1,5 @@
 // What a workspace's rows come to, kept by triggers, and the bounds of schema.sql, whose numbers are those of LIMITS.
+// SECURITY.md: T38.
 
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";

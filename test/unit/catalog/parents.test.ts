@@ -1,4 +1,5 @@
 // What is made while its maker ends: the statement that makes it asks whether that holds, however long ago the request began.
+// SECURITY.md: T40.
 
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";

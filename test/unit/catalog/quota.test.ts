@@ -1,3 +1,5 @@
+// SECURITY.md: T23.
+
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";

@@ -1,6 +1,7 @@
 // Every call to R2, D1 and an upload object that a job makes is made to fail, one after the other, until a run comes
 // to its end without a fault; then the client goes on as its API's documents say. Whatever happened, the invariants hold, and
 // a sweep that comes late enough leaves nothing behind.
+// SECURITY.md: ASVS 2.3.3, 16.5.3.
 
 import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";

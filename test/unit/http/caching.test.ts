@@ -1,3 +1,5 @@
+// SECURITY.md: T20.
+
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

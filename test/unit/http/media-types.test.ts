@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 5.1.1.
+
 import { describe, expect, it } from "vitest";
 
 import { servedAs } from "../../../src/http/media-types.ts";

@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 6.3.4.
+
 import { describe, expect, it } from "vitest";
 
 import written from "../../../public/openapi.json?raw";

@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 6.2.6, 6.2.7, 6.4.2.
+
 import { describe, expect, it } from "vitest";
 
 import { renderPage } from "../../../src/pages/layout.tsx";

@@ -1,4 +1,5 @@
 // Many uploads of one isolate and the memory that they share.
+// SECURITY.md: T36.
 
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";

@@ -1,5 +1,6 @@
 // An archive that was refused for what is in it makes no work a second time (T36): not for its upload, nor for another with the
 // same bytes, whatever fails on the way.
+// SECURITY.md: T15.
 
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";

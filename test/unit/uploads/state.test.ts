@@ -1,3 +1,5 @@
+// SECURITY.md: ASVS 2.3.1.
+
 import { describe, expect, it } from "vitest";
 
 import { newUuid } from "../../../src/protocol/ids.ts";
