@@ -9,9 +9,9 @@ import { catalogBytes, makeTenant, service } from "./support/target.ts";
 import type { Tenant } from "./support/target.ts";
 
 const KiB = 1024;
-const TRIES = 24;
+const TRIES = 16;
 /** Of an operation that adds rows at first. */
-const MORE_TRIES = 240;
+const MORE_TRIES = 120;
 const AT_ONCE = 8;
 /** What a request with an ordinary body adds at most: a few rows and their indexes. */
 const MOST_EACH = 8 * KiB;

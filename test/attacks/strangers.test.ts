@@ -1,15 +1,20 @@
 // Time of the processor and of the catalog that somebody without any credentials takes: guesses of keys and passwords,
-// and look-ups of what is not there (SECURITY.md, T8, T36). Locally the service believes which network they come from.
+// look-ups of what is not there, every operation of the API document (SECURITY.md, T8, T36). Locally the service believes which network they come from.
 
 import { randomUUID } from "node:crypto";
 
 import { describe, expect, it } from "vitest";
 
+import { OPERATIONS, addressOf, bodyOf, makeThings } from "./support/operations.ts";
+import type { Operation } from "./support/operations.ts";
+import { send } from "./support/send.ts";
 import { makeTenant, makeUser, service } from "./support/target.ts";
 import { harmOf, watched } from "./support/watch.ts";
 
 const ATTACK_MS = 5_000;
 const GUESSERS = 8;
+/** Requests at once for one operation. */
+const STRANGERS = 12;
 
 /** Asks as fast as answers come, from ever new networks; gives the statuses that are faults. */
 async function flood(ask: (network: string, at: number) => Promise<Response>) {
@@ -31,6 +36,18 @@ async function flood(ask: (network: string, at: number) => Promise<Response>) {
 function post(path: string, body: string, network: string, type = "application/json") {
   const headers = { "CF-Connecting-IP": network, "Content-Type": type };
   return fetch(service.origin + path, { method: "POST", headers, body, redirect: "manual" });
+}
+
+/** None, or some that nobody was given. */
+function badCredentials(at: number): Record<string, string> {
+  const kinds = [{}, { Token: randomUUID() }, { Authorization: `Bearer a.${randomUUID()}.b` }];
+  return kinds[at % kinds.length] ?? {};
+}
+
+/** A fault, or a change that somebody unknown was let make: only a login's form is theirs. */
+function isOdd({ isChange, path }: Operation, status: number): boolean {
+  const isFault = status === 0 || (status >= 500 && status !== 503);
+  return isFault || (isChange && status === 200 && !/^\/(?:login|logout)$/u.test(path));
 }
 
 describe("strangers", () => {
@@ -84,6 +101,34 @@ describe("strangers", () => {
         });
       }),
     );
+    expect([...harmOf(seen), ...seen.result]).toEqual([]);
+  });
+
+  it("who ask for every operation, with no credentials or bad ones, hold nobody up and change nothing", async () => {
+    const tenant = await makeTenant();
+    const things = await makeThings(tenant);
+    const ask = (operation: Operation, at: number) => {
+      const body = bodyOf(operation, tenant, things);
+      const type: Record<string, string> =
+        body === null ? {} : { "Content-Type": operation.mediaType ?? "" };
+      return send({
+        method: operation.method,
+        path: addressOf(operation, tenant, things),
+        headers: { "CF-Connecting-IP": `203.0.113.${at}`, ...badCredentials(at), ...type },
+        body,
+      });
+    };
+    const seen = await watched("every operation, asked by strangers", async () => {
+      const odd: string[] = [];
+      for (const operation of OPERATIONS) {
+        const statuses = await Promise.all(
+          Array.from({ length: STRANGERS }, (_, at) => ask(operation, at)),
+        );
+        const bad = statuses.filter((status) => isOdd(operation, status));
+        odd.push(...new Set(bad.map((status) => `${operation.name}: ${status}`)));
+      }
+      return odd;
+    });
     expect([...harmOf(seen), ...seen.result]).toEqual([]);
   });
 

@@ -12,7 +12,7 @@ import { harmOf, watched } from "./support/watch.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 /** Milliseconds for which an archive is watched: what blocks does it at once. */
-const LONGEST_MS = 8_000;
+const LONGEST_MS = 5_000;
 
 let tenant: Tenant;
 

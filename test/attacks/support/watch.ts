@@ -13,6 +13,9 @@ import type { Probe, Sample, Watched } from "./watcher.ts";
 
 /** Milliseconds that a request may wait longer because of another tenant. */
 const LONGEST_ADDED_MS = 1_000;
+/** What the process may grow by: what the heaps of the Worker, of the objects and of the simulators may hold before they are
+ * tidied up. */
+const MOST_MIB = 512;
 /** For which the service is watched before and after an attack. */
 const QUIET_MS = 800;
 const MEMORY_EVERY_MS = 50;
@@ -109,10 +112,12 @@ function report(title: string, seen: Seen<unknown>): void {
   console.log(`${title}: ${waits.join(", ")} longer at worst; ${grown}${failed}`);
 }
 
-/** What an attack must not have done to others. */
-export function harmOf({ addedMs, failures }: Seen<unknown>): string[] {
+/** What an attack must not have done to others, or to the process that they share. */
+export function harmOf({ addedMs, failures, memoryMiB }: Seen<unknown>): string[] {
+  const large = memoryMiB > MOST_MIB ? [`memory grew by ${Math.round(memoryMiB)} MiB`] : [];
   const slow = Object.entries(addedMs)
     .filter(([, ms]) => ms > LONGEST_ADDED_MS)
     .map(([name, ms]) => `${name} waited ${Math.round(ms)} ms longer`);
-  return [...slow, ...new Set(failures.map((status) => `others were answered ${status}`))];
+  const refused = new Set(failures.map((status) => `others were answered ${status}`));
+  return [...slow, ...refused, ...large];
 }
