@@ -32,7 +32,15 @@ export default {
     const length = headers.get("Content-Length");
     const { readable, writable } =
       length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-    const answer = STOWAGE.fetch(new Request(asked, { method, body: readable }));
+    const hasBody = method !== "GET" && method !== "HEAD";
+    if (!hasBody) {
+      await readable.cancel(); // it means nothing (RFC 9110 §9.3.1), and no Request may have one
+    }
+    const answer = STOWAGE.fetch(
+      hasBody
+        ? new Request(asked, { method, body: readable })
+        : new Request(asked.url, { method, headers }),
+    );
     await passOn(body, writable, answer);
     return answer;
   },

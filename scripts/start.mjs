@@ -126,7 +126,10 @@ function isAnswering() {
  */
 async function findRefusal() {
   const response = await fetch(`${address}/healthz`);
-  const { error = "", help = "" } = await response.json();
+  const { error = "", detail = "", help = "" } = await response.json();
+  if (response.status === 500 && detail !== "") {
+    return `The ${error}: ${detail} (.dev.vars, wrangler.toml). ${help}`;
+  }
   return response.status === 503 && error.startsWith("database ")
     ? `The ${error} (${state}). ${help}`
     : null;

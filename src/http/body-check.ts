@@ -34,11 +34,13 @@ export function readBodyPromise(
 
 function boundaryOf(headers: Headers): string | null {
   const type = headers.get("Content-Type") ?? "";
-  if (!/^\s*multipart\/form-data\s*(?:;|$)/iu.test(type)) {
-    return null;
+  const isForm = /^\s*multipart\/form-data\s*(?:;|$)/iu.test(type);
+  if (!isForm && /^\s*multipart\//iu.test(type)) {
+    return null; // a file in parts, such as a saved mail
   }
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]*)"|([^\s;"]+))/iu.exec(type) ?? [];
-  return quoted ?? plain ?? "";
+  // curl adds the boundary of its form to whatever type it was given.
+  const [, quoted, plain] = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]+))/iu.exec(type) ?? [];
+  return quoted ?? plain ?? (isForm ? "" : null);
 }
 
 /** Bytes in which a form shows itself: a boundary has at most 70 (RFC 2046 §5.1.1), headers of a part follow. */

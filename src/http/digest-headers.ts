@@ -1,12 +1,12 @@
 // The headers by which a request or reply says which digest its body has: Content-Digest and Repr-Digest (RFC 9530), Digest
-// (RFC 3230) and Content-MD5 (RFC 1864). Of each the strongest algorithm that is known counts. One that has none is
-// refused: its client asked for a check that would not be made.
+// (RFC 3230) and Content-MD5 (RFC 1864). Each digest whose algorithm is known counts. A header without one is refused: its
+// client asked for a check that would not be made.
 
 import type { BodyDigest, DigestAlgorithm } from "../protocol/body-promise.ts";
 
 const LENGTHS: Record<DigestAlgorithm, number> = { sha512: 64, sha256: 32, sha1: 20, md5: 16 };
 
-/** By the names that headers give them, the strongest first. RFC 9530 has MD5 and SHA-1 for what no harm is meant to. */
+/** By the names that headers give them. RFC 9530 has MD5 and SHA-1 for what no harm is meant to. */
 const ALGORITHMS: Record<string, DigestAlgorithm> = {
   "sha-512": "sha512",
   "sha-256": "sha256",
@@ -31,25 +31,26 @@ export function readDigests(
   for (const name of [...OF_CONTENT, ...OF_WHOLE]) {
     const text = headers.get(name);
     const isUnknown = isPart && (OF_WHOLE as readonly string[]).includes(name);
-    const digest = text === null || isUnknown ? null : readDigest(name, text);
-    if (digest !== null) {
-      digests.push(digest);
-    } else if (text !== null) {
+    const found = text === null || isUnknown ? [] : readHeader(name, text);
+    const read = found.filter((digest) => digest !== null);
+    digests.push(...read);
+    if (text !== null && (read.length === 0 || read.length < found.length)) {
       unreadable = name;
     }
   }
   return { digests, unreadable };
 }
 
-function readDigest(name: HeaderName, text: string): BodyDigest | null {
+/** The digests in a header whose algorithms are known; null in the place of one that cannot be read. */
+function readHeader(name: HeaderName, text: string): (BodyDigest | null)[] {
   switch (name) {
     case "Content-MD5":
-      return toDigest("md5", text.trim());
+      return [toDigest("md5", text.trim())];
     case "Digest":
-      return strongest(readInstanceDigests(text), OLD_ALGORITHMS);
+      return known(readInstanceDigests(text), OLD_ALGORITHMS);
     case "Content-Digest":
     case "Repr-Digest":
-      return strongest(readDictionary(text), ALGORITHMS);
+      return known(readDictionary(text), ALGORITHMS);
   }
 }
 
@@ -69,17 +70,14 @@ function readInstanceDigests(text: string): Map<string, string> {
   );
 }
 
-function strongest(
+function known(
   members: Map<string, string>,
   algorithms: Record<string, DigestAlgorithm>,
-): BodyDigest | null {
-  for (const [name, algorithm] of Object.entries(algorithms)) {
+): (BodyDigest | null)[] {
+  return Object.entries(algorithms).flatMap(([name, algorithm]) => {
     const value = members.get(name);
-    if (value !== undefined) {
-      return toDigest(algorithm, value);
-    }
-  }
-  return null;
+    return value === undefined ? [] : [toDigest(algorithm, value)];
+  });
 }
 
 function toDigest(algorithm: DigestAlgorithm, encoded: string): BodyDigest | null {

@@ -49,9 +49,10 @@ function isMatch(hostname: string, rule: string): boolean {
   return rule.startsWith("*.") ? hostname.endsWith(rule.slice(1)) : hostname === rule;
 }
 
-/** Last labels that the root zone does not have and local networks use: RFC 6761, 6762, 8375, ICANN's `internal` and
- * its names of high risk, and what routers and clusters call themselves. */
+/** Last labels that the root zone does not have: RFC 6761, 6762, 7686, 8375, 9476, ICANN's `internal` and its names of high
+ * risk, and what routers and clusters call themselves. */
 const LOCAL_DOMAINS = new Set([
+  "alt",
   "arpa",
   "consul",
   "corp",
@@ -63,6 +64,8 @@ const LOCAL_DOMAINS = new Set([
   "local",
   "localdomain",
   "localhost",
+  "mail",
+  "onion",
   "private",
   "svc",
   "test",

@@ -53,7 +53,7 @@ export function formatTime(time: number): string {
 
 /**
  * Text with the characters that would hide in it, or turn it around, written out as `[U+202E]`:
- * controls, bidi marks, zero-width breaks, and a space at either end.
+ * controls, bidi marks, what does not show, and a space at either end.
  */
 export function revealHidden(text: string): string {
   return text.replace(HIDDEN_IN_NAMES, spellOut);

@@ -1,8 +1,8 @@
 /** What the headers of a request say of its body, beside its length. */
 export interface BodyPromise {
-  /** The boundary of a form, "" where the header does not tell it; null: the body is not called a form. */
+  /** The boundary that a form would have, "" where the header does not tell it; null: the body is not called a form. */
   boundary: string | null;
-  /** Digests that it must have, one a header. */
+  /** Digests that it must have. */
   digests: readonly BodyDigest[];
 }
 

@@ -6,7 +6,6 @@
 import { contestedFloor } from "../budget/shares.ts";
 import { BodyCheck } from "../http/body-check.ts";
 import { BodyReader } from "../http/body-reader.ts";
-import type { BodyDigest } from "../protocol/body-promise.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -61,20 +60,22 @@ async function attempt(context: UploadContext, fetch: FetchState): Promise<void>
 /** Asks for what is missing and appends it; null when all is there, else why not. */
 async function transfer(context: UploadContext): Promise<Reason | null> {
   const fetch = fetchOf(context);
-  const { etag } = fetch;
+  const { etag, total } = fetch;
   const offset = etag === null ? 0 : offsetOf(requireState(context));
-  const remote = await openRemote(fetch, { offset, etag });
+  const remote = await openRemote(fetch, { offset, etag, total });
   switch (remote.kind) {
     case "refused":
       return remote.reason;
     case "whole":
       return refuseAltered(context, null);
     case "restart":
-      return (await startOver(context, null, [])) ?? retry("the content changed");
+      return (
+        (await startOver(context, { etag: null, total: null, digests: [] })) ??
+        retry("the content changed")
+      );
     case "body": {
       const refusal = refuseTotal(context, remote.total);
-      const { start, etag: of, digests } = remote;
-      const reason = refusal ?? (start === 0 ? await startOver(context, of, digests) : null);
+      const reason = refusal ?? (remote.start === 0 ? await startOver(context, remote) : null);
       if (reason !== null) {
         await remote.body.cancel();
         return reason;
@@ -87,14 +88,13 @@ async function transfer(context: UploadContext): Promise<Reason | null> {
 /** Drops what is there, then notes of which content the next bytes are. */
 async function startOver(
   context: UploadContext,
-  etag: string | null,
-  digests: readonly BodyDigest[],
+  { etag, total, digests }: Pick<FetchState, "etag" | "total" | "digests">,
 ): Promise<Reason | null> {
   const truncated = await truncate(context, 0);
   if (!truncated.ok) {
     return retry(messageFor(truncated.code, null));
   }
-  context.ledger.noteFetch({ ...fetchOf(context), etag, digests });
+  context.ledger.noteFetch({ ...fetchOf(context), etag, total, digests });
   return null;
 }
 

@@ -35,10 +35,12 @@ export type Remote =
   | { kind: "restart" }
   | { kind: "refused"; reason: Reason };
 
-/** What is asked for: all, or what follows the `offset` bytes that we have of the content `etag`. */
+/** What is asked for: all, or what follows the `offset` bytes that we have of the content `etag`, which has `total` where
+ * that was told. */
 export interface Wanted {
   offset: number;
   etag: string | null;
+  total: number | null;
 }
 
 /** The URL, and how long it may take. */
@@ -105,33 +107,44 @@ async function ask(url: URL, { offset, etag }: Wanted, patience: number): Promis
 
 async function judge(response: Response, wanted: Wanted): Promise<Remote> {
   const { status, body } = response;
-  if (status === 200) {
+  if (status === 200 && !isPart(response.headers)) {
     return wholeBody(response);
   }
   const remote = wanted.offset > 0 ? continuation(response, wanted) : null;
   if (remote?.kind !== "body") {
     await body?.cancel();
   }
-  return remote ?? refused(`the server answered ${status}`, status < 500 && !RETRIED.has(status));
+  const answer = status === 200 ? "200 with a part of the content" : String(status);
+  return remote ?? refused(`the server answered ${answer}`, status < 500 && !RETRIED.has(status));
+}
+
+/** Is a body called the whole, by 200, and a part of it by its Content-Range? */
+function isPart(headers: Headers): boolean {
+  const { start, total } = readContentRange(headers.get("Content-Range") ?? "");
+  const length = parseCount(headers.get("Content-Length") ?? "");
+  return start !== null && (start > 0 || (length !== null && (total ?? length) !== length));
 }
 
 /** What an answer to a range means; null when it is another refusal. */
 function continuation({ status, body, headers }: Response, wanted: Wanted): Remote | null {
+  const { etag } = wanted;
   const { start, total } = readContentRange(headers.get("Content-Range") ?? "");
   if (status === 206) {
-    return body !== null && start === wanted.offset && goesOn(headers, wanted)
-      ? { kind: "body", body, start, total, etag: wanted.etag, digests: [] }
+    const goesOn = start === wanted.offset && isSameContent(headers, total, wanted);
+    return body !== null && goesOn
+      ? { kind: "body", body, start, total: total ?? wanted.total, etag, digests: [] }
       : { kind: "restart" };
   }
   if (status === 416) {
-    return { kind: total === wanted.offset ? "whole" : "restart" };
+    const isWhole = total === wanted.offset && isSameContent(headers, total, wanted);
+    return { kind: isWhole ? "whole" : "restart" };
   }
   return null;
 }
 
-/** Does a 206 hold more of the content that we have a part of? */
-function goesOn(headers: Headers, { etag }: Wanted): boolean {
-  return (headers.get("ETag") ?? etag) === etag;
+/** Is an answer about the content that we have a part of, by its tag and by its size, where they are told? */
+function isSameContent(headers: Headers, total: number | null, { etag, ...was }: Wanted): boolean {
+  return (headers.get("ETag") ?? etag) === etag && (total ?? was.total) === (was.total ?? total);
 }
 
 /** RFC 9110 §14.4; null for what it does not tell. */
@@ -144,8 +157,7 @@ function wholeBody({ headers, body }: Response): Remote {
   const length = headers.get("Content-Length");
   const etag = headers.get("ETag");
   const { digests } = readDigests(headers, false);
-  // The state of these hashes is not kept from one request to the next.
-  const isInOneGo = digests.some(({ algorithm }) => algorithm === "md5" || algorithm === "sha1");
+  const isInOneGo = digests.length > 0 && digests.every(isPassing);
   return {
     kind: "body",
     body: body ?? new Blob([]).stream(),
@@ -155,6 +167,11 @@ function wholeBody({ headers, body }: Response): Remote {
     etag: etag === null || etag.startsWith("W/") || isInOneGo ? null : etag,
     digests,
   };
+}
+
+/** Is it a digest by a hash whose state is not kept from one request to the next? Beside others it counts in one go alone. */
+function isPassing({ algorithm }: BodyDigest): boolean {
+  return algorithm === "md5" || algorithm === "sha1";
 }
 
 function refused(message: string, isFinal = false): Remote {

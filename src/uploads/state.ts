@@ -54,7 +54,8 @@ export interface FetchState extends FetchJob {
   nextAt: number;
   /** The strong ETag of the content that the bytes are of; null: none can be added to them. */
   etag: string | null;
-  /** What the server says of that content. */
+  /** What the server says of that content: its size, null where it does not, and its digests. */
+  total: number | null;
   digests: readonly BodyDigest[];
   /** Are all bytes there? */
   isComplete: boolean;
@@ -242,7 +243,7 @@ export function isHopeless(state: UploadState, now: number): boolean {
 /** A fetch that has not begun. */
 export function newFetch(job: FetchJob, now: number): FetchState {
   const nothing = { attempts: 0, failures: 0, etag: null, isComplete: false, failure: null };
-  return { ...job, ...nothing, digests: [], nextAt: now };
+  return { ...job, ...nothing, total: null, digests: [], nextAt: now };
 }
 
 /** A fetch as it is while a request runs: due again when that one must have ended, should it die. */

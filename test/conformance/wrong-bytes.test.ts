@@ -166,6 +166,7 @@ describe("a body that is not what its headers say", () => {
       "multipart/form-data; boundary=xYz",
       'Multipart/Form-Data;boundary="xYz"',
       "multipart/form-data",
+      "application/octet-stream; boundary=xYz", // curl -F with a type of its own
     ]) {
       const headers = { "Content-Type": type };
       const refusal = await refusalOf(await ask(operation, "", { headers, body: FORM }));
@@ -234,10 +235,21 @@ describe("an append", () => {
     expect(await append(FORM, { "Content-Type": type })).toEqual(stored);
     const other = "multipart/form-data; boundary=another";
     expect(await append(FORM, { "Content-Type": other })).toEqual(stored);
+    const related = "multipart/related; boundary=xYz";
+    expect(await append(FORM, { "Content-Type": related })).toEqual(stored);
   });
 
   it("refuses every wrong digest among right ones", async () => {
     const headers = { "Content-MD5": right("md5"), Digest: `SHA-256=${digestOf("sha256")}` };
+    expect((await append("bytes", headers))[0]).toBe(400);
+  });
+
+  it.each([
+    { Digest: `SHA-512=${right("sha512")},SHA-256=${digestOf("sha256")}` },
+    { Digest: `SHA-256=${right("sha256")},MD5=${digestOf("md5")}` },
+    { "Content-Digest": `sha-512=:${right("sha512")}:, sha-256=:${digestOf("sha256")}:` },
+    { "Repr-Digest": `sha-512=:${right("sha512")}:, sha-256=:AAAA:` },
+  ])("refuses a wrong digest behind a right one in %o", async (headers) => {
     expect((await append("bytes", headers))[0]).toBe(400);
   });
 

@@ -86,6 +86,17 @@ function sendCoded({ request, response, count }: Asked): void {
   response.end(bytes);
 }
 
+/** Breaks off, then answers as `second` does, then rightly. */
+function inTurn(asked: Asked, etag: string, second: () => void): void {
+  if (asked.count === 1) {
+    sendHalf(asked, { ...WHOLE, ETag: etag });
+  } else if (asked.count === 2) {
+    second();
+  } else {
+    sendRange(asked, etag);
+  }
+}
+
 const PATHS: Record<string, (asked: Asked) => void> = {
   "/full": (asked) => sendRange(asked, '"full"'),
   "/coded": sendCoded,
@@ -124,9 +135,22 @@ const PATHS: Record<string, (asked: Asked) => void> = {
     response.write(CONTENT.subarray(0, HALF));
     response.end(CONTENT.subarray(HALF));
   },
+  "/part": ({ response }) =>
+    response.writeHead(200, { "Content-Range": `bytes 5-${HALF}/${HALF + 1}` }).end(CONTENT),
   "/empty": ({ response }) => response.end(),
   "/cut": (asked) =>
     asked.count === 1 ? sendHalf(asked, { ...WHOLE, ETag: '"cut"' }) : sendRange(asked, '"cut"'),
+  // The second reply says, or leaves open, that the content ends before the size that the first one gave.
+  "/short": (asked) => {
+    const range = { ETag: '"short"', "Content-Range": `bytes ${HALF}-${HALF}/*` };
+    inTurn(asked, '"short"', () => {
+      asked.response.writeHead(206, range).end(CONTENT.subarray(HALF, HALF + 1));
+    });
+  },
+  "/ended": (asked) =>
+    inTurn(asked, '"ended"', () => {
+      asked.response.writeHead(416, { "Content-Range": `bytes */${HALF}` }).end();
+    }),
   "/cut-chunked": (asked) =>
     asked.count === 1 ? sendHalf(asked, {}) : asked.response.end(CONTENT),
   "/cut-weak": (asked) =>

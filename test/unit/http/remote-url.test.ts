@@ -45,6 +45,8 @@ describe("checkRemoteUrl() (T35)", () => {
     "http://localhost.localdomain/",
     "http://nas.lan/",
     "http://ldap.corp/",
+    "http://relay.mail/",
+    "http://hidden.onion/",
     "http://nas.home/",
     "http://router.home.arpa/",
     "http://1.0.0.127.in-addr.arpa/",

@@ -112,6 +112,7 @@ describe.concurrent("a fetch (T35)", () => {
   it.each([
     ["/lost", "the server answered 404"],
     ["/loop", "the server redirects more than 5 times"],
+    ["/part", "the server answered 200 with a part of the content"],
     ["/away", "url is not an http or https URL that can be fetched"],
     ["/large", "the content is larger than 1000000 bytes"],
   ])("fails for good at %s: %s", async (path, message) => {
@@ -147,6 +148,13 @@ describe.concurrent("a fetch (T35)", () => {
     },
   );
 
+  it.each(["/short", "/ended"])(
+    "takes no part for the whole when a server gives less than it said before: %s",
+    async (path) => {
+      expect(await fetched(path)).toEqual(["created", null, [sha512]]);
+    },
+  );
+
   it.each([
     "Repr-Digest=sha-256=:right:",
     "Content-Digest=sha-512=:right:",
@@ -165,6 +173,7 @@ describe.concurrent("a fetch (T35)", () => {
     "Repr-Digest=sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
     "Digest=SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
     "Digest=MD5=1B2M2Y8AsgTpgAmY7PhCfg==",
+    "Content-Digest=sha-512=:right:, sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
     "Content-MD5=1B2M2Y8AsgTpgAmY7PhCfg==",
   ])("ends as an error where the content never has it: %s", async (header) => {
     const [name = "", ...value] = header.split("=");
