@@ -12,6 +12,7 @@ import { openDatabase } from "../catalog/database.ts";
 import { readerParameters } from "../catalog/reader.ts";
 import { isAppError } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
+import { callerOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { isLost } from "../uploads/lost-object.ts";
 import { Groups } from "./groups.ts";
@@ -70,7 +71,7 @@ export class IntakeObjectBase extends DurableObject<Env> {
     try {
       const files = arrivals.map(({ file }) => file);
       // A pack of files is one.
-      accountOf(this.env.RATE_CALLERS, first.place.actor).charge();
+      accountOf(this.env.RATE_CALLERS, callerOf(first.place.actor)).charge();
       const stores = { ...this.env, DB: openDatabase(this.env.DB) };
       const placed = await storePack(stores, first.place, files);
       return placed.map((each) => ({ ok: true, ...each }));

@@ -18,6 +18,7 @@ import type { OnlyFile } from "../catalog/publish.ts";
 import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { entriesOf, findWorkspaceById, isOverEntries, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
+import { callerOf } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
   ArtifactIntent,
@@ -50,7 +51,9 @@ export function catalogDesk(env: Pick<Env, "DB" | "RATE_CALLERS">): CatalogDesk 
   const db = openDatabase(env.DB);
   /** Whoever asked for it pays. Bytes of declared files cost nobody anything. */
   const paidFor = (intent: SealIntent) =>
-    "actor" in intent ? openDatabase(env.DB, accountOf(env.RATE_CALLERS, intent.actor)) : db;
+    "actor" in intent
+      ? openDatabase(env.DB, accountOf(env.RATE_CALLERS, callerOf(intent.actor)))
+      : db;
   return {
     publish: (sealed) => publish(paidFor(sealed.intent), sealed),
     isPublished: async (uuid) => (await findConversion(db, uuid)) !== null,

@@ -11,7 +11,7 @@ import { openDatabase } from "../catalog/database.ts";
 import type { Payer } from "../catalog/database.ts";
 import { isLoopback } from "../http/client-network.ts";
 import { AppError } from "../protocol/errors.ts";
-import { actorOf } from "../protocol/identity.ts";
+import { actorOf, callerOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { requestNetwork } from "./author.ts";
 
@@ -71,7 +71,7 @@ export async function requireTurn(c: Context<AppEnv>, bill: Bill): Promise<void>
   const { identity } = c.var;
   const network = countedNetwork(c);
   if (identity.kind !== "nobody") {
-    bill.settle(accountOf(c.env.RATE_CALLERS, actorOf(identity)), false);
+    bill.settle(accountOf(c.env.RATE_CALLERS, callerOf(actorOf(identity))), false);
   } else {
     const payer = network === null ? null : accountOf(c.env.RATE_STRANGERS, `network ${network}`);
     bill.settle(payer, true);

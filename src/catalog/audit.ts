@@ -32,6 +32,17 @@ export function noteAudit(db: D1Database, note: AuditNote, author: Author): D1Pr
     .bind(...valuesOf(note, author));
 }
 
+/** The same in a batch that may be sent again (`repeatable()`) and whose change takes effect then, too: the row that the
+ * request left when the answer was lost is enough. */
+export function noteOnce(db: D1Database, note: AuditNote, author: Author): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0 AND NOT EXISTS (
+         SELECT 1 FROM audit WHERE at = ?1 AND request_id = ?2 AND action = ?5 AND subject IS ?8 AND detail = ?9)`,
+    )
+    .bind(...valuesOf(note, author));
+}
+
 /** Notes what the statement behind it does to each thing that `things`, a query of `subject` and `detail`, finds: in a
  * batch, right before it. */
 export function noteEach(

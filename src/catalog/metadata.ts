@@ -4,7 +4,7 @@
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Author } from "./artifact-changes.ts";
-import { noteAudit } from "./audit.ts";
+import { noteAudit, noteOnce } from "./audit.ts";
 import { repeatable } from "./database.ts";
 import { livingAt } from "./reader.ts";
 
@@ -37,7 +37,7 @@ export async function putWorkspaceMetadata(
          ON CONFLICT (workspace_id, key) DO UPDATE SET value = excluded.value`,
       )
       .bind(workspaceId, key, JSON.stringify(value), LIMITS.metadataEntries, LIMITS.metadataBytes),
-    noteAudit(db, { action: "workspace metadata set", workspaceId, detail: { key } }, author),
+    noteOnce(db, { action: "workspace metadata set", workspaceId, detail: { key } }, author),
   ]);
   return (written?.meta.changes ?? 0) > 0 ? "noted" : "full";
 }
@@ -95,7 +95,7 @@ export async function putBlobMetadata(
         LIMITS.metadataEntries,
         LIMITS.metadataBytes,
       ),
-    noteAudit(db, note, author),
+    noteOnce(db, note, author),
   ]);
   if (held?.results.length === 0) {
     return "foreign";

@@ -3,6 +3,7 @@
 import type { Uuid } from "../protocol/ids.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
+import { repeatable } from "./database.ts";
 import { FAMILIAR_WORKSPACES, livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 
@@ -111,7 +112,7 @@ export async function deleteRelation(
   author: Author,
 ): Promise<void> {
   const { id, target, type } = relation;
-  await db.batch([
+  await repeatable(db).batch([
     db.prepare("DELETE FROM relations WHERE id = ?1").bind(id),
     noteAudit(db, noteOf("relation ended", relation, { target, type }), author),
   ]);

@@ -1,6 +1,7 @@
 import type { Outcome } from "../protocol/errors.ts";
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit, noteEach } from "./audit.ts";
+import { repeatable } from "./database.ts";
 
 /** A long-lived token of a user or a worker. The token itself is not kept, only its SHA-256. */
 export interface AccessToken {
@@ -159,7 +160,7 @@ function familyOf(roots: string): string {
 export async function disableToken(db: D1Database, id: number, author: Author): Promise<void> {
   const query = `SELECT * FROM (${familyOf("SELECT ?10")}) WHERE enabled = 1`;
   const family = `SELECT id FROM (${familyOf("SELECT ?1")})`;
-  await db.batch([
+  await repeatable(db).batch([
     noteEach(db, { action: "token disabled" }, { query, values: [id] }, author),
     db.prepare(`UPDATE tokens SET enabled = 0 WHERE id IN (${family})`).bind(id),
   ]);
@@ -186,7 +187,7 @@ export async function enableToken(
 
 /** Deletes a token and all that it made. */
 export async function deleteToken(db: D1Database, id: number, author: Author): Promise<void> {
-  await db.batch(deleteFamily(db, "SELECT ?10", [id], author));
+  await repeatable(db).batch(deleteFamily(db, "SELECT ?10", [id], author));
 }
 
 /** The statements that delete all tokens of a user. */

@@ -1,5 +1,6 @@
 import type { Author } from "./artifact-changes.ts";
 import { noteAudit } from "./audit.ts";
+import { repeatable } from "./database.ts";
 
 interface TrustedWorkspace {
   id: number;
@@ -13,7 +14,7 @@ export async function addTrust(
   trusted: TrustedWorkspace,
   author: Author,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     db
       .prepare(
         `INSERT INTO trusts (workspace_id, trusted_id, accepted_at) VALUES (?1, ?2, ?3)
@@ -31,7 +32,7 @@ export async function removeTrust(
   trusted: TrustedWorkspace,
   author: Author,
 ): Promise<void> {
-  await db.batch([
+  await repeatable(db).batch([
     db
       .prepare("DELETE FROM trusts WHERE workspace_id = ?1 AND trusted_id = ?2")
       .bind(workspaceId, trusted.id),
@@ -74,7 +75,7 @@ export async function setAcceptance(
 ): Promise<Truster | null> {
   const between = `trusted_id = ?1 AND workspace_id = (SELECT id FROM workspaces WHERE name = ?2)`;
   const action = accepted ? "trust accepted" : "trust declined";
-  const [, , found] = await db.batch<Truster>([
+  const [, , found] = await repeatable(db).batch<Truster>([
     db
       .prepare(
         `UPDATE trusts SET accepted_at = iif(accepted_at IS NULL, ?3, NULL)

@@ -36,6 +36,13 @@ export interface Origin {
 /** Who did what the service does by itself. */
 export const SERVICE_ACTOR = "stowage";
 
+/** Whose calls and rows are counted together, of who did something: a workspace with all its keys is one, or it would make
+ * more of them to be more callers. The audit counts likewise. */
+export function callerOf(actor: string): string {
+  const end = actor.indexOf("/");
+  return end === -1 ? actor : actor.slice(0, end + 1);
+}
+
 /** An identity as the events of what it changed name it. */
 export function actorOf(identity: Identity): string {
   switch (identity.kind) {

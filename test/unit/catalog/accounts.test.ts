@@ -116,7 +116,25 @@ describe("a request of a caller", () => {
     calls.charges.clear();
     const made = await callsOf(method, addressOf(path, true), headers);
     expect(made).toBeLessThanOrEqual(MOST);
-    expect(charged()).toEqual(only({ [`${workspace}/ci`]: made }));
+    expect(charged()).toEqual(only({ [`${workspace}/`]: made }));
+  });
+
+  it("is its workspace, whichever of its keys is used", async () => {
+    const { bearer, workspace } = await Client.make("keyholder");
+    const headers = { "Content-Type": "application/json" };
+    const [path, body] = [
+      `/auth/namespaces/${workspace}/keys`,
+      { key_name: "b", key: "second key" },
+    ];
+    const init = { method: "POST", bearer, headers, body: JSON.stringify(body) };
+    expect((await request(path, init)).status).toBe(200);
+    const login = JSON.stringify({ namespace: workspace, key: body.key });
+    const answer = await request("/auth", { method: "POST", headers, body: login });
+    const { access_token: other } = await answer.json<{ access_token: string }>();
+    calls.charges.clear();
+    const made = await callsOf("GET", "/artifacts", { Authorization: `Bearer ${bearer}` });
+    const more = await callsOf("GET", "/artifacts", { Authorization: `Bearer ${other}` });
+    expect(charged()).toEqual({ [`${workspace}/`]: made + more });
   });
 
   it("pays for what an upload's object asks; appends, and bytes of files, cost nothing", async () => {
@@ -124,12 +142,12 @@ describe("a request of a caller", () => {
     await client.openUpload(); // its key is known
     calls.charges.clear();
     const uuid = await client.openUpload();
-    const opened = calls.charges.get("uploader/ci") ?? 0;
+    const opened = calls.charges.get("uploader/") ?? 0;
     expect(opened).toBe(2); // whether its key still holds, and the upload's row
     await client.append(uuid, bytes(5_000, 2));
-    expect(calls.charges.get("uploader/ci")).toBe(opened);
+    expect(calls.charges.get("uploader/")).toBe(opened);
     const { d1Calls } = await calls.costOf(() => client.convert(uuid, "name"));
-    expect(calls.charges.get("uploader/ci")).toBe(opened + d1Calls);
+    expect(calls.charges.get("uploader/")).toBe(opened + d1Calls);
     expect(d1Calls).toBeLessThanOrEqual(MOST);
   });
 
@@ -146,7 +164,7 @@ describe("a request of a caller", () => {
     calls.charges.clear();
     const { r2A } = await calls.costOf(() => Promise.all(others.map(put)));
     expect(r2A).toBeLessThan(20);
-    expect(calls.charges.get("packer/ci")).toBe(r2A);
+    expect(calls.charges.get("packer/")).toBe(r2A);
   });
 });
 
