@@ -26,21 +26,14 @@ export default {
     asked.headers.set("Host", request.headers.get(ASKED_HOST) ?? "");
     asked.headers.delete(ASKED_HOST);
     const { body, headers, method } = asked;
-    if (body === null || headers.has("Expect")) {
-      return STOWAGE.fetch(asked); // who sends Expect reads the answer before it sends the body
+    // Who sends Expect reads the answer before it sends the body. That of a GET no Request can be made with, only keep.
+    if (body === null || headers.has("Expect") || method === "GET" || method === "HEAD") {
+      return STOWAGE.fetch(asked);
     }
     const length = headers.get("Content-Length");
     const { readable, writable } =
       length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-    const hasBody = method !== "GET" && method !== "HEAD";
-    if (!hasBody) {
-      await readable.cancel(); // it means nothing (RFC 9110 §9.3.1), and no Request may have one
-    }
-    const answer = STOWAGE.fetch(
-      hasBody
-        ? new Request(asked, { method, body: readable })
-        : new Request(asked.url, { method, headers }),
-    );
+    const answer = STOWAGE.fetch(new Request(asked, { method, body: readable }));
     await passOn(body, writable, answer);
     return answer;
   },
