@@ -573,6 +573,12 @@ CREATE TABLE IF NOT EXISTS sweeps (
   last_failures INTEGER NOT NULL DEFAULT 0
 );
 
+-- Room that a database without a free page still has for the sweep (src/catalog/reserve.ts); no row while it is used.
+CREATE TABLE IF NOT EXISTS reserve (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  room BLOB NOT NULL                    -- zeros
+);
+
 -- Who did what, from where: rows are added, never changed, and go by their age alone (AUDIT_DAYS, at least 30).
 CREATE TABLE IF NOT EXISTS audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,7 +9,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
 /** Unit tests that write to D1, R2 or Durable Objects: each file gets storage of its own. */
 const STORAGE_TESTS = [
-  "test/unit/api/{bodies,health}.test.ts",
+  "test/unit/api/{bodies,full-catalog,health}.test.ts",
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
   "test/unit/costs.test.ts",
@@ -67,7 +67,7 @@ export default defineConfig({
         test: {
           name: "service",
           isolate: false, // each file starts a service of its own; wrangler is loaded once
-          include: ["test/{conformance,e2e}/**/*.test.ts"],
+          include: ["test/{conformance,e2e,sqlite}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000, // five services start at once, on two cores that may be busy
         },

@@ -7,6 +7,7 @@ import { routePath } from "hono/route";
 import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
 import { renderProblem } from "./api/debusine/problem.ts";
+import { requireRoom } from "./api/require-room.ts";
 import { requireKnown } from "./api/route-terms.ts";
 import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -101,6 +102,7 @@ app.use(async (c, next) => {
   }
   await requireTurn(c, bill);
   await requireKnown(c);
+  await requireRoom(c);
   await next();
   if (!isRead(method)) {
     forgetLookups(); // an object may have made the change

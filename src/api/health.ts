@@ -1,10 +1,11 @@
 import { Routes } from "../app-env.ts";
 import { probeBucket } from "../blobs/probe.ts";
 import { probeCatalog } from "../catalog/metrics.ts";
+import { isFull } from "../catalog/size.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
-/** GET /healthz: 200 while the catalog and R2 answer; which of them does not is for the log. */
+/** GET /healthz: 200 while the catalog and R2 answer, a full catalog too; which of them does not is for the log. */
 export const health = new Routes().get("/", async (c) => {
   try {
     await Promise.all([inTime(probeCatalog(c.env.DB)), inTime(probeBucket(c.env.BUCKET))]);
@@ -13,7 +14,7 @@ export const health = new Routes().get("/", async (c) => {
     throw new AppError("storage_unavailable");
   }
   c.header("Cache-Control", "no-store");
-  return c.json({ status: "ok" });
+  return c.json({ status: "ok", catalog_full: isFull() });
 });
 
 async function inTime(probe: Promise<void>): Promise<void> {

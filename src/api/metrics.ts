@@ -4,6 +4,7 @@ import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
 import { readMetrics } from "../catalog/metrics.ts";
 import type { CatalogMetrics } from "../catalog/metrics.ts";
+import { isFull, lastSize } from "../catalog/size.ts";
 import { formatMetrics, PROMETHEUS_TYPE } from "../http/prometheus.ts";
 import type { Metric } from "../http/prometheus.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -16,6 +17,7 @@ export const metrics = new Routes().get("/", async (c) => {
   const read = await readMetrics(c.env.DB, overdue);
   const text = formatMetrics([
     ...describeNow(read, now),
+    ...describeSize(),
     ...describeUsage(read),
     ...describeMade(read),
     ...describeSweeps(read),
@@ -67,6 +69,20 @@ function describeNow({ counts }: CatalogMetrics, now: number): Metric[] {
       "How long the oldest of them has waited; a day is usual",
       garbageSince === null ? null : (now - garbageSince) / 1000,
     ),
+  ];
+}
+
+/** Of the catalog, as its last answer said. */
+function describeSize(): Metric[] {
+  return [
+    gauge("catalog_bytes", "Size of the catalog, without free pages", lastSize()),
+    gauge("catalog_limit_bytes", "The most that it may have", LIMITS.catalogBytes),
+    gauge(
+      "catalog_content_limit_bytes",
+      "Its size from which on no new content is taken",
+      LIMITS.catalogContent,
+    ),
+    gauge("catalog_full", "1 while no new content is taken", isFull() ? 1 : 0),
   ];
 }
 

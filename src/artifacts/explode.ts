@@ -13,6 +13,7 @@ import {
 import { beginFetch } from "../catalog/fetches.ts";
 import { findConversion, isArtifactGone, isOverQuota } from "../catalog/publish.ts";
 import { checkRefused } from "../catalog/refused-archives.ts";
+import { hasRoom } from "../catalog/size.ts";
 import { stageEntries } from "../catalog/staging.ts";
 import type { StagedFile, StagedVersion } from "../catalog/staging.ts";
 import { insertUpload } from "../catalog/uploads.ts";
@@ -110,6 +111,9 @@ async function checkMembers(
   const workspace = await findWorkspaceById(db, intent.workspaceId);
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
+  }
+  if (!(await hasRoom(db))) {
+    return { ok: false, code: "catalog_full" };
   }
   if (entries > entriesLeft(workspace)) {
     return { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) };

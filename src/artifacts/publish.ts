@@ -15,6 +15,7 @@ import {
   publishUpload,
 } from "../catalog/publish.ts";
 import type { OnlyFile } from "../catalog/publish.ts";
+import { hasRoom, isCatalogFull } from "../catalog/size.ts";
 import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { entriesOf, findWorkspaceById, isOverEntries, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
@@ -71,6 +72,9 @@ async function publish(
   if (before !== null) {
     return { ok: true, result: before };
   }
+  if (!(await hasRoom(db))) {
+    return { ok: false, code: "catalog_full" };
+  }
   try {
     await publishSealed(db, sealed, Date.now());
   } catch (error) {
@@ -78,7 +82,9 @@ async function publish(
     if (committed !== null) {
       return { ok: true, result: committed };
     }
-    return await refusalFor(db, sealed.intent, error);
+    return isCatalogFull(error)
+      ? { ok: false, code: "catalog_full" }
+      : await refusalFor(db, sealed.intent, error);
   }
   const result = await findConversion(db, sealed.uuid);
   if (result === null) {

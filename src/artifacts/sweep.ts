@@ -16,7 +16,9 @@ import {
 import { forgetNetworks } from "../catalog/known-networks.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
 import { forgetRefused } from "../catalog/refused-archives.ts";
+import { refillReserve, releaseReserve } from "../catalog/reserve.ts";
 import { forgetSessions } from "../catalog/sessions.ts";
+import { isCatalogFull } from "../catalog/size.ts";
 import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
 import type { SweepReport } from "../catalog/sweeps.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
@@ -34,14 +36,11 @@ export async function sweep(
   const db = openDatabase(env.DB);
   const before = now - LIMITS.garbageGrace;
   const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
+  const run = (step: () => Promise<void>) => attempt(report, () => withReserve(db, step));
   const steps = [
     async () => {
       for (const uuid of await listIdleUploads(db, now - idleMs, LIMITS.sweepBatch)) {
-        await attempt(report, async () => {
-          report.uploadsExpired += (await expireIdle({ ...env, DB: db }, uuid, now - idleMs))
-            ? 1
-            : 0;
-        });
+        await run(() => expireIdle({ ...env, DB: db }, uuid, now - idleMs, report));
       }
     },
     // After the uploads: those that are not idle have just said so.
@@ -70,11 +69,12 @@ export async function sweep(
     () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
-  await attempt(report, () => noteSweepBegun(db, now));
+  await run(() => noteSweepBegun(db, now));
   for (const step of steps) {
-    await attempt(report, step);
+    await run(step);
   }
-  await attempt(report, () => noteSweepEnded(db, report, Date.now()));
+  await attempt(report, () => refillReserve(db));
+  await run(() => noteSweepEnded(db, report, Date.now()));
   return report;
 }
 
@@ -88,6 +88,19 @@ async function attempt(report: SweepReport, step: () => Promise<void>): Promise<
   }
 }
 
+/** Runs a step; one for which the database has no page left is repeated with those of the reserve. */
+async function withReserve(db: Env["DB"], step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (!isCatalogFull(error)) {
+      throw error;
+    }
+    await releaseReserve(db);
+    await step();
+  }
+}
+
 /** Repeats a step while it finds a whole batch to do. */
 async function repeat(step: () => Promise<number>): Promise<void> {
   for (let round = 0; round < LIMITS.sweepRounds; round += 1) {
@@ -98,12 +111,17 @@ async function repeat(step: () => Promise<number>): Promise<void> {
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself. */
-async function expireIdle(env: Env, uuid: Uuid, before: number): Promise<boolean> {
+async function expireIdle(
+  env: Env,
+  uuid: Uuid,
+  before: number,
+  report: SweepReport,
+): Promise<void> {
   const reply = await expireUpload(env.UPLOADS, uuid, before);
   if (reply.kind === "kept") {
     await noteAppend(env.DB, uuid, reply.lastAppendAt);
-    return false;
+  } else {
+    await forgetUpload(env.DB, uuid, "the fetch stood still for too long", before);
+    report.uploadsExpired += 1;
   }
-  await forgetUpload(env.DB, uuid, "the fetch stood still for too long", before);
-  return true;
 }

@@ -2,6 +2,7 @@
 
 import type { Author } from "../catalog/artifact-changes.ts";
 import { deleteSession, findLivingSession, touchSession } from "../catalog/sessions.ts";
+import { isCatalogFull } from "../catalog/size.ts";
 import type { Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { sha256 } from "./passwords.ts";
@@ -20,9 +21,20 @@ export async function findSession(
   }
   const { lastUsedAt, ...session } = found;
   if (lastUsedAt <= now - LIMITS.sessionReport) {
-    await touchSession(db, session.idHash, now);
+    await noteUse(db, session.idHash, now);
   }
   return session;
+}
+
+/** A full catalog does not end what people read: the session ends the earlier. */
+async function noteUse(db: Env["DB"], idHash: string, now: number): Promise<void> {
+  try {
+    await touchSession(db, idHash, now);
+  } catch (error) {
+    if (!isCatalogFull(error)) {
+      throw error;
+    }
+  }
 }
 
 /** Ends the session of a request's cookie, if there is one. */

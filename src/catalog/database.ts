@@ -1,11 +1,12 @@
 // The binding of D1 as the service calls it. D1 is one thread for everybody: each call is told to whoever pays for it.
 // What D1 could not take just now, by its documented messages, is sent again where that may be; otherwise the client is
-// told to come again.
+// told to come again. What each answer says of the size of the database is remembered.
 
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { pauseAfter } from "../protocol/pause.ts";
 import { forgetLookups } from "./lookups.ts";
+import { isOutOfPages, noteSize } from "./size.ts";
 
 /** Who pays for calls of D1. */
 export interface Payer {
@@ -74,10 +75,14 @@ class Database implements Pick<D1Database, "prepare" | "batch"> {
   }
 
   /** Makes a call, and where it fails decides what becomes of it. */
-  async run<T>(call: () => Promise<T>, isRead: boolean): Promise<T> {
+  async run<T extends D1Result | D1Result[]>(call: () => Promise<T>, isRead: boolean): Promise<T> {
     this.#payer.charge();
     try {
-      return await attempt(call, isRead || this.#mayRepeat);
+      const answer = await attempt(call, isRead || this.#mayRepeat);
+      noteSize([answer].flat());
+      return answer;
+    } catch (error) {
+      throw isOutOfPages(error) ? new AppError("catalog_full") : error;
     } finally {
       if (!isRead) {
         forgetLookups();
@@ -132,8 +137,9 @@ class Statement {
     return this.all<T>();
   }
 
-  first<T>(column?: string): Promise<T | null> {
-    const call = () => (column === undefined ? this.inner.first<T>() : this.inner.first<T>(column));
-    return this.#database.run(call, this.isRead);
+  /** By all(), whose answer has more to it than the row. */
+  async first<T>(column?: string): Promise<T | null> {
+    const [row] = (await this.all<Record<string, unknown>>()).results;
+    return ((column === undefined ? row : row?.[column]) ?? null) as T | null;
   }
 }

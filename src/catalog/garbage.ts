@@ -55,6 +55,9 @@ export async function deleteAbandonedVersions(
   ]);
 }
 
+/** A row of files that goes: version, ordinal, workspace, and the blob, if its bytes came. */
+type Doomed = readonly [number, number, number, number | null];
+
 /** Removes up to `limit` file rows of versions deleted before `before`. A blob that lost its last file goes
  * in the same transaction, so that none can be claimed in between, and the keys of its R2 objects become
  * garbage; an emptied version loses its folders and its own row. Gives how many file rows went. */
@@ -64,48 +67,48 @@ export async function removeDeletedFiles(
   now: number,
   limit: number,
 ): Promise<number> {
-  const doomed = `SELECT f.version_id, f.ordinal, f.blob_id, f.workspace_id
-    FROM versions v JOIN files f ON f.version_id = v.id
-    WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`;
-  // The blobs that only doomed rows hold.
-  const orphans = `SELECT DISTINCT d.blob_id FROM (${doomed}) d
-    WHERE d.blob_id IS NOT NULL AND NOT EXISTS (
-      SELECT 1 FROM files k WHERE k.blob_id = d.blob_id
-        AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed})))`;
-  const [, , , , files] = await db.batch([
+  const picked = JSON.stringify(await pickDoomed(db, before, limit));
+  const orphans = `SELECT id FROM blobs WHERE id IN (SELECT value ->> 3 FROM json_each(?1))
+    AND NOT EXISTS (SELECT 1 FROM files f WHERE f.blob_id = blobs.id)`;
+  const emptied = `SELECT v.id FROM versions v WHERE v.deleted_at < ?1
+    AND NOT EXISTS (SELECT 1 FROM files f WHERE f.version_id = v.id)`;
+  // What frees pages comes before what may take some: a database may have none left.
+  const [files] = await db.batch([
     db
       .prepare(
-        `INSERT INTO garbage (key, since) SELECT DISTINCT key, ?3 FROM extents
+        `DELETE FROM files WHERE (version_id, ordinal) IN (
+           SELECT value ->> 0, value ->> 1 FROM json_each(?1))
+           AND (SELECT deleted_at FROM versions WHERE id = files.version_id) < ?2`,
+      )
+      .bind(picked, before),
+    db.prepare(`DELETE FROM folders WHERE version_id IN (${emptied})`).bind(before),
+    db.prepare(`DELETE FROM versions WHERE id IN (${emptied})`).bind(before),
+    forgetNotes(db).bind(picked),
+    db
+      .prepare(
+        `INSERT INTO garbage (key, since) SELECT DISTINCT key, ?2 FROM extents
          WHERE blob_id IN (${orphans})
            AND key NOT IN (
              SELECT key FROM extents x WHERE x.key = extents.key AND x.blob_id NOT IN (${orphans}))
          ON CONFLICT (key) DO NOTHING`,
       )
-      .bind(before, limit, now),
-    db.prepare("PRAGMA defer_foreign_keys = on"),
-    forgetNotes(db, doomed).bind(before, limit),
-    db.prepare(`DELETE FROM blobs WHERE id IN (${orphans})`).bind(before, limit),
-    db
-      .prepare(
-        `DELETE FROM files WHERE (version_id, ordinal) IN (
-           SELECT version_id, ordinal FROM (${doomed}))`,
-      )
-      .bind(before, limit),
-    db
-      .prepare(
-        `DELETE FROM folders WHERE version_id IN (
-           SELECT v.id FROM versions v WHERE v.deleted_at < ?1
-             AND NOT EXISTS (SELECT 1 FROM files f WHERE f.version_id = v.id))`,
-      )
-      .bind(before),
-    db
-      .prepare(
-        `DELETE FROM versions WHERE deleted_at < ?1
-           AND NOT EXISTS (SELECT 1 FROM files f WHERE f.version_id = versions.id)`,
-      )
-      .bind(before),
+      .bind(picked, now),
+    db.prepare(`DELETE FROM blobs WHERE id IN (${orphans})`).bind(picked),
   ]);
   return files?.meta.changes ?? 0;
+}
+
+/** Picks them once, so that all statements that follow mean the same ones. */
+async function pickDoomed(db: D1Database, before: number, limit: number): Promise<Doomed[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT json_array(f.version_id, f.ordinal, f.workspace_id, f.blob_id) AS row
+       FROM versions v JOIN files f ON f.version_id = v.id
+       WHERE v.deleted_at < ?1 ORDER BY v.deleted_at, v.id, f.ordinal LIMIT ?2`,
+    )
+    .bind(before, limit)
+    .all<{ row: string }>();
+  return results.map(({ row }) => JSON.parse(row) as Doomed);
 }
 
 /** Forgets artifacts deleted before `before` whose versions are gone, with their metadata and events, and says how
@@ -127,13 +130,13 @@ export async function forgetArtifacts(
   return meta.changes;
 }
 
-/** What a workspace noted of a blob goes with its last file of it. */
-function forgetNotes(db: D1Database, doomed: string): D1PreparedStatement {
+/** What a workspace noted of a blob goes with its last file of it; ?1 is the rows that went. */
+function forgetNotes(db: D1Database): D1PreparedStatement {
   return db.prepare(
     `DELETE FROM blob_metadata WHERE (blob_id, workspace_id) IN (
-       SELECT d.blob_id, d.workspace_id FROM (${doomed}) d WHERE NOT EXISTS (
-         SELECT 1 FROM files k WHERE k.blob_id = d.blob_id AND k.workspace_id = d.workspace_id
-           AND (k.version_id, k.ordinal) NOT IN (SELECT version_id, ordinal FROM (${doomed}))))`,
+       SELECT value ->> 3, value ->> 2 FROM json_each(?1))
+       AND NOT EXISTS (SELECT 1 FROM files f
+         WHERE f.blob_id = blob_metadata.blob_id AND f.workspace_id = blob_metadata.workspace_id)`,
   );
 }
 

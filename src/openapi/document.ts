@@ -4,6 +4,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 import type { ErrorCode } from "../protocol/errors.ts";
+import { isRefusedWhenFull } from "../protocol/when-full.ts";
 import { absent } from "./absent.ts";
 import { administration } from "./administration.ts";
 import { artifacts } from "./artifacts.ts";
@@ -101,7 +102,7 @@ function toOperation(area: Area, name: string, operation: Operation): JsonSchema
     operationId: name.replaceAll(/[^A-Za-z0-9]+/gu, "_").replaceAll(/^_|_$/gu, ""),
     tags: [area.name],
     summary,
-    description: `${description}\n\nFor ${WHO[who].words}.`.trim(),
+    description: `${description}\n\n${whenFull(name, operation)}For ${WHO[who].words}.`.trim(),
     security: WHO[who].security,
     parameters: [
       ...toParameters("path", pathParameters(name, operation)),
@@ -114,6 +115,13 @@ function toOperation(area: Area, name: string, operation: Operation): JsonSchema
       ...toReplies(refusalsOf(area, name, operation), area.refusalsFor ?? "api"),
     },
   };
+}
+
+/** Says that it is refused while the catalog is full, where it is. */
+function whenFull(name: string, { who }: Operation): string {
+  return isRefusedWhenFull(name) && who !== "system"
+    ? "Refused with 507 while the catalog of the service is full.\n\n"
+    : "";
 }
 
 function pathParameters(name: string, { path = {} }: Operation): Parameters {
@@ -219,7 +227,12 @@ function refusalsOf(area: Area, name: string, operation: Operation): readonly Er
     unknown.push(...OF_TEXTS, ...(isStrict ? (["member_unknown"] as const) : []));
   }
   const ofBodies = readsBody ? OF_BODIES : [];
-  return [...WHO[who].refusals, ...unknown, ...ofBodies, ...refusals];
+  return [...WHO[who].refusals, ...unknown, ...ofBodies, ...ofWrites(name), ...refusals];
+}
+
+/** Whatever writes may find no room; what goes on while the catalog is full finds some for long. */
+function ofWrites(name: string): readonly ErrorCode[] {
+  return name.startsWith("GET ") ? [] : ["catalog_full"];
 }
 
 /** Is what is not described refused? */

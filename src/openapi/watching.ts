@@ -11,9 +11,9 @@ export const watching: Area = {
     "GET /healthz": {
       summary: "Say whether the service works",
       description:
-        "503 where the catalog or the storage of bytes does not answer within 5 seconds, and where the database was made for another version of the service.",
+        "503 where the catalog or the storage of bytes does not answer within 5 seconds, and where the database was made for another version of the service. A full catalog, which takes no new content, is no failure.",
       who: "anyone",
-      reply: { type: "object", properties: { status: { const: "ok" } }, required: ["status"] },
+      reply: record("How it is", { status: { const: "ok" }, catalog_full: { type: "boolean" } }),
     },
     "GET /audit": {
       summary: "Tell who did what",

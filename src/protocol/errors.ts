@@ -43,6 +43,11 @@ export const ERRORS = {
     message: "service has no memory left for this at the moment; nothing was changed",
     help: "Send the same request again in a few seconds",
   },
+  catalog_full: {
+    status: 507,
+    message: "catalog is full, for everybody; nothing was changed",
+    help: "Whoever runs the service has to act (docs/deploy.md, A full catalog); what is there can be read and deleted",
+  },
   schema_outdated: {
     status: 503,
     message: "database was made for another version of this service",

@@ -307,6 +307,12 @@ export const LIMITS = {
   entriesOfWorkspace: 4_000_000,
   bytesOfEntry: 8_192,
   leastEntries: 1_024,
+  /** Bytes that a D1 database holds, and those from which on no new content is taken: logins, deletions, the audit and the
+   * sweep go on in the rest. */
+  catalogBytes: 10_000_000_000,
+  catalogContent: 9_000_000_000,
+  /** Bytes that are kept free for the sweep of a database that holds no more: it writes fewer in one batch. */
+  catalogReserve: MiB,
   /** Rows about one workspace that one caller may cause in the audit on a day; those beyond are counted in one. That many
    * for a workspace with as many entries, fewer for one with fewer, but some in any case. The key of `system` has no
    * bound. */

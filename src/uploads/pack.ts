@@ -29,6 +29,7 @@ const FINAL = new Set<ErrorCode>([
   "artifact_explode_refused",
   "artifact_explode_unknown",
   "artifact_not_own",
+  "catalog_full",
   "fetches_too_many",
   "namespace_not_found",
   "quota_exceeded",

@@ -145,7 +145,10 @@ describe("the id of a request", () => {
 describe("GET /healthz", () => {
   it("answers anyone with 200, HEAD too, and tells no more than that", async () => {
     const response = await service.fetch("/healthz");
-    expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { status: "ok", catalog_full: false },
+    ]);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     const head = await service.fetch("/healthz", { method: "HEAD" });
     expect([head.status, await head.text()]).toEqual([200, ""]);

@@ -8,7 +8,9 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
+import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
+import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { END, join, member } from "../archive/make-tar.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { calls, D1_ERRORS } from "../support/calls.ts";
@@ -88,6 +90,44 @@ async function insist(send: () => Promise<Response>): Promise<Response> {
 
 async function isOk(response: Promise<Response>): Promise<boolean> {
   return (await response).ok;
+}
+
+/** A seal that the upload's object refuses, as the catalog became full meanwhile: the upload can be used as before. */
+async function sealWithoutRoom(): Promise<Run> {
+  const [name, content] = [`full-${salt}`, bytes(1_000, salt)];
+  const uuid = (await client.upload(content)) as Uuid;
+  const intent = {
+    workspaceId: client.workspaceId,
+    type: "image",
+    name,
+    sourceUrl: `sf://upload/owner/${name}`,
+    shared: false,
+    actor: "owner/ci",
+    gift: false,
+  };
+  const gateway = new UploadGateway(watchedEnv.UPLOADS, client.workspaceId);
+  const room = LIMITS.catalogContent;
+  const seal = async () => {
+    Object.assign(LIMITS, { catalogContent: 1 });
+    try {
+      const sealed = await gateway.seal(uuid, intent, { size: null, sha512: null });
+      return !sealed.ok && sealed.code === "catalog_full";
+    } finally {
+      Object.assign(LIMITS, { catalogContent: room });
+    }
+  };
+  return {
+    act: seal,
+    async recover() {
+      expect(await seal()).toBe(true);
+    },
+    async verify() {
+      expect(await filesOf(name)).toEqual({});
+      await resend(uuid, 900, content.subarray(900));
+      await insist(() => client.convert(uuid, name));
+      await expectPublished(name, content);
+    },
+  };
 }
 
 /** The living files of an artifact by path, with their checksums. */
@@ -356,6 +396,7 @@ const JOBS: Record<string, Job> = {
   "a seal of content that is there already": { prepare: sealAgain, modes: ["after"] },
   // It ends in the turns of an alarm, which the runtime repeats only after seconds when the object dies.
   "an explosion": { prepare: explosion, modes: BY_WORKER },
+  "a seal that a full catalog refuses": { prepare: sealWithoutRoom },
   "a deletion": { prepare: deletion, modes: BY_WORKER },
   "a copy of a blob": { prepare: copy, modes: BY_WORKER },
   "a creation with declared files": { prepare: creation, modes: BY_WORKER },
@@ -420,6 +461,18 @@ async function download(path: string): Promise<Uint8Array | null> {
   }
   return new Uint8Array(await response.arrayBuffer());
 }
+
+describe.each(Object.entries(JOBS).filter(([, { kinds }]) => kinds === undefined))(
+  "%s",
+  (_name, { prepare }) => {
+    it("is refused and harms nothing when the database has no free page for one call", async () => {
+      client.statuses.clear();
+      const plan: Omit<FaultPlan, "from"> = { mode: "before", lasting: false, only: ["d1"] };
+      await failEach(prepare, plan, ["D1_ERROR: database or disk is full: SQLITE_FULL"]);
+      expect([...client.statuses]).not.toContain(500);
+    }, 60_000);
+  },
+);
 
 describe("a download", () => {
   const small = bytes(10_000, 9_000_002);

@@ -1,0 +1,17 @@
+// Pages that nothing but the sweep may use. What removes rows inserts some first, in `garbage`, `events` and `audit`, which
+// a database without a free page refuses. Deleting the reserve needs none and frees many.
+
+import { LIMITS } from "../protocol/limits.ts";
+
+/** Gives the pages of the reserve, if it is there, to whoever writes next. */
+export async function releaseReserve(db: D1Database): Promise<void> {
+  await db.prepare("DELETE FROM reserve").run();
+}
+
+/** Sets pages aside again, unless they are; fails while the database has none. */
+export async function refillReserve(db: D1Database): Promise<void> {
+  await db
+    .prepare("INSERT INTO reserve (id, room) VALUES (1, zeroblob(?1)) ON CONFLICT DO NOTHING")
+    .bind(LIMITS.catalogReserve)
+    .run();
+}
