@@ -65,7 +65,7 @@ export async function sweep(
     () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetRefused(db, now - LIMITS.refusalMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
-    () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
+    () => forgetFailures(db, now - LIMITS.loginMemory),
     () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
@@ -102,12 +102,20 @@ async function withReserve(db: Env["DB"], step: () => Promise<void>): Promise<vo
 }
 
 /** Repeats a step while it finds a whole batch to do. */
-async function repeat(step: () => Promise<number>): Promise<void> {
+async function repeat(
+  step: () => Promise<number>,
+  batch: number = LIMITS.sweepBatch,
+): Promise<void> {
   for (let round = 0; round < LIMITS.sweepRounds; round += 1) {
-    if ((await step()) < LIMITS.sweepBatch) {
+    if ((await step()) < batch) {
       return;
     }
   }
+}
+
+function forgetFailures(db: Env["DB"], before: number): Promise<void> {
+  const batch = LIMITS.sweepFailures;
+  return repeat(() => forgetLoginFailures(db, before, batch), batch);
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself. */

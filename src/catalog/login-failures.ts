@@ -54,7 +54,8 @@ export async function findClosedGate(
   return row?.blocked_until ?? null;
 }
 
-/** Takes an attempt back that was right: the failures of `forgiven` are forgotten, of `eased` only this one. */
+/** Takes an attempt back that was right, or not looked at: the failures of `forgiven` are forgotten, of `eased` only this one.
+ * What has no other has no row any more: strangers come from ever new networks. */
 export async function takeAttemptBack(
   db: D1Database,
   forgiven: readonly string[],
@@ -62,8 +63,11 @@ export async function takeAttemptBack(
 ): Promise<void> {
   await db.batch([
     db
-      .prepare("DELETE FROM login_failures WHERE subject IN (SELECT value FROM json_each(?1))")
-      .bind(JSON.stringify(forgiven)),
+      .prepare(
+        `DELETE FROM login_failures WHERE subject IN (SELECT value FROM json_each(?1))
+           OR (subject = ?2 AND failures <= 1)`,
+      )
+      .bind(JSON.stringify(forgiven), eased),
     db
       .prepare(
         "UPDATE login_failures SET failures = failures - 1, blocked_until = 0 WHERE subject = ?1",

@@ -333,6 +333,8 @@ export const LIMITS = {
   /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
   sweepBatch: 200,
   sweepRounds: 20,
+  /** The same for failed logins: a hundred bytes each, and guesses from ever new networks make 30 a second in each isolate. */
+  sweepFailures: 5_000,
   /** Rows, keys of R2 and uploads that one call of `npm run fsck` compares: each key and upload may take a call. */
   fsckRows: 500,
   fsckKeys: 200,

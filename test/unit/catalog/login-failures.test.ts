@@ -110,6 +110,20 @@ describe("takeAttemptBack()", () => {
   });
 });
 
+describe("an attempt that was taken back", () => {
+  it("leaves no row where there was none, and those before it where there were", async () => {
+    await beginAttempt(env.DB, [gate("failed before")], NOW);
+    await beginAttempt(env.DB, [gate("failed before"), gate("never failed")], NOW);
+    for (const subject of ["failed before", "never failed"]) {
+      await takeAttemptBack(env.DB, [], subject);
+    }
+    const { results } = await env.DB.prepare(
+      "SELECT subject, failures FROM login_failures WHERE subject GLOB '* failed' OR subject GLOB 'failed *'",
+    ).all();
+    expect(results).toEqual([{ subject: "failed before", failures: 1 }]);
+  });
+});
+
 describe("forgetLoginFailures()", () => {
   it("removes the oldest first and no more than asked", async () => {
     const age = 10 * 24 * 3_600_000;
