@@ -50,9 +50,11 @@ export async function checkKey(
     const waitSeconds = Math.ceil((closedUntil - now) / 1000);
     return { ok: false, code: "keys_too_often", waitSeconds };
   }
-  const key = sight.found ?? (await findByHash(db, sight, attempt));
+  const key = sight.found ?? (await findByHash(db, sight, attempt, now));
   if (key !== null) {
-    await takeAttemptBack(db, [], sight.gates.network.subject);
+    if (sight.found === null) {
+      await takeAttemptBack(db, [], sight.gates.network.subject, now);
+    }
     await rememberNetwork(db, `key ${key.nonce}`, sight.place, now);
   }
   return key === null && sight.keys === null
@@ -99,13 +101,14 @@ async function findSystemKey(
     : null;
 }
 
-/** Counts a secret as wrong before it counts for anything, or says until when none does. */
+/** Counts a secret that is not found as wrong before it counts for anything, or says until when none does. Right ones are
+ * not counted: many jobs that begin at once would close the network for each other. */
 async function countAsWrong(
   db: Env["DB"],
-  { keys, gates }: Sight,
+  { keys, found, gates }: Sight,
   now: number,
 ): Promise<number | null> {
-  const { closedUntil } = await beginAttempt(db, [gates.network], now);
+  const { closedUntil } = await beginAttempt(db, [gates.network], now, found !== null);
   if (closedUntil === null) {
     return null;
   }
@@ -125,10 +128,11 @@ async function findByHash(
   db: Env["DB"],
   { keys, lookup, gates }: Sight,
   { secret, network }: KeyAttempt,
+  now: number,
 ): Promise<CandidateKey | null> {
   for (const key of withoutLookup(keys ?? [], lookup)) {
     if (!(await waitForTurn("strangers", network))) {
-      await takeAttemptBack(db, [], gates.network.subject); // it was not looked at
+      await takeAttemptBack(db, [], gates.network.subject, now); // it was not looked at
       throw new AppError("secrets_busy");
     }
     if (await isSecret(secret, key.secretHash)) {

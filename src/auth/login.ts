@@ -53,7 +53,7 @@ export async function logIn(
     ? (["known", `user ${attempt.name}`] as const)
     : (["strangers", claim.network] as const);
   if (!(await waitForTurn(line, caller))) {
-    await Promise.all(claim.gates.map(({ subject }) => takeAttemptBack(db, [], subject)));
+    await Promise.all(claim.gates.map(({ subject }) => takeAttemptBack(db, [], subject, now)));
     throw new AppError("secrets_busy");
   }
   const user = await checkPassword(db, attempt, claim, now);
@@ -62,7 +62,7 @@ export async function logIn(
     return { ok: false, code: "login_failed" };
   }
   // After a crash before these lines one failure too many is remembered, for an hour, and the network is not.
-  await forgive(db, claim.gates);
+  await forgive(db, claim.gates, now);
   await rememberNetwork(db, `user ${user.userId}`, claim.place, now);
   return { ok: true, sessionId, devices: markDevice(attempt.devices, user.userId, now) };
 }
@@ -143,10 +143,10 @@ async function assess(
 
 /** Takes an attempt back that was right. It does not clear a network: its owner could otherwise log in now and then to go
  * on guessing the passwords of others. */
-async function forgive(db: Env["DB"], gates: readonly NamedGate[]): Promise<void> {
+async function forgive(db: Env["DB"], gates: readonly NamedGate[], began: number): Promise<void> {
   const cleared = gates.filter(({ of }) => of !== "network").map(({ subject }) => subject);
   const eased = gates.find(({ of }) => of === "network")?.subject ?? "";
-  await takeAttemptBack(db, cleared, eased);
+  await takeAttemptBack(db, cleared, eased, began);
 }
 
 /** The marks of a device that a user logs in with: theirs, anew or with the id that it has, before those of others. */

@@ -12,11 +12,13 @@ export interface LoginGate {
 }
 
 /** Begins an attempt, unless one of its gates is closed: then gives the time at which all are open again, and
- * counts nothing, so that knocking at a closed gate does not keep it closed. */
+ * counts nothing, so that knocking at a closed gate does not keep it closed. One that is known to be `right` is not counted,
+ * by the same call: the time of a closed gate's answer tells nothing of it. */
 export async function beginAttempt(
   db: D1Database,
   gates: readonly LoginGate[],
   now: number,
+  isRight = false,
 ): Promise<{ closedUntil: number | null }> {
   const closed = `SELECT max(blocked_until) AS closedUntil FROM login_failures
     WHERE blocked_until > ?2 AND subject IN (SELECT value ->> 'subject' FROM json_each(?1))`;
@@ -32,11 +34,11 @@ export async function beginAttempt(
              g.value ->> 'longestWait' AS longest_wait, coalesce(f.failures, 0) + 1 AS failures
            FROM json_each(?1) g LEFT JOIN login_failures f
              ON f.subject = g.value ->> 'subject' AND f.last_at > ?3)
-         WHERE (${closed}) IS NULL
+         WHERE (${closed}) IS NULL AND NOT ?4
          ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures,
            last_at = excluded.last_at, blocked_until = excluded.blocked_until`,
       )
-      .bind(JSON.stringify(gates), now, now - LIMITS.loginMemory),
+      .bind(JSON.stringify(gates), now, now - LIMITS.loginMemory, isRight ? 1 : 0),
   ]);
   return found?.results[0] ?? { closedUntil: null };
 }
@@ -54,12 +56,15 @@ export async function findClosedGate(
   return row?.blocked_until ?? null;
 }
 
-/** Takes an attempt back that was right, or not looked at: the failures of `forgiven` are forgotten, of `eased` only this one.
- * What has no other has no row any more: strangers come from ever new networks. */
+/** Takes an attempt back that was right, or not looked at, and began at `began`: the failures of `forgiven` are forgotten,
+ * of `eased` only this one. What has no other has no row any more: strangers come from ever new networks. A gate that it
+ * closed opens again, not one that a later attempt closed: who may get in could else undo each failure of a guess by a
+ * login that began before it. */
 export async function takeAttemptBack(
   db: D1Database,
   forgiven: readonly string[],
   eased: string,
+  began: number,
 ): Promise<void> {
   await db.batch([
     db
@@ -70,9 +75,10 @@ export async function takeAttemptBack(
       .bind(JSON.stringify(forgiven), eased),
     db
       .prepare(
-        "UPDATE login_failures SET failures = failures - 1, blocked_until = 0 WHERE subject = ?1",
+        `UPDATE login_failures SET failures = failures - 1,
+           blocked_until = iif(last_at = ?2, 0, blocked_until) WHERE subject = ?1`,
       )
-      .bind(eased),
+      .bind(eased, began),
   ]);
 }
 

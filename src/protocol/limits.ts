@@ -34,6 +34,8 @@ export const LIMITS = {
   tailRowJoin: 16 * KiB,
   /** Bytes read from a body at a time. */
   readView: 256 * KiB,
+  /** Bytes of a body that comes from memory, after which others are let in: hashing and storing them takes about 10 ms. */
+  bodyStep: MiB,
   /** Bytes that the buffer of a body has at first; it grows four times as large whenever it is full. */
   firstBuffer: 64 * KiB,
   /** Extents of one upload: they travel to the catalog in one statement. */

@@ -1,4 +1,5 @@
 import type { TarMember } from "../archive/tar-reader.ts";
+import type { Work } from "../archive/work.ts";
 import { PACKING } from "../budget/shares.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -96,7 +97,7 @@ async function fillPack(
   let reportAt = 0;
   for await (const bytes of inPieces(tar, () => restWhenDue(context, work))) {
     const terms = { offset, length: bytes.length };
-    const appended = await gateway.append(pack.uuid, new Response(bytes).body, terms);
+    const appended = await gateway.append(pack.uuid, bodyOf(bytes, work), terms);
     offset = orThrow(appended, FINAL).size;
     work.allowFor(bytes.length);
     notes.flush();
@@ -108,6 +109,21 @@ async function fillPack(
   }
   notes.flush();
   await report(context, "unpacking", size);
+}
+
+/** Bytes as a body that comes step by step: who reads what is in memory never waits, and would hash all of it at a stretch. */
+function bodyOf(bytes: Uint8Array, work: Work): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      await work.rest();
+      controller.enqueue(bytes.subarray(at, at + LIMITS.bodyStep));
+      at += LIMITS.bodyStep;
+      if (at >= bytes.length) {
+        controller.close();
+      }
+    },
+  });
 }
 
 /** Notes members a few at a time. */

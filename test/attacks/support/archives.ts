@@ -194,6 +194,10 @@ export const ARCHIVES: Record<string, () => Buffer> = {
   "global extended headers": () => gzipTar(tarMember("g", paxRecords(MiB, paxRecord), "g"), 8),
   "GNU names of a megabyte": () =>
     gzipTar(Buffer.concat([tarMember("././@LongLink", Buffer.alloc(MiB, "n"), "L")]), 8),
+  "a file of the same two bytes": () => {
+    const member = tarMember("f", Buffer.alloc(36 * MiB, "ab"));
+    return gzipSync(Buffer.concat([member, END]));
+  },
   folders: () =>
     gzipTar(Buffer.concat(Array.from({ length: 2_048 }, () => tarHeader("d/", 0, "5"))), 64),
   "links that are dropped": () =>

@@ -26,7 +26,7 @@ async function waitsOf(subject: string, count: number): Promise<number[]> {
     expect(await beginAttempt(env.DB, [gate(subject)], now)).toEqual({ closedUntil: null });
     const { closedUntil } = await beginAttempt(env.DB, [gate(subject)], now + 0.5 * SECOND);
     if (closedUntil === null) {
-      await takeAttemptBack(env.DB, [], subject); // the look itself
+      await takeAttemptBack(env.DB, [], subject, now + 0.5 * SECOND); // the look itself
     }
     waits.push(closedUntil === null ? 0 : (closedUntil - now) / SECOND);
     now = closedUntil ?? now;
@@ -101,7 +101,7 @@ describe("takeAttemptBack()", () => {
     await beginAttempt(env.DB, gates, NOW);
     await beginAttempt(env.DB, gates, NOW);
     await beginAttempt(env.DB, gates, NOW);
-    await takeAttemptBack(env.DB, ["person"], "office");
+    await takeAttemptBack(env.DB, ["person"], "office", NOW);
     expect(await beginAttempt(env.DB, [gate("person")], NOW)).toEqual({ closedUntil: null });
     expect(await beginAttempt(env.DB, [gate("office")], NOW)).toEqual({ closedUntil: null });
     expect(await beginAttempt(env.DB, [gate("office")], NOW)).toEqual({
@@ -115,12 +115,33 @@ describe("an attempt that was taken back", () => {
     await beginAttempt(env.DB, [gate("failed before")], NOW);
     await beginAttempt(env.DB, [gate("failed before"), gate("never failed")], NOW);
     for (const subject of ["failed before", "never failed"]) {
-      await takeAttemptBack(env.DB, [], subject);
+      await takeAttemptBack(env.DB, [], subject, NOW);
     }
     const { results } = await env.DB.prepare(
       "SELECT subject, failures FROM login_failures WHERE subject GLOB '* failed' OR subject GLOB 'failed *'",
     ).all();
     expect(results).toEqual([{ subject: "failed before", failures: 1 }]);
+  });
+});
+
+describe("takeAttemptBack(), where another attempt began later", () => {
+  it("leaves the gate closed that the other closed", async () => {
+    const shared = [gate("shared", 2)];
+    await beginAttempt(env.DB, shared, NOW);
+    await beginAttempt(env.DB, shared, NOW + 1);
+    await takeAttemptBack(env.DB, [], "shared", NOW);
+    expect(await beginAttempt(env.DB, shared, NOW + 2)).toEqual({ closedUntil: NOW + 1 + SECOND });
+  });
+});
+
+describe("beginAttempt() with a right one", () => {
+  it("counts nothing, and passes no closed gate", async () => {
+    const busy = [gate("busy", 1)];
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      expect(await beginAttempt(env.DB, busy, NOW, true)).toEqual({ closedUntil: null });
+    }
+    await beginAttempt(env.DB, busy, NOW);
+    expect(await beginAttempt(env.DB, busy, NOW, true)).toEqual({ closedUntil: NOW + SECOND });
   });
 });
 
