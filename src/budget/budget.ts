@@ -54,6 +54,9 @@ export class Budget {
   readonly #lane: { budget: Budget; most: number } | null;
   readonly #open = new Set<Lease>();
   #waiting: Waiter[] = [];
+  /** While somebody waits: when each payer had its last turn, as a count of turns. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
   #held = 0;
   #claimed = 0;
 
@@ -151,6 +154,9 @@ export class Budget {
       }
     } finally {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
+      if (this.#waiting.length === 0) {
+        this.#turns.clear();
+      }
       this.#serve();
     }
   }
@@ -232,10 +238,12 @@ export class Budget {
       if (!next.isGranted) {
         return;
       }
+      this.#turn += 1;
+      this.#turns.set(next.lease.payer, this.#turn);
     }
   }
 
-  /** The first of those who hold nothing, on behalf of whom the least is held. */
+  /** The first of those who hold nothing, on behalf of whom the least is held; of several, whose last turn is longest ago. */
   #nextInTurn(): Waiter | null {
     const waiting = this.#waiting.filter(({ isGranted, lease }) => !isGranted && lease.held === 0);
     if (waiting.length < 2) {
@@ -245,8 +253,12 @@ export class Budget {
     for (const lease of this.#open) {
       held.set(lease.payer, (held.get(lease.payer) ?? 0) + lease.held);
     }
-    const heldFor = ({ lease }: Waiter) => held.get(lease.payer) ?? 0;
-    return waiting.reduce((first, each) => (heldFor(each) < heldFor(first) ? each : first));
+    const precedes = ({ lease: { payer } }: Waiter, { lease: first }: Waiter) => {
+      const more = (held.get(payer) ?? 0) - (held.get(first.payer) ?? 0);
+      const later = (this.#turns.get(payer) ?? 0) - (this.#turns.get(first.payer) ?? 0);
+      return more < 0 || (more === 0 && later < 0);
+    };
+    return waiting.reduce((first, each) => (precedes(each, first) ? each : first));
   }
 
   /** Those who are cut off while they wait cannot leave the queue by themselves. */

@@ -173,6 +173,23 @@ describe("Budget", () => {
     [...crowd, single].forEach((lease) => budget.end(lease));
   });
 
+  it("does so where one is served at a time", async () => {
+    const budget = new Budget(10);
+    const order: string[] = [];
+    const live = async (payer: string) => {
+      const lease = budget.open(10, "test", payer);
+      await budget.grow(lease, 10);
+      order.push(payer);
+      await scheduler.wait(LIMITS.memoryPoll);
+      budget.end(lease);
+    };
+    const crowd = Array.from({ length: 5 }, () => live("crowd"));
+    await scheduler.wait(3 * LIMITS.memoryPoll);
+    await Promise.all([...crowd, live("single"), live("single")]);
+    const last = order.lastIndexOf("crowd");
+    expect(order.slice(0, last).filter((payer) => payer === "single")).toHaveLength(2);
+  });
+
   it("never holds more than it has, and all who ask get their claim: none waits for ever (model)", async () => {
     const SIZE = 64;
     const someone = fc.record({
