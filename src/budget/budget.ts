@@ -19,6 +19,8 @@ export interface Lease {
   readonly claim: number;
   /** Who it belongs to, as `forget()` names them; REQUEST for a request, which is never forgotten by name. */
   readonly owner: string;
+  /** On whose behalf: those of one take turns with those of another, however many wait. */
+  readonly payer: string;
   held: number;
   /** When its holder was last known to run. */
   seenAt: number;
@@ -36,30 +38,60 @@ interface Waiter {
   isGranted: boolean;
 }
 
+/** What of a budget is apart from the rest. */
+interface Lanes {
+  /** Claims of at most so many bytes are not counted. */
+  uncounted: number;
+  /** Claims of at most so many bytes share a lane of so many. */
+  small: number;
+  lane: number;
+}
+
 export class Budget {
   readonly #size: number;
+  readonly #uncounted: number;
+  /** Takes claims of at most so many bytes. */
+  readonly #lane: { budget: Budget; most: number } | null;
   readonly #open = new Set<Lease>();
   #waiting: Waiter[] = [];
+  /** While somebody waits: when each payer had its last turn, as a count of turns. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
   #held = 0;
   #claimed = 0;
 
-  constructor(size: number) {
-    this.#size = size;
+  /** Of so many bytes, those of its lane among them. */
+  constructor(size: number, lanes: Lanes | null = null) {
+    this.#size = size - (lanes?.lane ?? 0);
+    this.#uncounted = lanes?.uncounted ?? 0;
+    this.#lane = lanes && { budget: new Budget(lanes.lane), most: lanes.small };
   }
 
   /** Does anybody wait? Then no holder may be slow. */
   get isContested(): boolean {
-    return this.#waiting.some(({ isGranted }) => !isGranted);
+    return this.#isAwaited || this.#lane?.budget.isContested === true;
   }
 
   /** Bytes that are held. */
   get held(): number {
-    return this.#held;
+    return this.#held + (this.#lane?.budget.held ?? 0);
+  }
+
+  get #isAwaited(): boolean {
+    return this.#waiting.some(({ isGranted }) => !isGranted);
+  }
+
+  /** Where a claim of so many bytes belongs, or null: it is not counted. */
+  #of(claim: number): Budget | null {
+    if (claim <= this.#uncounted) {
+      return null;
+    }
+    return this.#lane !== null && claim <= this.#lane.most ? this.#lane.budget : this;
   }
 
   /** Opens a lease that holds nothing yet, for a claim of at most the whole budget: what needs more runs alone. Must be
    * ended, on every way. */
-  open(claim: number, owner: string): Lease {
+  open(claim: number, owner: string, payer = owner): Lease {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (owner === REQUEST) {
       // A client that leaves ends its request where it waits, without a `finally`, unless somebody waits for it.
@@ -68,6 +100,7 @@ export class Budget {
     const lease: Lease = {
       claim: Math.min(claim, this.#size),
       owner,
+      payer,
       held: 0,
       seenAt: Date.now(),
       // A request that is cut off all the same runs no timer.
@@ -76,31 +109,38 @@ export class Budget {
       }, LIMITS.leasePulse),
       release: resolve,
     };
-    this.#open.add(lease);
-    this.#claimed += lease.claim;
+    const budget = this.#of(lease.claim);
+    if (budget !== null) {
+      budget.#open.add(lease);
+      budget.#claimed += lease.claim;
+    }
     return lease;
   }
 
   /** Lets a lease hold `to` bytes if that needs no waiting; says whether it does. */
   tryGrow(lease: Lease, to: number): boolean {
     const wanted = Math.min(to, lease.claim);
-    if (wanted <= lease.held) {
-      return true;
-    }
+    const budget = this.#of(lease.claim);
+    return wanted <= lease.held || budget === null || budget.#tryGrow(lease, wanted);
+  }
+
+  #tryGrow(lease: Lease, to: number): boolean {
     // Who holds nothing yet comes after those who wait.
-    const isInOrder = lease.held > 0 || !this.isContested;
-    return (
-      (isInOrder && this.#grant(lease, wanted)) || (this.#endLost() && this.tryGrow(lease, to))
-    );
+    const isInOrder = lease.held > 0 || !this.#isAwaited;
+    return (isInOrder && this.#grant(lease, to)) || (this.#endLost() && this.#tryGrow(lease, to));
   }
 
   /** The same, in its turn: refuses when that does not come in time. */
   async grow(lease: Lease, to: number): Promise<void> {
-    if (this.tryGrow(lease, to)) {
-      return;
+    const budget = this.#of(lease.claim);
+    if (budget !== null && !this.tryGrow(lease, to)) {
+      await budget.#wait(lease, Math.min(to, lease.claim));
     }
+  }
+
+  async #wait(lease: Lease, to: number): Promise<void> {
     const until = Date.now() + LIMITS.memoryPatience;
-    const waiter = { lease, to: Math.min(to, lease.claim), until, isGranted: false };
+    const waiter = { lease, to, until, isGranted: false };
     this.#waiting.push(waiter);
     try {
       while (!waiter.isGranted) {
@@ -114,6 +154,9 @@ export class Budget {
       }
     } finally {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
+      if (this.#waiting.length === 0) {
+        this.#turns.clear();
+      }
       this.#serve();
     }
   }
@@ -121,7 +164,10 @@ export class Budget {
   /** Gives all of a lease back; again is nothing. */
   end(lease: Lease): void {
     clearInterval(lease.pulse);
-    this.#drop(lease);
+    const budget = this.#of(lease.claim);
+    if (budget !== null) {
+      budget.#drop(lease);
+    }
     lease.release();
   }
 
@@ -135,8 +181,13 @@ export class Budget {
   }
 
   /** Runs something with a lease that ends when it does. */
-  async use<T>(claim: number, owner: string, work: (lease: Lease) => Promise<T>): Promise<T> {
-    const lease = this.open(claim, owner);
+  async use<T>(
+    claim: number,
+    owner: string,
+    work: (lease: Lease) => Promise<T>,
+    payer = owner,
+  ): Promise<T> {
+    const lease = this.open(claim, owner, payer);
     try {
       return await work(lease);
     } finally {
@@ -156,6 +207,7 @@ export class Budget {
 
   /** Ends what an earlier life of this owner left behind when it was cut off. */
   forget(owner: string): void {
+    this.#lane?.budget.forget(owner);
     for (const lease of this.#open) {
       if (lease.owner === owner) {
         this.#drop(lease);
@@ -173,17 +225,40 @@ export class Budget {
     return lost.length > 0;
   }
 
-  /** Grants what can be, in order: who holds nothing waits for all before; who holds something is let through, as
-   * others may wait for it to end. */
+  /** Grants what can be, in turn: who holds something is let through, as others may wait for it to end; who holds nothing
+   * waits for all before. */
   #serve(): void {
-    let isBlocked = false;
     for (const waiter of this.#waiting) {
-      const { lease, to } = waiter;
-      if (!waiter.isGranted && (lease.held > 0 || !isBlocked)) {
-        waiter.isGranted = this.#grant(lease, to);
+      if (waiter.lease.held > 0 && !waiter.isGranted) {
+        waiter.isGranted = this.#grant(waiter.lease, waiter.to);
       }
-      isBlocked ||= !waiter.isGranted;
     }
+    for (let next = this.#nextInTurn(); next !== null; next = this.#nextInTurn()) {
+      next.isGranted = this.#grant(next.lease, next.to);
+      if (!next.isGranted) {
+        return;
+      }
+      this.#turn += 1;
+      this.#turns.set(next.lease.payer, this.#turn);
+    }
+  }
+
+  /** The first of those who hold nothing, on behalf of whom the least is held; of several, whose last turn is longest ago. */
+  #nextInTurn(): Waiter | null {
+    const waiting = this.#waiting.filter(({ isGranted, lease }) => !isGranted && lease.held === 0);
+    if (waiting.length < 2) {
+      return waiting[0] ?? null;
+    }
+    const held = new Map<string, number>();
+    for (const lease of this.#open) {
+      held.set(lease.payer, (held.get(lease.payer) ?? 0) + lease.held);
+    }
+    const precedes = ({ lease: { payer } }: Waiter, { lease: first }: Waiter) => {
+      const more = (held.get(payer) ?? 0) - (held.get(first.payer) ?? 0);
+      const later = (this.#turns.get(payer) ?? 0) - (this.#turns.get(first.payer) ?? 0);
+      return more < 0 || (more === 0 && later < 0);
+    };
+    return waiting.reduce((first, each) => (precedes(each, first) ? each : first));
   }
 
   /** Those who are cut off while they wait cannot leave the queue by themselves. */

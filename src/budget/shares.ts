@@ -4,19 +4,29 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { Budget } from "./budget.ts";
 
-const { packing, relay, work, sending } = LIMITS.memoryShares;
+const { packing, relay, work, sending, views } = LIMITS.memoryShares;
+const { uncounted, small, ...lanes } = LIMITS.memoryLanes;
 
 /** For archives that are unpacked into another upload, whose appends take of `WORK`. */
 export const PACKING = new Budget(packing);
 
 /** For small files on their way to an intake object, which takes of `WORK`. */
-export const RELAY = new Budget(relay);
+export const RELAY = new Budget(relay, { uncounted, small, lane: lanes.relay });
 
-/** For whatever calls nobody else that leases: appends, packs of small files, bodies of text, views. */
-export const WORK = new Budget(work);
+/** For whatever calls nobody else that leases: appends, packs of small files, bodies of text. */
+export const WORK = new Budget(work, { uncounted, small, lane: lanes.work });
 
 /** For archives on their way out, as slow as those who download them. */
 export const SENDING = new Budget(sending);
+
+/** For pages that show a file, as slow as those who read them. */
+export const VIEWS = new Budget(views);
+
+/** Bytes that a buffer has at first for a body of so many: a client that sends little of it holds little. */
+export function firstBufferOf(length: number): number {
+  const part = Math.max(Math.ceil(length / 16), LIMITS.firstOfSmall);
+  return Math.min(LIMITS.firstBuffer, part, length);
+}
 
 /** How many bytes a body must bring within `LIMITS.bodyIdleContested` because others wait for memory; 0: nobody does. */
 export function contestedFloor(): number {

@@ -2,7 +2,7 @@
 
 import { REQUEST } from "../budget/budget.ts";
 import type { Budget, Lease } from "../budget/budget.ts";
-import { contestedFloor, RELAY, WORK } from "../budget/shares.ts";
+import { contestedFloor, firstBufferOf, RELAY, WORK } from "../budget/shares.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
@@ -51,7 +51,8 @@ export async function useText<T>(
     throw new AppError(tooLong, `body is over ${limit} bytes`);
   }
   return WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
-    const text = await readText(body, { budget: WORK, lease }, { limit, tooLong }, check);
+    const bounds = { limit, tooLong, length };
+    const text = await readText(body, { budget: WORK, lease }, bounds, check);
     await bodyWasRead(request);
     return use(text);
   });
@@ -77,13 +78,13 @@ interface Held {
 async function readText(
   body: ReadableStream<Uint8Array>,
   { budget, lease }: Held,
-  { limit, tooLong }: Bounds,
+  { limit, tooLong, length }: Bounds & { length: number },
   check: BodyCheck,
 ): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   await readAll(body, TEXT_REFUSALS, async (reader) => {
-    let view: Uint8Array = new Uint8Array(LIMITS.firstBuffer);
+    let view: Uint8Array = new Uint8Array(Math.max(firstBufferOf(length), 1));
     for (let count = 1; count > 0;) {
       await grow(budget, lease, (reader.received + view.length) * LIMITS.textHeld);
       const read = await reader.read(view, 0);
@@ -128,7 +129,7 @@ async function readBytes(
     while (reader.received < length) {
       const filled = reader.received;
       if (filled === bytes.length) {
-        const size = Math.min(length, Math.max(4 * bytes.length, LIMITS.firstBuffer));
+        const size = Math.min(length, Math.max(4 * bytes.length, firstBufferOf(length)));
         await grow(budget, lease, size);
         const larger = new Uint8Array(size);
         larger.set(bytes);

@@ -1,16 +1,12 @@
-// A file's text as HTML lines. Written here and not by JSX, which would make millions of objects of 2 MiB; all that
+// A file's text as HTML lines, by the piece. Written here and not by JSX, which would make millions of objects of 2 MiB; all that
 // comes from the file goes through escapeText.
 
-import { raw } from "hono/html";
-
 import type { Pace } from "../protocol/pace.ts";
-import { endOfLine, highlight } from "./highlight.ts";
+import { endOfLine } from "./highlight.ts";
 import type { Run } from "./highlight.ts";
-import type { Language } from "./languages.ts";
 
-/** Lines of a text as HTML. */
-export interface RenderedLines {
-  html: ReturnType<typeof raw>;
+/** How much of a text is shown. */
+export interface ShownLines {
   shown: number;
   isWhole: boolean;
 }
@@ -20,42 +16,60 @@ const COST = { run: 50, character: 10 };
 
 const LONGEST_PIECE = 32 * 1024;
 
-/** The text's lines with a number to link to, `most` of them, and how many there are. */
-export async function renderLines(
-  language: Language | null,
-  text: string,
+/** @yields The first `most` lines of a text, with a number to link to, as HTML in pieces. */
+export async function* renderLines(
+  batches: AsyncIterable<Iterable<Run>>,
   most: number,
   pace: Pace,
-): Promise<RenderedLines> {
-  const html: string[] = [];
-  let [line, count, isWhole] = ["", 0, true];
-  const end = () => {
-    count += 1;
-    html.push(
-      `<div id="L${count}"><a href="#L${count}" aria-label="Line ${count}">${count}</a><code>${line}</code></div>`,
-    );
-    line = "";
-  };
-  for (const { hue, text: cut } of piecesOf(highlight(language, text))) {
-    if (cut !== "\n") {
-      line += hue === null ? escapeText(cut) : `<span class="${hue}">${escapeText(cut)}</span>`;
-    } else if (count < most) {
-      end();
-    } else {
-      isWhole = false;
-      break;
-    }
-    pace.spend(COST.run + cut.length * COST.character);
-    if (pace.isDue) {
-      await pace.rest();
+): AsyncGenerator<string> {
+  let [html, count, isOpen] = ["", 0, false];
+  for await (const batch of batches) {
+    for (const { hue, text } of piecesOf(batch)) {
+      if (!isOpen && count === most) {
+        yield html;
+        return;
+      }
+      if (!isOpen) {
+        count += 1;
+        html += startOfLine(count);
+      }
+      isOpen = text !== "\n";
+      html += isOpen ? renderRun(hue, text) : END_OF_LINE;
+      if (html.length >= LONGEST_PIECE) {
+        yield html;
+        html = "";
+      }
+      pace.spend(COST.run + text.length * COST.character);
+      if (pace.isDue) {
+        await pace.rest();
+      }
     }
   }
-  if (line !== "" && count < most) {
-    end();
-  } else if (line !== "") {
-    isWhole = false;
+  yield html + (isOpen ? END_OF_LINE : "");
+}
+
+const END_OF_LINE = "</code></div>";
+
+function startOfLine(number: number): string {
+  return `<div id="L${number}"><a href="#L${number}" aria-label="Line ${number}">${number}</a><code>`;
+}
+
+function renderRun(hue: Run["hue"], text: string): string {
+  return hue === null ? escapeText(text) : `<span class="${hue}">${escapeText(text)}</span>`;
+}
+
+/** How many lines of a text `renderLines()` shows. */
+export async function countLines(texts: AsyncIterable<string>, most: number): Promise<ShownLines> {
+  let [count, isOpen] = [0, false];
+  for await (const text of texts) {
+    for (let at = 0; at < text.length && count <= most;) {
+      count += isOpen ? 0 : 1;
+      const end = endOfLine(text, at);
+      isOpen = end === text.length;
+      at = end + 1;
+    }
   }
-  return { html: raw(html.join("")), shown: count, isWhole };
+  return { shown: Math.min(count, most), isWhole: count <= most };
 }
 
 /** Runs cut at line breaks, which are pieces of their own, and where they are long. Not by a regular expression: a line of a

@@ -1,6 +1,8 @@
+import { raw } from "hono/html";
+
 import { servedAs } from "../http/media-types.ts";
 import { fileUrl } from "../protocol/urls.ts";
-import type { RenderedLines } from "./code-lines.ts";
+import type { ShownLines } from "./code-lines.ts";
 import { pinOf, VersionFacts } from "./facts.tsx";
 import type { VersionFactsProps } from "./facts.tsx";
 import { formatBytes, formatCount, revealHidden } from "./format.ts";
@@ -8,7 +10,10 @@ import { Layout } from "./layout.tsx";
 import { Breadcrumb, Bytes, lastSegment, Name } from "./names.tsx";
 
 /** What of a file its page shows. */
-export type Viewed = { kind: "nothing" } | { kind: "image" } | ({ kind: "text" } & RenderedLines);
+export type Viewed = { kind: "nothing" } | { kind: "image" } | ({ kind: "text" } & ShownLines);
+
+/** Where the lines of a text come in the page: names cannot be taken for it, as they are escaped. */
+export const LINES_HERE = "<!--lines-->";
 
 export interface FilePageProps extends Omit<VersionFactsProps, "versions" | "folder"> {
   artifact: VersionFactsProps["artifact"] & { name: string; workspace: string; listed: boolean };
@@ -88,7 +93,7 @@ function Content({ viewed, url, name, size }: ContentProps) {
             <p class="empty">This file is empty.</p>
           ) : (
             <div class="code" translate="no">
-              {viewed.html}
+              {raw(LINES_HERE)}
             </div>
           )}
         </section>

@@ -10,8 +10,7 @@ const TERMINAL_COLOUR = /\u001b\[[\d;]{0,20}m/gu;
 
 /** Characters that TERMINAL_COLOUR takes at most. */
 const LONGEST_COLOUR = 23;
-/** Characters that are looked at before others may be let in, and units of work for one. */
-const REVEALED_AT_ONCE = 64 * 1024;
+/** Units of work for a character. */
 const CHARACTER_WORK = 15;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -59,21 +58,31 @@ export function revealHidden(text: string): string {
   return text.replace(HIDDEN_IN_NAMES, spellOut);
 }
 
-/** The text of a file as lines of a page may show it: line breaks and tabs stay, colours of a terminal go, and
+/** @yields The text of a file as lines of a page may show it: line breaks and tabs stay, colours of a terminal go, and
  * whatever else would hide is written out. */
-export async function revealHiddenInLines(text: string, pace: Pace): Promise<string> {
-  let revealed = "";
-  for (let at = 0; at < text.length;) {
-    const end = Math.min(text.length, placeToCut(text, at + REVEALED_AT_ONCE));
-    revealed += text
-      .slice(at, end)
-      .replaceAll(TERMINAL_COLOUR, "")
-      .replaceAll(LINE_BREAK, "\n")
-      .replaceAll(HIDDEN_IN_LINES, spellOut);
-    await pace.spendAndRest((end - at) * CHARACTER_WORK);
-    at = end;
+export async function* revealHiddenInLines(
+  texts: Iterable<string>,
+  pace: Pace,
+): AsyncGenerator<string> {
+  let rest = "";
+  for (const text of texts) {
+    rest += text;
+    // What is cut off may belong to what follows.
+    if (rest.length > 2 * LONGEST_COLOUR) {
+      const end = placeToCut(rest, rest.length - LONGEST_COLOUR);
+      yield revealInPiece(rest.slice(0, end));
+      await pace.spendAndRest(end * CHARACTER_WORK);
+      rest = rest.slice(end);
+    }
   }
-  return revealed;
+  yield revealInPiece(rest);
+}
+
+function revealInPiece(text: string): string {
+  return text
+    .replaceAll(TERMINAL_COLOUR, "")
+    .replaceAll(LINE_BREAK, "\n")
+    .replaceAll(HIDDEN_IN_LINES, spellOut);
 }
 
 /** A place near `at` that is not inside a colour of a terminal, a line break of two characters or a pair of surrogates. */

@@ -16,7 +16,16 @@ export const LIMITS = {
   partsInFlight: 2,
   /** Bytes that all requests and objects of an isolate hold together, of the 128 MB that it has; src/budget/shares.ts
    * says for what. Four appends hold a whole part at once; what claims more than a share runs alone in it. */
-  memoryShares: { packing: 16 * MiB, relay: 5 * MiB, work: 34 * MiB, sending: 9 * MiB },
+  memoryShares: {
+    packing: 16 * MiB,
+    relay: 4 * MiB,
+    work: 35 * MiB,
+    sending: 5 * MiB,
+    views: 4 * MiB,
+  },
+  /** Claims of at most so many bytes are not counted, being what any request takes; those up to `small` share a lane, of
+   * so many bytes of `work` and of `relay`, which no larger claim is in. */
+  memoryLanes: { uncounted: 8 * KiB, small: 256 * KiB, work: 2 * MiB, relay: MiB },
   /** Milliseconds for which a request waits for memory before it is refused with 503. */
   memoryPatience: 20_000,
   /** Milliseconds after which it looks whether it has its turn. */
@@ -36,8 +45,10 @@ export const LIMITS = {
   readView: 256 * KiB,
   /** Bytes of a body that comes from memory, after which others are let in: hashing and storing them takes about 10 ms. */
   bodyStep: MiB,
-  /** Bytes that the buffer of a body has at first; it grows four times as large whenever it is full. */
+  /** Bytes that the buffer of a body has at first, or less of a small body; it grows four times as large whenever it is
+   * full. */
   firstBuffer: 64 * KiB,
+  firstOfSmall: 4 * KiB,
   /** Extents of one upload: they travel to the catalog in one statement. */
   extents: 1_000,
   /** Bytes of one upload; also the most that one R2 object could hold. */
@@ -54,6 +65,8 @@ export const LIMITS = {
   /** Milliseconds for which a client takes nothing of a download that holds memory before it is cut off, when others
    * wait for that. */
   readerIdleContested: 10_000,
+  /** The same of a page, of which less is sent at a time. */
+  viewerIdleContested: 2_000,
   /** Milliseconds for which a sealed upload object remembers what it became. */
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */
@@ -165,8 +178,8 @@ export const LIMITS = {
   /** Bytes of memory that a body of text takes for each of its own: once read, and once it is values. */
   textHeld: 2,
   valuesHeld: 4,
-  /** The same for the text of a file that becomes a page. */
-  viewHeld: 8,
+  /** Bytes of memory that the page about a text takes beside that. */
+  viewHeld: 512 * KiB,
   /** Bytes of an artifact's `data` as JSON. */
   bundleData: 256 * KiB,
   /** Bytes of all files of a version, and of all living versions of a workspace, whatever its quota: with what archives
@@ -202,6 +215,8 @@ export const LIMITS = {
   /** Bytes of a file that its page shows, and lines: each becomes elements of HTML. */
   viewedBytes: 2 * MiB,
   viewedLines: 50_000,
+  /** Bytes of it that become HTML at a time. */
+  viewedPiece: 32 * KiB,
   /** Characters of such a file up to which it gets colours: the worst that a file can say takes under a second. */
   highlightedLength: 512 * KiB,
   /** Bytes that one read of R2 gives while an archive is made. */

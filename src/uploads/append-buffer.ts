@@ -1,6 +1,5 @@
 import type { Lease } from "../budget/budget.ts";
-import { WORK } from "../budget/shares.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { firstBufferOf, WORK } from "../budget/shares.ts";
 import type { PartWriter } from "./part-writer.ts";
 
 const NOTHING = new Uint8Array();
@@ -9,6 +8,7 @@ const NOTHING = new Uint8Array();
  * little holds little. Must be freed in the end. */
 export class AppendBuffer {
   readonly #owner: string;
+  readonly #payer: string;
   readonly #most: number;
   readonly #beside: number;
   #lease: Lease | null = null;
@@ -19,8 +19,9 @@ export class AppendBuffer {
   bytes: Uint8Array = NOTHING;
 
   /** It has `most` bytes at most; `beside` it the reader has so many more. */
-  constructor(owner: string, most: number, beside: number) {
+  constructor({ owner, payer }: { owner: string; payer: string }, most: number, beside: number) {
     this.#owner = owner;
+    this.#payer = payer;
     this.#most = most;
     this.#beside = beside;
   }
@@ -46,8 +47,8 @@ export class AppendBuffer {
       return;
     }
     const most = Math.min(this.#most, Math.max(this.#filled + coming, needed));
-    const size = Math.min(most, Math.max(4 * this.bytes.length, needed, LIMITS.firstBuffer));
-    this.#lease ??= WORK.open(most + this.#beside, this.#owner);
+    const size = Math.min(most, Math.max(4 * this.bytes.length, needed, firstBufferOf(most)));
+    this.#lease ??= WORK.open(most + this.#beside, this.#owner, this.#payer);
     if (!WORK.tryGrow(this.#lease, size + this.#beside)) {
       await WORK.grow(this.#lease, size + this.#beside);
     }
@@ -60,7 +61,7 @@ export class AppendBuffer {
    * once they are stored. So who has begun never waits for others. */
   async send(writer: PartWriter, coming: number): Promise<void> {
     const size = Math.min(this.#most, coming);
-    const [lease, next] = [this.#lease, WORK.open(size + this.#beside, this.#owner)];
+    const [lease, next] = [this.#lease, WORK.open(size + this.#beside, this.#owner, this.#payer)];
     if (lease !== null && WORK.tryGrow(next, size + this.#beside)) {
       this.#lease = next;
       this.#sending = lease;

@@ -147,7 +147,8 @@ class AppendRun {
     this.#promised = bounds?.check ?? (terms.promise ? new BodyCheck(terms.promise) : null);
     const { length } = terms;
     this.#holdsTail = length === null || state.tailLength + length >= this.#partSize;
-    this.#buffer = new AppendBuffer(owner, this.#partSize, this.#holdsTail ? LIMITS.readView : 0);
+    const holder = { owner, payer: String(state.workspaceId) };
+    this.#buffer = new AppendBuffer(holder, this.#partSize, this.#holdsTail ? LIMITS.readView : 0);
   }
 
   async finish(): Promise<Appended> {

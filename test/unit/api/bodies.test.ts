@@ -8,7 +8,8 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { signAccessToken } from "../../../src/auth/access-tokens.ts";
 import { SYSTEM_KEY_NAME, systemNonce } from "../../../src/auth/identify.ts";
-import { RELAY, SENDING, WORK } from "../../../src/budget/shares.ts";
+import type { Budget, Lease } from "../../../src/budget/budget.ts";
+import { RELAY, SENDING, VIEWS, WORK } from "../../../src/budget/shares.ts";
 import { buildDocument } from "../../../src/openapi/document.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
@@ -183,12 +184,23 @@ describe("a body without an end is read no further than its bound", () => {
   });
 });
 
+/** Takes all of a budget, that of its lane too; gives what ends that. */
+async function holdAll(budget: Budget): Promise<() => void> {
+  const lanes = Array.from({ length: 8 }, () => budget.open(LIMITS.memoryLanes.small, "test"));
+  const leases = [...lanes, budget.open(Infinity, "test")];
+  const isBig = (lease: Lease) => lease.claim > LIMITS.memoryLanes.small;
+  const held = budget === WORK ? leases : leases.filter(isBig);
+  for (const lease of held) {
+    await budget.grow(lease, lease.claim);
+  }
+  return () => leases.forEach((lease) => budget.end(lease));
+}
+
 describe("without memory", () => {
   it("every body of JSON waits its time and is refused with 503, or is not read at all", async () => {
     const { memoryPatience } = LIMITS;
     Object.assign(LIMITS, { memoryPatience: 30 });
-    const lease = WORK.open(LIMITS.memoryShares.work, "test");
-    await WORK.grow(lease, lease.claim);
+    const free = await holdAll(WORK);
     const statuses = new Map<number, number>();
     const wrong: string[] = [];
     try {
@@ -209,7 +221,7 @@ describe("without memory", () => {
       }
     } finally {
       Object.assign(LIMITS, { memoryPatience });
-      WORK.end(lease);
+      free();
     }
     expect(wrong).toEqual([]);
     expect(statuses.get(503)).toBeGreaterThan(15);
@@ -220,7 +232,7 @@ describe("without memory", () => {
     const notes = await owner.publish("notes.txt", new TextEncoder().encode("a line\n"));
     const file = bytes(9_000, 1);
     const asks: [string, () => Promise<Response>][] = [
-      ["append", () => owner.append(upload, bytes(4 * KiB))],
+      ["append", () => owner.append(upload, bytes(12 * KiB))],
       ["part", () => owner.append(upload, bytes(9 * 1024 * KiB))],
       ["small file", () => owner.send("PUT", `/api/1.0/artifact/${incomplete}/files/a/b`, file)],
       [
@@ -239,18 +251,10 @@ describe("without memory", () => {
       return found;
     };
     Object.assign(LIMITS, { memoryPatience: 30 });
-    const leases = [WORK, SENDING].map((budget) => ({
-      budget,
-      lease: budget.open(2 ** 40, "test"),
-    }));
-    for (const { budget, lease } of leases) {
-      await budget.grow(lease, lease.claim);
-    }
+    const frees = await Promise.all([WORK, SENDING, VIEWS].map((budget) => holdAll(budget)));
     const refused = await ask();
     Object.assign(LIMITS, { memoryPatience });
-    for (const { budget, lease } of leases) {
-      budget.end(lease);
-    }
+    frees.forEach((free) => free());
     expect(refused).toEqual(asks.map(([name]) => [name, 503, "5"]));
     const served = await ask();
     expect(served.map(([, status]) => status)).toEqual([200, 200, 201, 200, 200]);

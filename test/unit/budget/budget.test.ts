@@ -133,10 +133,70 @@ describe("Budget", () => {
     expect(order).toEqual(["other"]);
   });
 
+  it("counts no tiny claims, and lets small ones wait for none but each other", async () => {
+    const budget = new Budget(100, { uncounted: 1, small: 10, lane: 20 });
+    const large = hold(budget, 1_000);
+    expect(large.held).toBe(80);
+    const order: string[] = [];
+    const next = wait(budget, 80, order, "large");
+    const [one, other] = [hold(budget, 10), hold(budget, 10)];
+    const tiny = hold(budget, 1);
+    const late = wait(budget, 10, order, "small");
+    await settled();
+    expect([order, budget.held, budget.isContested]).toEqual([[], 100, true]);
+    budget.end(one);
+    await settled();
+    expect(order).toEqual(["small"]);
+    [other, late, tiny, large].forEach((lease) => budget.end(lease));
+    await settled();
+    expect(order).toEqual(["small", "large"]);
+    budget.end(next);
+    expect([budget.held, budget.isContested]).toEqual([0, false]);
+    hold(budget, 10);
+    budget.forget("test");
+    expect(budget.held).toBe(0);
+  });
+
+  it("serves those of one payer in turns with those of another, however many wait", async () => {
+    const budget = new Budget(10);
+    const order: string[] = [];
+    const ask = (payer: string, bytes: number) => {
+      const lease = budget.open(bytes, "test", payer);
+      void budget.grow(lease, bytes).then(() => order.push(payer));
+      return lease;
+    };
+    const crowd = Array.from({ length: 6 }, () => ask("crowd", 5));
+    const single = ask("single", 5);
+    await settled();
+    expect(order).toEqual(["crowd", "crowd"]);
+    budget.end(crowd[0] ?? single);
+    await settled();
+    expect(order).toEqual(["crowd", "crowd", "single"]);
+    [...crowd, single].forEach((lease) => budget.end(lease));
+  });
+
+  it("does so where one is served at a time", async () => {
+    const budget = new Budget(10);
+    const order: string[] = [];
+    const live = async (payer: string) => {
+      const lease = budget.open(10, "test", payer);
+      await budget.grow(lease, 10);
+      order.push(payer);
+      await scheduler.wait(LIMITS.memoryPoll);
+      budget.end(lease);
+    };
+    const crowd = Array.from({ length: 5 }, () => live("crowd"));
+    await scheduler.wait(3 * LIMITS.memoryPoll);
+    await Promise.all([...crowd, live("single"), live("single")]);
+    const last = order.lastIndexOf("crowd");
+    expect(order.slice(0, last).filter((payer) => payer === "single")).toHaveLength(2);
+  });
+
   it("never holds more than it has, and all who ask get their claim: none waits for ever (model)", async () => {
     const SIZE = 64;
     const someone = fc.record({
       claim: fc.integer({ min: 1, max: 96 }),
+      payer: fc.constantFrom("one", "other", "third"),
       steps: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 5 }),
       leaves: fc.boolean(),
     });
@@ -145,10 +205,10 @@ describe("Budget", () => {
         fc.array(someone, { minLength: 1, maxLength: 12 }),
         fc.scheduler(),
         async (people, scheduling) => {
-          const budget = new Budget(SIZE);
+          const budget = new Budget(SIZE, { uncounted: 2, small: 6, lane: 12 });
           let most = 0;
-          const live = async ({ claim, steps, leaves }: (typeof people)[number]) => {
-            const lease = budget.open(claim, "test");
+          const live = async ({ claim, payer, steps, leaves }: (typeof people)[number]) => {
+            const lease = budget.open(claim, "test", payer);
             try {
               for (const step of leaves ? steps.slice(0, -1) : [...steps, 96]) {
                 await scheduling.schedule(Promise.resolve());

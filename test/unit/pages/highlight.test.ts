@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 
 import file from "../../../public/languages.json?raw";
-import { renderLines } from "../../../src/pages/code-lines.ts";
+import { countLines, renderLines } from "../../../src/pages/code-lines.ts";
 import { revealHiddenInLines } from "../../../src/pages/format.ts";
 import { highlight } from "../../../src/pages/highlight.ts";
 import { languageOf, parseLanguages } from "../../../src/pages/languages.ts";
@@ -70,16 +70,35 @@ describe("highlight()", () => {
   });
 });
 
+async function* oneByOne<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
+
+/** Pieces of so many characters; none ends inside one. */
+function* cut(text: string, size: number): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    const isInside = /^[\ud800-\udbff][\udc00-\udfff]/.test(text.slice(at + size - 1));
+    const end = at + size + (isInside ? 1 : 0);
+    yield text.slice(at, end);
+    at = end;
+  }
+}
+
+async function joined(pieces: AsyncIterable<string>): Promise<string> {
+  let text = "";
+  for await (const piece of pieces) {
+    text += piece;
+  }
+  return text;
+}
+
+function render(name: string, text: string, most: number, pace = new Pace()): Promise<string> {
+  return joined(renderLines(oneByOne([highlight(languageFor(name), text)]), most, pace));
+}
+
 describe("renderLines()", () => {
   it("gives every line a number to link to, and spans that end with their line", async () => {
-    const { html, shown, isWhole } = await renderLines(
-      languageFor("a.py"),
-      '"""a\nb"""\n',
-      10,
-      new Pace(),
-    );
-    expect([shown, isWhole]).toEqual([2, true]);
-    const elements = await parsePage(String(html));
+    const elements = await parsePage(await render("a.py", '"""a\nb"""\n', 10));
     const spans = elements.filter(({ tag }) => tag === "span").map(({ text }) => text);
     expect(spans).toEqual(['"""a', 'b"""']);
     const anchors = elements.filter(({ tag }) => tag === "a");
@@ -96,8 +115,20 @@ describe("renderLines()", () => {
     ["a\nb\nc", 2, false],
     ["\n\n\n", 2, false],
   ])("shows of %j at most 2 lines: %i", async (text, lines, whole) => {
-    const { shown, isWhole } = await renderLines(null, text, 2, new Pace());
-    expect([shown, isWhole]).toEqual([lines, whole]);
+    expect(await countLines(oneByOne([text]), 2)).toEqual({ shown: lines, isWhole: whole });
+    expect(await countLines(oneByOne(text), 2)).toEqual({ shown: lines, isWhole: whole });
+    expect((await render("a.txt", text, 2)).split("</div>")).toHaveLength(lines + 1);
+  });
+
+  it("gives the same HTML however the text comes", async () => {
+    const text = fc.array(fc.constantFrom(...PIECES)).map((pieces) => pieces.join(""));
+    await fc.assert(
+      fc.asyncProperty(text, async (given) => {
+        const batches = [...cut(given, 1)].map((character) => highlight(null, character));
+        const html = await joined(renderLines(oneByOne(batches), 5, new Pace()));
+        expect(html).toBe(await render("a.txt", given, 5));
+      }),
+    );
   });
 
   it("makes no element of what the text says", async () => {
@@ -105,8 +136,7 @@ describe("renderLines()", () => {
     const text = fc.array(piece).map((pieces) => pieces.join(""));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...NAMES.split(" ")), text, async (name, given) => {
-        const line = await renderLines(languageFor(name), `x${given}`, 1, new Pace());
-        const tags = new Set(await structureOf(String(line.html)));
+        const tags = new Set(await structureOf(await render(name, `x${given}`, 1)));
         for (const known of ["div id", "a href aria-label", "code", "span class"]) {
           tags.delete(known);
         }
@@ -124,12 +154,12 @@ describe("the page of a file", () => {
       const text = unit.repeat((2 * 1024 * 1024) / unit.length);
       for (const name of ["a.txt", "a.html", "a.diff"]) {
         const pace = new Pace();
-        const revealed = await revealHiddenInLines(text, pace);
+        const revealed = await joined(revealHiddenInLines(cut(text, 32 * 1024), pace));
         expect(
           ["\u001b", "\r", "\u202e", "[U+D"].filter((mark) => revealed.includes(mark)),
         ).toEqual([]);
-        const lines = await renderLines(languageFor(name), revealed, 50_000, pace);
-        expect(lines.shown).toBeGreaterThan(revealed === "" ? -1 : 0);
+        const html = await render(name, revealed, 50_000, pace);
+        expect(html.length).toBeGreaterThanOrEqual(revealed.length > 0 ? 1_000 : 0);
         expect(pace.longest).toBeLessThan(LIMITS.workSlice * 2 + 64 * 1024 * 20);
       }
       vi.restoreAllMocks();
@@ -140,6 +170,31 @@ describe("the page of a file", () => {
 describe("revealHiddenInLines()", () => {
   it("keeps line breaks and tabs, drops a terminal's colours and writes out the rest", async () => {
     const text = "\u001b[1;31mred\u001b[0m\tx\r\ny\rz\u202e\u0007";
-    expect(await revealHiddenInLines(text, new Pace())).toBe("red\tx\ny\nz[U+202E][U+0007]");
+    for (const size of [1, 7, text.length]) {
+      const revealed = await joined(revealHiddenInLines(cut(text, size), new Pace()));
+      expect(revealed).toBe("red\tx\ny\nz[U+202E][U+0007]");
+    }
+  });
+
+  it("does the same however the text comes", async () => {
+    const units = [
+      "\u001b[1;31m",
+      "\u001b[",
+      "\r\n",
+      "\r",
+      "\n",
+      "😀",
+      "\u202e",
+      "a".repeat(30),
+      "1m",
+    ];
+    const text = fc.array(fc.constantFrom(...units), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 99 }), async (pieces, size) => {
+        const given = pieces.join("");
+        const at = (length: number) => joined(revealHiddenInLines(cut(given, length), new Pace()));
+        expect(await at(size)).toBe(await at(given.length + 1));
+      }),
+    );
   });
 });
