@@ -23,6 +23,7 @@ import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";
+import { expireObjects, moveAudit } from "./audit/move.ts";
 
 /** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(
@@ -35,15 +36,7 @@ export async function sweep(
   const before = now - LIMITS.garbageGrace;
   const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
   const steps = [
-    async () => {
-      for (const uuid of await listIdleUploads(db, now - idleMs, LIMITS.sweepBatch)) {
-        await attempt(report, async () => {
-          report.uploadsExpired += (await expireIdle({ ...env, DB: db }, uuid, now - idleMs))
-            ? 1
-            : 0;
-        });
-      }
-    },
+    () => expireIdleUploads({ ...env, DB: db }, now - idleMs, report),
     // After the uploads: those that are not idle have just said so.
     () => deleteAbandonedVersions(db, now - idleMs, now, LIMITS.sweepBatch),
     () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
@@ -53,6 +46,10 @@ export async function sweep(
         report.filesRemoved += removed;
         return removed;
       }),
+    // What is too old for the audit is not moved first.
+    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
+    () => repeat(() => expireObjects(db, now - auditMs, now)),
+    () => moveAudit({ DB: db, BUCKET: env.BUCKET }, now),
     () =>
       repeat(async () => {
         const keys = await listGarbage(db, before, LIMITS.sweepBatch);
@@ -68,7 +65,6 @@ export async function sweep(
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => repeat(() => forgetLoginFailures(db, now - LIMITS.loginMemory, LIMITS.sweepBatch)),
     () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
   await attempt(report, () => noteSweepBegun(db, now));
   for (const step of steps) {
@@ -94,6 +90,15 @@ async function repeat(step: () => Promise<number>): Promise<void> {
     if ((await step()) < LIMITS.sweepBatch) {
       return;
     }
+  }
+}
+
+/** Asks uploads that look idle one by one: what fails for one does not stop the others. */
+async function expireIdleUploads(env: Env, before: number, report: SweepReport): Promise<void> {
+  for (const uuid of await listIdleUploads(env.DB, before, LIMITS.sweepBatch)) {
+    await attempt(report, async () => {
+      report.uploadsExpired += (await expireIdle(env, uuid, before)) ? 1 : 0;
+    });
   }
 }
 
