@@ -579,7 +579,8 @@ CREATE TABLE IF NOT EXISTS reserve (
   room BLOB NOT NULL                    -- zeros
 );
 
--- Who did what, from where: rows are added, never changed, and go by their age alone (AUDIT_DAYS, at least 30).
+-- Who did what, from where: rows are added, never changed, and go into objects of R2 (audit_objects), or by their age
+-- (AUDIT_DAYS, at least 30).
 CREATE TABLE IF NOT EXISTS audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
@@ -638,7 +639,41 @@ BEGIN
   SELECT RAISE(ABORT, 'rows of audit are not changed');
 END;
 
-CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit WHEN OLD.at > (unixepoch() - 30 * 86400) * 1000
+-- Rows of the audit that are in R2: an object holds all that were in the table from its first to its last, in the order of
+-- time. Each names the one before by its hash, so that one that is missing or changed shows.
+CREATE TABLE IF NOT EXISTS audit_objects (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, -- 1, 2, ... without a gap; the oldest are missing once they expired
+  key TEXT NOT NULL UNIQUE,             -- audit/<day>/<uuid>
+  size INTEGER NOT NULL,                -- its bytes in R2
+  sha256 TEXT NOT NULL,                 -- of those bytes
+  previous TEXT NOT NULL,               -- the sha256 of the object before, which its first line repeats; '' of the first
+  rows INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,            -- the time and id of its first row, and of its last
+  first_id INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  last_id INTEGER NOT NULL,
+  highest_id INTEGER NOT NULL           -- a row of a higher id came later and is not in there, whatever its time
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS audit_objects_by_age ON audit_objects (first_at, first_id);
+
+CREATE TRIGGER IF NOT EXISTS audit_objects_are_not_changed BEFORE UPDATE ON audit_objects
+BEGIN
+  SELECT RAISE(ABORT, 'objects of the audit are not changed');
+END;
+
+CREATE TRIGGER IF NOT EXISTS audit_objects_are_kept BEFORE DELETE ON audit_objects
+WHEN OLD.last_at > (unixepoch() - 30 * 86400) * 1000
+BEGIN
+  SELECT RAISE(ABORT, 'objects of the audit are kept for 30 days');
+END;
+
+CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit
+WHEN OLD.at > (unixepoch() - 30 * 86400) * 1000 AND NOT EXISTS (
+  SELECT 1 FROM (
+    SELECT last_at, last_id, highest_id FROM audit_objects WHERE (first_at, first_id) <= (OLD.at, OLD.id)
+    ORDER BY first_at DESC, first_id DESC LIMIT 1)
+  WHERE (last_at, last_id) >= (OLD.at, OLD.id) AND highest_id >= OLD.id)
 BEGIN
   SELECT RAISE(ABORT, 'rows of audit are kept for 30 days');
 END;

@@ -1,10 +1,9 @@
 import { Routes } from "../app-env.ts";
+import { readAudit } from "../artifacts/audit/read.ts";
 import { requireOwn, requireWorkspaceKey } from "../auth/access.ts";
-import { listAudit } from "../catalog/audit.ts";
 import { plainJson } from "../http/plain-json.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import { toAuditReply } from "../protocol/views.ts";
 
 /** GET /audit: who did what, newest first; all of it for `system`, what concerns its workspace for another key. */
@@ -22,8 +21,7 @@ export const audit = new Routes().get("/", async (c) => {
     to: readTime("to", to) ?? MAX_TIME,
     after: readPlace(after),
   };
-  const bounds = { limit: LIMITS.auditListed, scan: LIMITS.auditScanned };
-  const { rows, next } = await listAudit(c.env.DB, query, bounds);
+  const { rows, next } = await readAudit(c.env, query);
   c.header("Cache-Control", "no-store");
   const place = next === null ? null : `${next.at}-${next.id}`;
   const page = { rows: rows.map((row) => toAuditReply(row, key.isSystem)), next: place };

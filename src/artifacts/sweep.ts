@@ -25,6 +25,7 @@ import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";
+import { expireObjects, moveAudit } from "./audit/move.ts";
 
 /** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(
@@ -38,11 +39,7 @@ export async function sweep(
   const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
   const run = (step: () => Promise<void>) => attempt(report, () => withReserve(db, step));
   const steps = [
-    async () => {
-      for (const uuid of await listIdleUploads(db, now - idleMs, LIMITS.sweepBatch)) {
-        await run(() => expireIdle({ ...env, DB: db }, uuid, now - idleMs, report));
-      }
-    },
+    () => expireIdleUploads({ ...env, DB: db }, now - idleMs, run, report),
     // After the uploads: those that are not idle have just said so.
     () => deleteAbandonedVersions(db, now - idleMs, now, LIMITS.sweepBatch),
     () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
@@ -52,6 +49,10 @@ export async function sweep(
         report.filesRemoved += removed;
         return removed;
       }),
+    // What is too old for the audit is not moved first.
+    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
+    () => repeat(() => expireObjects(db, now - auditMs, now)),
+    () => moveAudit({ DB: db, BUCKET: env.BUCKET }, now),
     () =>
       repeat(async () => {
         const keys = await listGarbage(db, before, LIMITS.sweepBatch);
@@ -67,7 +68,6 @@ export async function sweep(
     () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
     () => forgetFailures(db, now - LIMITS.loginMemory),
     () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
   ];
   await run(() => noteSweepBegun(db, now));
   for (const step of steps) {
@@ -110,6 +110,18 @@ async function repeat(
     if ((await step()) < batch) {
       return;
     }
+  }
+}
+
+/** Asks uploads that look idle one by one: what fails for one does not stop the others. */
+async function expireIdleUploads(
+  env: Env,
+  before: number,
+  run: (step: () => Promise<void>) => Promise<void>,
+  report: SweepReport,
+): Promise<void> {
+  for (const uuid of await listIdleUploads(env.DB, before, LIMITS.sweepBatch)) {
+    await run(() => expireIdle(env, uuid, before, report));
   }
 }
 

@@ -1,8 +1,10 @@
 // Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
-// other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
+// other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. Rows of some days ago are in objects of R2 (audit-objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
 
 import type { AuditRow } from "../protocol/views.ts";
 import type { Author } from "./artifact-changes.ts";
+import { listObjects } from "./audit-objects.ts";
+import type { AuditObject } from "./audit-objects.ts";
 
 /** What is done: to what, in which workspace. */
 export interface AuditNote {
@@ -76,36 +78,49 @@ export interface AuditQuery {
   /** From when to when, both included. */
   from: number;
   to: number;
-  /** Goes on behind this row, the last one that was looked at. */
-  after: { at: number; id: number } | null;
+  /** Goes on with the rows before this place, which is that of the last one that was looked at, or right above one. */
+  after: AuditPlace | null;
 }
 
-/** The newest rows of a query, newest first, and where to go on; `next` null is the end. At most `scan` rows are
- * looked at, so a page may hold few rows, or none, and go on all the same. */
+/** Where a row stands among all: by its time, then by its id. */
+export interface AuditPlace {
+  at: number;
+  id: number;
+}
+
+/** The newest rows of a query that the catalog has, newest first, and the newest objects that may hold some of it. At most
+ * `scan` rows are looked at; `end` is the last of them where there are more. Both are read at one moment, so that a
+ * row is in one of them. */
 export async function listAudit(
   db: D1Database,
   { workspace, workspaceId, action, from, to, after }: AuditQuery,
-  { limit, scan }: { limit: number; scan: number },
-): Promise<{ rows: AuditRow[]; next: { at: number; id: number } | null }> {
+  { limit, scan, objects }: { limit: number; scan: number; objects: number },
+): Promise<{ rows: AuditRow[]; end: AuditPlace | null; objects: AuditObject[] }> {
   const place = workspace === null ? "?1 IS NULL" : "workspace = ?1";
-  const { results } = await db
-    .prepare(
-      `SELECT id, at, request_id AS requestId, network, actor, action, workspace, subject, detail,
-         (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR workspace_id = ?6) AS fits
-       FROM audit WHERE ${place} AND at >= ?2 AND (at, id) < (?3, ?4)
-       ORDER BY at DESC, id DESC LIMIT ?7`,
-    )
-    .bind(workspace, from, after?.at ?? to + 1, after?.id ?? 0, action, workspaceId, scan)
-    .all<Omit<AuditRow, "detail"> & { detail: string; fits: number }>();
-  const rows = results.filter(({ fits }) => fits === 1).slice(0, limit);
-  const isCut = results.length === scan || results.filter(({ fits }) => fits === 1).length > limit;
-  const last = rows.length === limit ? rows.at(-1) : results.at(-1);
+  const before = after ?? { at: to + 1, id: 0 };
+  const [scanned, found] = await db.batch([
+    db
+      .prepare(
+        `SELECT id, at, request_id AS requestId, network, actor, action, workspace, subject, detail,
+           (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR workspace_id = ?6) AS fits
+         FROM audit WHERE ${place} AND at >= ?2 AND (at, id) < (?3, ?4)
+         ORDER BY at DESC, id DESC LIMIT ?7`,
+      )
+      .bind(workspace, from, before.at, before.id, action, workspaceId, scan),
+    listObjects(db, { from, before }, objects),
+  ]);
+  const results = (scanned?.results ?? []) as (Omit<AuditRow, "detail"> & {
+    detail: string;
+    fits: number;
+  })[];
+  const last = results.length === scan ? results.at(-1) : undefined;
   return {
-    rows: rows.map((row) => ({
-      ...row,
-      detail: JSON.parse(row.detail) as Record<string, unknown>,
-    })),
-    next: isCut && last !== undefined ? { at: last.at, id: last.id } : null,
+    rows: results
+      .filter(({ fits }) => fits === 1)
+      .slice(0, limit)
+      .map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> })),
+    end: last === undefined ? null : { at: last.at, id: last.id },
+    objects: (found?.results ?? []) as AuditObject[],
   };
 }
 

@@ -165,7 +165,7 @@ export async function checkWorkspaces(
   return results;
 }
 
-/** Keys of garbage after `after`, and whether an extent names them all the same. */
+/** Keys of garbage after `after`, and whether something names them all the same. */
 export async function checkGarbage(
   db: D1Database,
   after: string,
@@ -173,7 +173,8 @@ export async function checkGarbage(
 ): Promise<{ key: string; referenced: number }[]> {
   const { results } = await db
     .prepare(
-      `SELECT g.key, EXISTS (SELECT 1 FROM extents WHERE key = g.key) AS referenced
+      `SELECT g.key, EXISTS (SELECT 1 FROM extents WHERE key = g.key)
+         OR EXISTS (SELECT 1 FROM audit_objects WHERE key = g.key) AS referenced
        FROM garbage g WHERE g.key > ?1 ORDER BY g.key LIMIT ?2`,
     )
     .bind(after, limit)
@@ -203,12 +204,13 @@ export async function checkUploads(
   return results;
 }
 
-/** Of these keys those that neither a blob nor the list of garbage names. */
+/** Of these keys those that no blob, no object of the audit and no line of garbage names. */
 export async function findUnnamed(db: D1Database, keys: readonly string[]): Promise<string[]> {
   const { results } = await db
     .prepare(
       `SELECT k.value AS key FROM json_each(?1) k
        WHERE NOT EXISTS (SELECT 1 FROM extents WHERE key = k.value)
+         AND NOT EXISTS (SELECT 1 FROM audit_objects WHERE key = k.value)
          AND NOT EXISTS (SELECT 1 FROM garbage WHERE key = k.value)`,
     )
     .bind(JSON.stringify(keys))
@@ -231,10 +233,16 @@ function count(rows: string): string {
 }
 
 /** How much of each kind the sweep should have taken by now; `due` is when the grace of it ended, `idle` when its
- * idle time did. Counts up to `most`. */
+ * idle time did, `moved` when rows of the audit should have gone to R2. Counts up to `most`. */
 export async function countOverdue(
   db: D1Database,
-  { due, idle, expired, most }: { due: number; idle: number; expired: number; most: number },
+  {
+    due,
+    idle,
+    expired,
+    moved,
+    most,
+  }: { due: number; idle: number; expired: number; moved: number; most: number },
 ): Promise<Record<string, number>> {
   const row = await db
     .prepare(
@@ -244,9 +252,13 @@ export async function countOverdue(
          ${count("uploads WHERE last_append_at < ?2")} AS "idle uploads",
          ${count(`versions v WHERE v.sealed_at IS NULL AND v.deleted_at IS NULL AND v.progress_at < ?2
            AND NOT EXISTS (SELECT 1 FROM uploads WHERE version_id = v.id AND last_append_at >= ?2)`)}
-           AS "incomplete versions"`,
+           AS "incomplete versions",
+         ${count(`audit WHERE at < ?5 AND (at, id) > (
+           coalesce((SELECT last_at FROM audit_objects ORDER BY number DESC LIMIT 1), -1),
+           coalesce((SELECT last_id FROM audit_objects ORDER BY number DESC LIMIT 1), 0))`)}
+           AS "rows of the audit"`,
     )
-    .bind(due, idle, expired, most)
+    .bind(due, idle, expired, most, moved)
     .first<Record<string, number>>();
   return row ?? {};
 }

@@ -35,16 +35,20 @@ export async function noteOrphans(
   await db
     .prepare(
       `INSERT INTO garbage (key, since) SELECT k.value, ?2 FROM json_each(?1) k
-       WHERE NOT EXISTS (SELECT 1 FROM extents WHERE key = k.value) ON CONFLICT (key) DO NOTHING`,
+       WHERE NOT EXISTS (SELECT 1 FROM extents WHERE key = k.value)
+         AND NOT EXISTS (SELECT 1 FROM audit_objects WHERE key = k.value) ON CONFLICT (key) DO NOTHING`,
     )
     .bind(JSON.stringify(keys), now)
     .run();
 }
 
-/** Takes an object that a blob names off the list of garbage. */
+/** Takes an object that a blob or the audit names off the list of garbage. */
 export async function keepReferenced(db: D1Database, key: string): Promise<void> {
   await db
-    .prepare("DELETE FROM garbage WHERE key = ?1 AND EXISTS (SELECT 1 FROM extents WHERE key = ?1)")
+    .prepare(
+      `DELETE FROM garbage WHERE key = ?1 AND (EXISTS (SELECT 1 FROM extents WHERE key = ?1)
+         OR EXISTS (SELECT 1 FROM audit_objects WHERE key = ?1))`,
+    )
     .bind(key)
     .run();
 }

@@ -6,6 +6,8 @@ import type { Difference } from "../protocol/differences.ts";
 const REPAIR = "run again with --repair";
 const RESTORE =
   "restore the object from a copy, or delete the versions that hold the blob and upload them again";
+const LOST_AUDIT =
+  "restore the object from a copy, and find out who writes to this bucket beside Stowage";
 
 export const DIFFERENCES = {
   blob_extents: {
@@ -28,6 +30,19 @@ export const DIFFERENCES = {
   object_foreign: {
     means: "the object's key is none that Stowage gives",
     todo: "find out who writes to this bucket; Stowage wants one of its own",
+  },
+  audit_missing: {
+    means: "rows of the audit are lost: the object that holds them is gone from R2",
+    todo: LOST_AUDIT,
+  },
+  audit_altered: {
+    means: "the object that holds rows of the audit has other bytes than were written",
+    todo: LOST_AUDIT,
+  },
+  audit_chain: {
+    means:
+      "an object of the audit does not follow the one before it: the catalog names one less, or another",
+    todo: "find out who changes the catalog beside Stowage; objects that nothing names tell which rows it was",
   },
   content_damaged: {
     means: "the bytes are not those that were sealed: another checksum comes out",

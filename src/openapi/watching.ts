@@ -17,7 +17,7 @@ export const watching: Area = {
     },
     "GET /audit": {
       summary: "Tell who did what",
-      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same. Of what one caller causes on a day (UTC) in one workspace the first ${LIMITS.auditOfDay} rows are listed, fewer where its quota of entries is small; \`not listed\` counts the others.`,
+      description: `Newest first, all of it for \`system\`, what concerns its workspace for another key. At most ${LIMITS.auditListed} rows; a page may hold few, or none, and go on all the same. Of what one caller causes on a day (UTC) in one workspace the first ${LIMITS.auditOfDay} rows are listed, fewer where its quota of entries is small; \`not listed\` counts the others. Rows of days that are over for a week come from compressed objects: where one of them cannot be read, a page that needs it is 503, and \`to\` goes past it.`,
       who: "workspace",
       query: {
         workspace: { description: "What concerns this workspace", schema: TEXT },

@@ -340,6 +340,15 @@ export const LIMITS = {
   /** Rows of the audit on a page, and rows looked at for one: those that do not fit cost as much. */
   auditListed: 100,
   auditScanned: 5_000,
+  /** Milliseconds for which a day of the audit must be over before its rows go to R2: what is asked for most stays in the
+   * catalog, which holds little more of it than that. */
+  auditInCatalog: 7 * 86_400_000,
+  /** Rows of one of those objects, and bytes of their lines before they are compressed: D1 gives them, and a page reads
+   * them, at once. No row is larger: D1 allows 2 MB. */
+  auditObjectRows: 5_000,
+  auditObjectText: 2 * MiB,
+  /** Those objects that a page reads, while they have no more than `auditScanned` rows together. */
+  auditObjectsRead: 20,
   /** Milliseconds in which catalog and R2 must answer for the service to be healthy. */
   healthProbe: 5_000,
   /** Rows of one kind that GET /metrics counts, and workspaces that it names: its cost does not grow. */

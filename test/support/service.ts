@@ -66,7 +66,9 @@ async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
   ).all<{ name: string }>();
   await DB.batch([
-    DB.prepare("DROP TRIGGER IF EXISTS audit_is_kept"), // until the schema below
+    // Until the schema below.
+    DB.prepare("DROP TRIGGER IF EXISTS audit_is_kept"),
+    DB.prepare("DROP TRIGGER IF EXISTS audit_objects_are_kept"),
     DB.prepare("PRAGMA defer_foreign_keys = on"),
     ...results
       .filter(({ name }) => name !== "workspaces" && name !== "schema_version")

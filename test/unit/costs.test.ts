@@ -5,6 +5,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import { moveAudit } from "../../src/artifacts/audit/move.ts";
 import { sweep } from "../../src/artifacts/sweep.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { END, join, member } from "./archive/make-tar.ts";
@@ -44,7 +45,9 @@ const COSTS: Record<string, Row> = {
   "tar.gz of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
   "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 631, 221],
   "delete an artifact": [0, 0, 0, 7, 46, 13, 0, 0, 0],
-  "sweep of nothing": [0, 0, 0, 26, 61, 2, 0, 0, 0],
+  "sweep of nothing": [0, 0, 0, 30, 70, 2, 0, 0, 0],
+  "move 1,000 rows of the audit": [1, 0, 0, 8, 13_019, 1_007, 0, 0, 0],
+  "page of the audit in R2": [0, 1, 0, 2, 3, 0, 0, 0, 0],
 };
 
 // For reads and bytes the Worker looks a key up once: how often it does so again depends on the time that these tests
@@ -175,5 +178,22 @@ describe("the calls and rows", () => {
     await sweep(env, DAY, Date.now() + 3 * DAY);
     await sweep(env, DAY, Date.now() + 6 * DAY);
     await expectCosts("sweep of nothing", () => sweep(watchedEnv, DAY, Date.now() + 7 * DAY));
+  });
+
+  it("of 1,000 rows of the audit that go to R2, and of a page of them", async () => {
+    const now = Date.now();
+    await moveAudit(env, now + 30 * DAY);
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       INSERT INTO audit (at, actor, action, workspace_id, workspace, detail)
+       SELECT ?1 + i, 'stowage', 'moved', w.id, w.name, '{}' FROM n, workspaces w WHERE w.name = 'owner'`,
+    )
+      .bind(Math.floor(now / DAY) * DAY + 2 * DAY)
+      .run();
+    const later = now + 12 * DAY;
+    await expectCosts("move 1,000 rows of the audit", () => moveAudit(watchedEnv, later));
+    await expectCosts("page of the audit in R2", () =>
+      take(client.send("GET", "/audit?action=moved")),
+    );
   });
 });

@@ -4,6 +4,7 @@
 
 import { StorageError } from "../../blobs/objects.ts";
 import { AppError } from "../../protocol/errors.ts";
+import { checkAuditObjects } from "./audit.ts";
 import { checkContent } from "./content.ts";
 import { checkBlobObjects, checkListedObjects } from "./objects.ts";
 import type { Check, CheckContext, CheckedPage, Position } from "./part.ts";
@@ -27,6 +28,7 @@ const CHECKS = {
   workspaces: checkWorkspaceRows,
   uploads: checkListedUploads,
   extents: checkBlobObjects,
+  audit: checkAuditObjects,
   objects: checkListedObjects,
   content: checkContent,
 } satisfies Record<string, Check>;

@@ -12,6 +12,7 @@ import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { inspectUpload } from "../../uploads/gateway.ts";
 import type { Inspection } from "../../uploads/internal.ts";
+import { isAuditKey } from "../audit/object.ts";
 import { following, numberAt, page } from "./part.ts";
 import type { Check, CheckContext } from "./part.ts";
 
@@ -39,7 +40,7 @@ export function compareObject(
   return size < end ? [difference("object_short", key, `${size} of ${end} bytes of ${of}`)] : [];
 }
 
-/** Every object in R2 is named by a blob, the list of garbage or an upload. */
+/** Every object in R2 is named by a blob, the audit, the list of garbage or an upload. */
 export const checkListedObjects: Check = async (context, from) => {
   const { env, now } = context;
   const cursor = from[0] === undefined ? null : String(from[0]);
@@ -87,9 +88,12 @@ async function compareUnnamed(
   return [...differences, ...(await concludeOrphans(context, orphans))];
 }
 
-/** The upload that an object is of; `direct` is one of small files, null is none of ours. */
+/** The upload that an object is of; `direct` is one of small files or of the audit, null is none of ours. */
 function ownerOf(key: string): Uuid | "direct" | null {
   const [folder, name = "", ...rest] = key.split("/");
+  if (isAuditKey(key)) {
+    return "direct";
+  }
   const uuid = parseUuid(name);
   if (uuid === null) {
     return null;

@@ -19,6 +19,7 @@ import {
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { endOfMoved } from "../audit/move.ts";
 import { sweep } from "../sweep.ts";
 import { following, numberAt, page } from "./part.ts";
 import type { Check, CheckContext } from "./part.ts";
@@ -117,7 +118,8 @@ export const checkOverdue: Check = async (context) => {
 async function overdue({ env, idleMs, now }: CheckContext): Promise<Map<string, number>> {
   const expired = now - LIMITS.fsckSlack;
   const [due, idle] = [expired - LIMITS.garbageGrace, expired - idleMs];
-  const counts = await countOverdue(env.DB, { due, idle, expired, most: LIMITS.fsckRows });
+  const moved = endOfMoved(expired);
+  const counts = await countOverdue(env.DB, { due, idle, expired, moved, most: LIMITS.fsckRows });
   return new Map(Object.entries(counts).filter(([, count]) => count > 0));
 }
 

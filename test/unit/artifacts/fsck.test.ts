@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
+import { moveAudit } from "../../../src/artifacts/audit/move.ts";
 import { declareArtifact } from "../../../src/artifacts/declare.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
@@ -146,7 +147,7 @@ describe("fsck (T26)", () => {
     expect(all.objects).toBe(3);
     // One for each check, and one more for the content: a blob larger than this is read in pieces.
     expect(17 * MiB).toBeGreaterThan(LIMITS.fsckBytes);
-    expect(all.calls).toBe(11);
+    expect(all.calls).toBe(12);
     await run("UPDATE uploads SET last_append_at = 0 WHERE uuid = ?1", upload);
   });
 
@@ -374,6 +375,47 @@ describe("fsck (T26)", () => {
     const about = { category: "test", data: "{}", expiresAt: null, actor: "owner/ci" };
     const declaration = { ...about, workspaceId: workspace.id, files: [incomplete] };
     await declareArtifact(env.DB, declaration, Date.now());
+    expect(await find()).toEqual([]);
+  });
+
+  it("reports objects of the audit that are missing, altered or out of the chain, and keeps those that are named", async () => {
+    for (const day of [12, 11, 10]) {
+      const at = Date.now() - day * DAY;
+      await run("INSERT INTO audit (at, actor, action, detail) VALUES (?1, 'a', 'b', '{}')", at);
+    }
+    expect(await find()).toEqual([["sweep_behind", "rows of the audit"]]);
+    await moveAudit(env, Date.now());
+    const findOfAudit = async () =>
+      (await find({ later: 2 * DAY })).filter(([, subject]) => subject.startsWith("audit/"));
+    expect(await findOfAudit()).toEqual([]);
+    const { results } = await env.DB.prepare(
+      "SELECT number, key FROM audit_objects ORDER BY number",
+    ).all<{ number: number; key: string }>();
+    const [first = "", second = "", third = ""] = results.map(({ key }) => key);
+
+    await run("INSERT INTO garbage (key, since) VALUES (?1, ?2)", second, Date.now());
+    await expectRepaired("garbage_referenced", second);
+
+    const stored = new Uint8Array((await (await env.BUCKET.get(second))?.arrayBuffer()) ?? []);
+    // The same length, and one byte less.
+    for (const altered of [stored.with(12, (stored[12] ?? 0) ^ 1), stored.slice(1)]) {
+      await env.BUCKET.put(second, altered);
+      expect(await find({ repairs: true })).toEqual([["audit_altered", second]]);
+    }
+    await env.BUCKET.delete(second);
+    expect(await find({ repairs: true })).toEqual([["audit_missing", second]]);
+    await env.BUCKET.put(second, stored);
+    expect(await find()).toEqual([]);
+
+    // Past the triggers, as somebody who wants to hide something.
+    await env.DB.exec("DROP TRIGGER audit_objects_are_kept");
+    await run("DELETE FROM audit_objects WHERE key = ?1", second);
+    expect(await findOfAudit()).toEqual([
+      ["audit_chain", third],
+      ["object_orphan", second],
+    ]);
+    await run("DELETE FROM audit_objects WHERE key IN (?1, ?2)", first, third);
+    await env.BUCKET.delete([first, second, third]);
     expect(await find()).toEqual([]);
   });
 

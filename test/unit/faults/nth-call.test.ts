@@ -7,6 +7,8 @@ import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import { moveAudit } from "../../../src/artifacts/audit/move.ts";
+import { readAudit } from "../../../src/artifacts/audit/read.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
@@ -328,6 +330,45 @@ async function sweeping(): Promise<Run> {
   };
 }
 
+/** Rows of two days that go to R2, and one object that expires; each is in one place afterwards. */
+async function moving(): Promise<Run> {
+  const now = Date.now();
+  const action = `moved ${salt}`;
+  const add = (daysAgo: number) =>
+    env.DB.prepare("INSERT INTO audit (at, actor, action, detail) VALUES (?1, 'a', ?2, '{}')").bind(
+      now - daysAgo * DAY + salt,
+      action,
+    );
+  // Rows that are older than what is in R2 would stay in the catalog.
+  await env.DB.batch(
+    [
+      "DROP TRIGGER IF EXISTS audit_objects_are_kept",
+      "INSERT INTO garbage (key, since) SELECT key, 0 FROM audit_objects",
+      "DELETE FROM audit_objects",
+    ].map((statement) => env.DB.prepare(statement)),
+  );
+  await env.DB.batch([40, 40, 39, 9, 9, 8].map(add));
+  await moveAudit(env, now - 30 * DAY);
+  const act = async () => {
+    const { failures } = await sweep(watchedEnv, DAY, now, 39.5 * DAY);
+    return failures === 0;
+  };
+  return {
+    act,
+    async recover() {
+      expect(await act()).toBe(true);
+    },
+    async verify() {
+      const everything = { workspace: null, workspaceId: null, from: 0, to: now, after: null };
+      const { rows, next } = await readAudit(env, { ...everything, action });
+      const days = rows.map(({ at }) => Math.round((now - at) / DAY));
+      expect([days, next]).toEqual([[8, 9, 9, 39], null]);
+      const left = "SELECT id FROM audit WHERE action = ?1";
+      expect((await env.DB.prepare(left).bind(action).all()).results).toEqual([]);
+    },
+  };
+}
+
 /** A tar of two members. The alarm goes on after the answer. */
 async function explosion(): Promise<Run> {
   const name = `explode-${salt}`;
@@ -403,6 +444,7 @@ const JOBS: Record<string, Job> = {
   "a small file that comes whole": { prepare: () => delivery(1), modes: BY_WORKER },
   "the rest of a file": { prepare: () => delivery(2) },
   "a sweep": { prepare: sweeping, modes: BY_WORKER },
+  "a sweep that moves the audit to R2": { prepare: moving, modes: BY_WORKER },
 };
 
 describe.each(Object.entries(JOBS))("%s", (_name, { prepare, kinds, modes = MODES }) => {

@@ -39,8 +39,9 @@ beforeAll(async () => {
   vi.spyOn(scheduler, "wait").mockResolvedValue();
   takeClock();
   await applySchema();
-  // It goes by SQLite's clock, which nobody can move.
-  await env.DB.prepare("DROP TRIGGER audit_is_kept").run();
+  // They go by SQLite's clock, which nobody can move.
+  await env.DB.exec("DROP TRIGGER audit_is_kept");
+  await env.DB.exec("DROP TRIGGER audit_objects_are_kept");
 });
 
 afterAll(() => {

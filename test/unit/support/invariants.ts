@@ -74,6 +74,16 @@ const CONTRADICTIONS = {
     WHERE a.fetching IS NOT NULL AND a.fetching NOT IN (SELECT uuid FROM uploads)`,
   "garbage that a blob needs": `
     SELECT g.key FROM garbage g WHERE g.key IN (SELECT key FROM extents)`,
+  "garbage that the audit needs": `
+    SELECT g.key FROM garbage g WHERE g.key IN (SELECT key FROM audit_objects)`,
+  "a row of the audit that is in an object as well": `
+    SELECT a.id FROM audit a JOIN audit_objects o ON (a.at, a.id) >= (o.first_at, o.first_id)
+      AND (a.at, a.id) <= (o.last_at, o.last_id) AND a.id <= o.highest_id`,
+  "an object of the audit that does not follow the one before": `
+    SELECT o.key FROM audit_objects o JOIN audit_objects b ON b.number = (
+      SELECT max(number) FROM audit_objects WHERE number < o.number)
+    WHERE b.number <> o.number - 1 OR b.sha256 <> o.previous
+      OR (b.last_at, b.last_id) >= (o.first_at, o.first_id)`,
   "an upload that was converted and is listed as open": `
     SELECT u.uuid FROM uploads u JOIN conversions c ON c.upload_uuid = u.uuid`,
   "what a file is of": `
@@ -81,6 +91,9 @@ const CONTRADICTIONS = {
     JOIN artifacts a ON a.id = v.artifact_id
     WHERE f.workspace_id <> a.workspace_id OR f.shared <> a.shared`,
 };
+
+/** The keys of objects that something names. */
+const NAMED = "SELECT key FROM extents UNION SELECT key FROM audit_objects";
 
 /** Content is immutable, and keys are never used twice: once is enough. */
 const readBefore = new Set<string>();
@@ -112,7 +125,7 @@ export async function expectNothingLeft(): Promise<void> {
   await expectInvariants();
   expect(await rows("SELECT uuid FROM uploads")).toEqual([]);
   expect(await rows("SELECT key FROM garbage")).toEqual([]);
-  const named = await rows<{ key: string }>("SELECT DISTINCT key FROM extents ORDER BY key");
+  const named = await rows<{ key: string }>(`${NAMED} ORDER BY key`);
   expect(await storedKeys()).toEqual(named.map(({ key }) => key));
   expect(await listObjectsWithRows()).toEqual([]);
   expect([...calls.openMultiparts.values()]).toEqual([]);
@@ -173,10 +186,10 @@ async function storedKeys(): Promise<string[]> {
   return objects.map(({ key }) => key).toSorted();
 }
 
-/** No extent names a missing object, and every object is known to somebody who will delete it in time. */
+/** Nothing names a missing object, and every object is known to somebody who will delete it in time. */
 async function expectKnownObjects(): Promise<void> {
   const stored = await storedKeys();
-  const named = await rows<{ key: string }>("SELECT DISTINCT key FROM extents");
+  const named = await rows<{ key: string }>(NAMED);
   expect(named.filter(({ key }) => !stored.includes(key))).toEqual([]);
   const garbage = await rows<{ key: string }>("SELECT key FROM garbage");
   const known = new Set([...named, ...garbage].map(({ key }) => key));
