@@ -1,0 +1,150 @@
+// Clients that leave in the middle of a request, of those that hold most: what they held is given back, and
+// others are served as if they had never come (SECURITY.md, T36).
+
+import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { makeThings } from "./support/operations.ts";
+import type { Things } from "./support/operations.ts";
+import { send } from "./support/send.ts";
+import { makeTenant, service } from "./support/target.ts";
+import type { Tenant } from "./support/target.ts";
+import { harmOf, watched } from "./support/watch.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const TIMES = 60;
+/** At most for what others ask when all have left. */
+const SERVED_MS = 2_000;
+
+interface Left {
+  method: string;
+  path: string;
+  /** Bytes that are announced, or null, and those that are sent. */
+  announced: number | null;
+  sent: string | Uint8Array;
+  accept?: string;
+}
+
+let leaver: Tenant;
+let other: Tenant;
+let things: Things;
+let text: { id: number };
+let folder: { id: number };
+
+beforeAll(async () => {
+  [leaver, other] = [await makeTenant({ public: true }), await makeTenant()];
+  things = await makeThings(leaver);
+  const lines = Buffer.alloc(2 * MiB, "a line of text\n");
+  text = await service.upload("large.txt", lines, leaver.bearer);
+  folder = await service.upload("large.bin", randomBytes(2 * MiB), leaver.bearer);
+});
+
+/** Sends a request, or a part of one, and leaves: at once, or when a while has passed. */
+async function leave(bearer: string, { method, path, announced, sent, accept }: Left, ms: number) {
+  const { hostname, port } = new URL(service.origin);
+  const socket = connect({ host: hostname, port: Number(port) }).on("error", () => {});
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    "Host: x",
+    `Authorization: Bearer ${bearer}`,
+    ...(accept === undefined ? [] : [`Accept: ${accept}`]),
+    ...(announced === null
+      ? []
+      : ["Content-Type: application/json", `Content-Length: ${announced}`]),
+    "\r\n",
+  ];
+  socket.write(lines.join("\r\n"));
+  socket.write(sent);
+  await delay(ms);
+  socket.destroy();
+}
+
+async function leaveOften(make: (at: number) => Left): Promise<void> {
+  await Promise.all(
+    Array.from({ length: TIMES }, (_, at) => leave(leaver.bearer, make(at), (at % 6) * 50)),
+  );
+}
+
+/** What somebody else asks then that takes memory, and how long that takes. */
+async function serveOther(): Promise<string[]> {
+  const upload = await service.openUpload(other.bearer);
+  const authorized = { Authorization: `Bearer ${other.bearer}` };
+  const asked = {
+    "an append": { method: "POST", path: `/upload/${upload}`, body: randomBytes(9 * MiB) },
+    "a page": { method: "GET", path: `/a/${text.id}/large.txt?view`, accept: "text/html" },
+    "a tar.gz": { method: "GET", path: `/a/${folder.id}/?archive=tar.gz` },
+  };
+  const wrong: string[] = [];
+  for (const [name, { accept, ...request }] of Object.entries<{
+    method: string;
+    path: string;
+    body?: Uint8Array;
+    accept?: string;
+  }>(asked)) {
+    const began = performance.now();
+    const headers = { ...authorized, ...(accept === undefined ? {} : { Accept: accept }) };
+    const status = await send({ ...request, headers });
+    const ms = performance.now() - began;
+    if (status !== 200 || ms > SERVED_MS) {
+      wrong.push(`${name}: ${status} after ${Math.round(ms)} ms`);
+    }
+  }
+  return wrong;
+}
+
+describe("clients that leave", () => {
+  it.each<[string, (at: number) => Promise<Left> | Left]>([
+    ["tar.gz", () => archive("tar.gz")],
+    [
+      "pages of 2 MiB",
+      () => ({
+        method: "GET",
+        path: `/a/${text.id}/large.txt?view`,
+        announced: null,
+        sent: "",
+        accept: "text/html",
+      }),
+    ],
+    [
+      "declarations",
+      () => body("POST", "/api/1.0/artifact/", 20 * MiB, `{"category":"${"x".repeat(MiB)}`),
+    ],
+    [
+      "whole declarations",
+      () => {
+        const sent = `{"category":"a:b","workspace":"${leaver.name}","data":{"${"x".repeat(MiB)}":1},"files":{}}`;
+        return body("POST", "/api/1.0/artifact/", sent.length, sent);
+      },
+    ],
+    [
+      "small files",
+      () =>
+        body(
+          "PUT",
+          `/api/1.0/artifact/${things.artifactId}/files/thing`,
+          900 * KiB,
+          randomBytes(500 * KiB),
+        ),
+    ],
+    ["appends", () => body("POST", `/upload/${things.upload}`, 32 * MiB, randomBytes(MiB))],
+  ])("in the middle of %s hold nobody up", async (name, make) => {
+    const seen = await watched(`${TIMES} that leave in the middle of ${name}`, async () => {
+      const made = await make(0);
+      await leaveOften(() => made);
+      return serveOther();
+    });
+    expect([seen.result, harmOf(seen)]).toEqual([[], []]);
+  });
+});
+
+function archive(kind: string): Left {
+  return { method: "GET", path: `/a/${folder.id}/?archive=${kind}`, announced: null, sent: "" };
+}
+
+function body(method: string, path: string, announced: number, sent: string | Uint8Array): Left {
+  return { method, path, announced, sent };
+}
