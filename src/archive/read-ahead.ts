@@ -35,7 +35,7 @@ export class ReadAhead {
   async readSome(offset: number, most: number): Promise<Uint8Array> {
     const at = offset - this.#begin;
     if (at < 0 || at >= this.#window.length) {
-      await this.#fetch(offset, Math.min(most, LIMITS.explodePiece), most);
+      await this.#fetch(offset, Math.min(most, LIMITS.unpackRead), most);
       return this.#window.subarray(0, most);
     }
     return this.#window.subarray(at, at + most);
@@ -45,9 +45,9 @@ export class ReadAhead {
     const end = this.#begin + this.#window.length;
     const goesOn = offset >= this.#begin && offset <= end + LIMITS.zipWindow;
     this.#ahead = goesOn
-      ? Math.min(Math.max(this.#ahead * 2, LIMITS.zipWindow), LIMITS.explodePiece)
+      ? Math.min(Math.max(this.#ahead * 2, LIMITS.zipWindow), LIMITS.unpackRead)
       : 0;
-    const ahead = Math.min(Math.max(likely, this.#ahead), LIMITS.explodePiece);
+    const ahead = Math.min(Math.max(likely, this.#ahead), LIMITS.unpackRead);
     const wanted = Math.max(length, Math.min(ahead, this.#source.size - offset));
     this.#left -= wanted;
     if (this.#left < 0) {

@@ -42,7 +42,7 @@ export async function checkKey(
     return { ok: true, subject: system };
   }
   const sight = await lookAt(db, settings, attempt);
-  if (await isWelcome(db, sight, now)) {
+  if (await isWelcome(db, sight, attempt.secret, now)) {
     return subjectOf(attempt, sight.found);
   }
   const closedUntil = await countAsWrong(db, sight, now);
@@ -82,9 +82,14 @@ async function lookAt(db: Env["DB"], settings: Settings, attempt: KeyAttempt): P
   return { place, lookup, keys, found, gates: await gatesOf(settings, attempt) };
 }
 
-/** Does a key count whatever else its network sends: was it drawn, or used from there before? */
-async function isWelcome(db: Env["DB"], { found, gates }: Sight, now: number): Promise<boolean> {
-  if (found !== null && isDrawn(found)) {
+/** Does a key count whatever else its network sends: was it drawn, is it as long as one, or was it used from there before? */
+async function isWelcome(
+  db: Env["DB"],
+  { found, gates }: Sight,
+  secret: string,
+  now: number,
+): Promise<boolean> {
+  if (found !== null && (isDrawn(found) || secret.length >= LIMITS.secretUnguessed)) {
     return true;
   }
   // Asked for a wrong secret too: the time of an answer must not tell whether it was right.

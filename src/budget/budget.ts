@@ -60,9 +60,13 @@ export class Budget {
   #held = 0;
   #claimed = 0;
 
-  /** Of so many bytes, those of its lane among them. */
-  constructor(size: number, lanes: Lanes | null = null) {
+  readonly #isOnePerPayer: boolean;
+
+  /** Of so many bytes, those of its lane among them. `isOnePerPayer`: nobody begins while another of the same payer holds
+   * something. */
+  constructor(size: number, lanes: Lanes | null = null, isOnePerPayer = false) {
     this.#size = size - (lanes?.lane ?? 0);
+    this.#isOnePerPayer = isOnePerPayer;
     this.#uncounted = lanes?.uncounted ?? 0;
     this.#lane = lanes && { budget: new Budget(lanes.lane), most: lanes.small };
   }
@@ -142,6 +146,7 @@ export class Budget {
     const until = Date.now() + LIMITS.memoryPatience;
     const waiter = { lease, to, until, isGranted: false };
     this.#waiting.push(waiter);
+    this.#serve(); // those before may wait for what concerns them alone
     try {
       while (!waiter.isGranted) {
         if (Date.now() >= until) {
@@ -196,13 +201,14 @@ export class Budget {
   }
 
   /** The same, when it holds so many bytes from the start. */
-  run<T>(bytes: number, owner: string, work: () => Promise<T>): Promise<T> {
-    return this.use(bytes, owner, async (lease) => {
+  run<T>(bytes: number, owner: string, work: () => Promise<T>, payer = owner): Promise<T> {
+    const hold = async (lease: Lease) => {
       if (!this.tryGrow(lease, bytes)) {
         await this.grow(lease, bytes);
       }
       return work();
-    });
+    };
+    return this.use(bytes, owner, hold, payer);
   }
 
   /** Ends what an earlier life of this owner left behind when it was cut off. */
@@ -245,7 +251,9 @@ export class Budget {
 
   /** The first of those who hold nothing, on behalf of whom the least is held; of several, whose last turn is longest ago. */
   #nextInTurn(): Waiter | null {
-    const waiting = this.#waiting.filter(({ isGranted, lease }) => !isGranted && lease.held === 0);
+    const waiting = this.#waiting.filter(
+      ({ isGranted, lease }) => !isGranted && lease.held === 0 && this.#mayBegin(lease),
+    );
     if (waiting.length < 2) {
       return waiting[0] ?? null;
     }
@@ -259,6 +267,13 @@ export class Budget {
       return more < 0 || (more === 0 && later < 0);
     };
     return waiting.reduce((first, each) => (precedes(each, first) ? each : first));
+  }
+
+  #mayBegin({ payer }: Lease): boolean {
+    return (
+      !this.#isOnePerPayer ||
+      ![...this.#open].some((other) => other.payer === payer && other.held > 0)
+    );
   }
 
   /** Those who are cut off while they wait cannot leave the queue by themselves. */
@@ -275,7 +290,8 @@ export class Budget {
 
   #grant(lease: Lease, to: number): boolean {
     const more = Math.max(to - lease.held, 0);
-    if (!this.#open.has(lease) || this.#held + more > this.#size) {
+    const isTooMuch = this.#held + more > this.#size;
+    if (!this.#open.has(lease) || isTooMuch || (lease.held === 0 && !this.#mayBegin(lease))) {
       return false;
     }
     lease.held += more;

@@ -7,8 +7,9 @@ import { Budget } from "./budget.ts";
 const { packing, relay, work, sending, views } = LIMITS.memoryShares;
 const { uncounted, small, ...lanes } = LIMITS.memoryLanes;
 
-/** For archives that are unpacked into another upload, whose appends take of `WORK`. */
-export const PACKING = new Budget(packing);
+/** For archives that are unpacked into another upload, whose appends take of `WORK`. That may take minutes, so a workspace
+ * has one at a time. */
+export const PACKING = new Budget(packing, null, true);
 
 /** For small files on their way to an intake object, which takes of `WORK`. */
 export const RELAY = new Budget(relay, { uncounted, small, lane: lanes.relay });

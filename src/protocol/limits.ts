@@ -98,6 +98,8 @@ export const LIMITS = {
   tokensOfWorkers: 1_000,
   /** Characters of a key or password. */
   secretLength: 1_024,
+  /** Characters from which on a chosen key counts as one that cannot be guessed, as a drawn one does. */
+  secretUnguessed: 32,
   /** Rows of an administration list; `?after=` goes on. */
   listed: 1_000,
   /** Milliseconds without a request after which a session ends: a night and a morning. */
@@ -258,6 +260,10 @@ export const LIMITS = {
   walkStep: 64 * KiB,
   /** Bytes of an archive read at a time, which are then committed: more than the headers of a member may have. */
   explodePiece: 8 * MiB,
+  /** Bytes of a compressed archive read at a time, and of what it unpacks to stored at a time: so two archives are
+   * unpacked at once in an isolate, of two workspaces. */
+  unpackRead: MiB,
+  unpackPiece: 7 * MiB,
   /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
   explodeSlice: 5_000,
   /** Archives of one workspace that are remembered as refused, and milliseconds for which they are. */

@@ -45,8 +45,11 @@ export async function explodePack(context: UploadContext, pack: Pack): Promise<v
   const intent = intentOf(context);
   const gateway = new UploadGateway(context.uploads, workspaceId);
   if (!requireExplosion(context).isRead) {
-    await PACKING.run(2 * LIMITS.explodePiece, context.owner, () =>
-      unpackAndHandOver(context, gateway, pack),
+    await PACKING.run(
+      LIMITS.unpackRead + LIMITS.unpackPiece,
+      context.owner,
+      () => unpackAndHandOver(context, gateway, pack),
+      `workspace ${workspaceId}`,
     );
   }
   orThrow(await gateway.explode(pack.uuid, intent, ANY), FINAL);
@@ -148,12 +151,12 @@ class MemberNotes {
   }
 }
 
-/** @yields The same bytes in pieces of `LIMITS.explodePiece`. `rest` is called where there is time for it. */
+/** @yields The same bytes in pieces of `LIMITS.unpackPiece`. `rest` is called where there is time for it. */
 async function* inPieces(
   source: AsyncIterable<Uint8Array>,
   rest: () => Promise<void>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let piece = new Uint8Array(LIMITS.explodePiece);
+  let piece = new Uint8Array(LIMITS.unpackPiece);
   let filled = 0;
   for await (const bytes of source) {
     for (let at = 0; at < bytes.length;) {
@@ -163,7 +166,7 @@ async function* inPieces(
       at += taken.length;
       if (filled === piece.length) {
         yield piece;
-        piece = new Uint8Array(LIMITS.explodePiece);
+        piece = new Uint8Array(LIMITS.unpackPiece);
         filled = 0;
       }
     }

@@ -77,8 +77,8 @@ async function* gunzip(
   const unpacker = new Gunzip(() => new RunningDigest("crc32"), work);
   // What is wrong with the tar is found here, before another upload takes over.
   const walk = new TarWalk({ begin: note, bytes: () => {}, end: () => {} }, work);
-  for (let at = 0; at < size; at += LIMITS.explodePiece) {
-    for (const bytes of unpacker.push(await read(at, Math.min(LIMITS.explodePiece, size - at)))) {
+  for (let at = 0; at < size; at += LIMITS.unpackRead) {
+    for (const bytes of unpacker.push(await read(at, Math.min(LIMITS.unpackRead, size - at)))) {
       walk.push(bytes);
       yield bytes;
     }

@@ -87,6 +87,18 @@ describe("wrong keys of a network (T8)", () => {
     expect((await auth(TEST_SECRETS.SYSTEM_KEY, GUESSER, "system")).status).toBe(200);
   });
 
+  it("do not keep out a chosen key that is as long as nobody guesses, and one that is shorter", async () => {
+    const long = randomBytes(16).toString("hex");
+    const keys = { long, short: long.slice(1) };
+    for (const [name, key] of Object.entries(keys)) {
+      const body = { namespace: `${name}-key`, key_name: "ci", key };
+      await service.json("POST", "/auth/namespaces", body, system);
+    }
+    await close(GUESSER);
+    expect((await auth(keys.long, GUESSER, "long-key")).status).toBe(200);
+    expect(await refusalOf(auth(keys.short, GUESSER, "short-key"))).toEqual(TOO_OFTEN);
+  });
+
   it("do not keep out a chosen key that was used from there before, and one that was not", async () => {
     expect(await statusOf(CHOSEN, GUESSER)).toBe(200);
     const other = { namespace: "other", key_name: "ci", key: CHOSEN };

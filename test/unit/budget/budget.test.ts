@@ -66,6 +66,24 @@ describe("Budget", () => {
     expect(budget.tryGrow(late, 1)).toBe(true);
   });
 
+  it("lets one of each payer begin where it is told to, and those of others pass the one that waits", async () => {
+    const budget = new Budget(20, null, true);
+    const order: string[] = [];
+    const ask = (payer: string, name: string) => {
+      const lease = budget.open(5, name, payer);
+      void budget.grow(lease, 5).then(() => order.push(name));
+      return lease;
+    };
+    const first = ask("one", "first of one");
+    ask("one", "second of one");
+    ask("other", "first of other");
+    await settled();
+    expect(order).toEqual(["first of one", "first of other"]);
+    budget.end(first);
+    await settled();
+    expect(order).toEqual(["first of one", "first of other", "second of one"]);
+  });
+
   it("runs alone what claims more than there is", async () => {
     const budget = new Budget(10);
     const first = hold(budget, 1);
