@@ -271,10 +271,13 @@ describe("POST /upload/:uuid with a Content-Digest", () => {
     expect(await valueOf(service.append(uuid, bytes, token, headers))).toBe(bytes.length + 1);
   });
 
-  it("reads the strongest algorithm that it knows and passes over others", async () => {
+  it("has every algorithm that it knows checked, and others passed over", async () => {
     const uuid = await service.openUpload(token);
-    const both = `${digestOf("sha256", "other")}, ${digestOf("sha512", "bytes")}, md5=:AAAA:`;
-    expect(await valueOf(service.append(uuid, "bytes", token, { "Content-Digest": both }))).toBe(5);
+    const append = (...digests: string[]) =>
+      service.append(uuid, "bytes", token, { "Content-Digest": digests.join(", ") });
+    const sha512 = digestOf("sha512", "bytes");
+    expect((await append(digestOf("sha256", "other"), sha512)).status).toBe(400);
+    expect(await valueOf(append(digestOf("sha256", "bytes"), sha512, "md5=:AAAA:"))).toBe(5);
   });
 
   it.each(["sha256", "sha512"] as const)(
