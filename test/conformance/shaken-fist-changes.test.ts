@@ -551,9 +551,9 @@ describe("GET /artifacts/:ref/events (T29)", () => {
     const { uuid, id } = await makeVersions("eventful", 1);
     await service.env.DB.prepare(
       `INSERT INTO events (artifact_id, number, at, type, message, actor, extra)
-       SELECT ?1, value, 5, 'mutate', 'filler', 'x', '{}' FROM json_each(?2)`,
+       SELECT ?1, value, ?3, 'mutate', 'filler', 'x', '{}' FROM json_each(?2)`,
     )
-      .bind(id, JSON.stringify(Array.from({ length: 1_200 }, (_, at) => at + 3)))
+      .bind(id, JSON.stringify(Array.from({ length: 1_200 }, (_, at) => at + 3)), Date.now())
       .run();
     await call("PUT", `/artifacts/${uuid}/metadata/k`, { value: "v" });
     const shown = await messages(uuid);

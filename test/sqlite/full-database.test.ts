@@ -13,6 +13,9 @@ import { newUuid } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 
+// Nothing of the platform is in this process; the sweep leases no memory of a request.
+vi.mock("cloudflare:workers", () => ({ waitUntil: () => {} }));
+
 const DAY = 24 * 3_600_000;
 const AUTHOR = { actor: "stowage", now: Date.now() };
 

@@ -33,7 +33,7 @@ import { Faults, faultyBatches, faultyContext } from "../support/faults.ts";
 
 // Small, as no fault depends on it: fewer bytes are moved.
 const PIECE = 2 * 1024 * 1024;
-Object.assign(LIMITS, { explodePiece: PIECE, partSize: 5 * 1024 * 1024 });
+Object.assign(LIMITS, { explodePiece: PIECE, unpackPiece: PIECE, partSize: 5 * 1024 * 1024 });
 
 const DAY = 24 * 3_600_000;
 const TERMS = { offset: null, length: null };
