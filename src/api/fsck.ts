@@ -11,8 +11,8 @@ import { readJson } from "./json-body.ts";
 export const fsck = new Routes().post("/", async (c) => {
   requireSystem(c.var.identity);
   const { cursor, repair, deep } = await readJson(c.req.raw, FsckRequest);
-  const { uploadIdleMs: idleMs } = c.var.settings;
-  const context = { env: c.env, idleMs, now: Date.now(), repairs: repair, percent: deep };
+  const { uploadIdleMs: idleMs, auditMs } = c.var.settings;
+  const context = { env: c.env, idleMs, auditMs, now: Date.now(), repairs: repair, percent: deep };
   const found = await checkOn(context, cursor === null ? null : readCursor(cursor));
   const { rows, objects, uploads, bytes, young } = found;
   return c.json({

@@ -7,6 +7,8 @@ export interface CheckContext {
   env: Env;
   /** Milliseconds without a byte after which an upload is removed. */
   idleMs: number;
+  /** Milliseconds for which rows of the audit are kept. */
+  auditMs: number;
   now: number;
   /** Repair what is safe to repair? */
   repairs: boolean;

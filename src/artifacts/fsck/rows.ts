@@ -99,13 +99,13 @@ export const checkGarbageRows: Check = async ({ env, repairs }, from) => {
 };
 
 export const checkOverdue: Check = async (context) => {
-  const { env, idleMs, now, repairs } = context;
+  const { env, idleMs, auditMs, now, repairs } = context;
   const before = await overdue(context);
   if (before.size === 0) {
     return page({});
   }
   if (repairs) {
-    await sweep(env, idleMs, now);
+    await sweep(env, idleMs, now, auditMs);
   }
   const after = repairs ? await overdue(context) : before;
   const differences = [...before].map(([what, count]) => {

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { moveAudit } from "../../../src/artifacts/audit/move.ts";
+import { readAudit } from "../../../src/artifacts/audit/read.ts";
 import { declareArtifact } from "../../../src/artifacts/declare.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
@@ -86,8 +87,13 @@ interface Checked {
 }
 
 /** The whole check, at a time after now. */
-async function check({ repairs = false, percent = 0, later = 0 } = {}): Promise<Checked> {
-  const context = { env, idleMs: DAY, now: Date.now() + later, repairs, percent };
+async function check({
+  repairs = false,
+  percent = 0,
+  later = 0,
+  auditMs = LIMITS.auditKept,
+} = {}): Promise<Checked> {
+  const context = { env, idleMs: DAY, auditMs, now: Date.now() + later, repairs, percent };
   const nothing = { rows: 0, objects: 0, uploads: 0, bytes: 0, young: 0, calls: 0 };
   const all: Checked = { differences: [], ...nothing };
   for (let cursor: CheckCursor | null = null; ;) {
@@ -375,6 +381,16 @@ describe("fsck (T26)", () => {
     const about = { category: "test", data: "{}", expiresAt: null, actor: "owner/ci" };
     const declaration = { ...about, workspaceId: workspace.id, files: [incomplete] };
     await declareArtifact(env.DB, declaration, Date.now());
+    expect(await find()).toEqual([]);
+  });
+
+  it("repairs without forgetting rows of the audit that the deployment keeps for longer", async () => {
+    const at = Date.now() - 450 * DAY;
+    await run("INSERT INTO audit (at, actor, action, detail) VALUES (?1, 'a', 'old', '{}')", at);
+    await check({ repairs: true, auditMs: 500 * DAY });
+    const about = { workspace: null, workspaceId: null, action: "old", after: null };
+    const { rows } = await readAudit(env, { ...about, from: 0, to: Date.now() });
+    expect(rows.map((row) => row.at)).toEqual([at]);
     expect(await find()).toEqual([]);
   });
 
