@@ -1,6 +1,6 @@
 -- The catalog: the only truth about what exists and who may see it. Applying this file twice is harmless; it changes
 -- no database that another version of it made.
--- Times are integer milliseconds, sizes integer bytes below 2^53, hashes lower-case hex text.
+-- Times are integer milliseconds, sizes integer bytes below 2^53, hashes lower-case hex text but for those of contents.
 -- docs/storage.md says who writes and who reads each table.
 
 -- Which schema the database has: the service serves no other (src/catalog/schema-number.ts). The row comes before the
@@ -20,10 +20,9 @@ CREATE TABLE IF NOT EXISTS workspaces (
   name TEXT NOT NULL UNIQUE,
   public INTEGER NOT NULL DEFAULT 0,    -- 1: anyone may read
   quota_bytes INTEGER,                  -- NULL: no limit
-  -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to
-  -- NULL where it is over the quota in the end, which ends the batch.
-  -- It has a bound without a quota, too (LIMITS.workspaceBytes): what is summed from it stays an exact number.
-  used_bytes INTEGER NOT NULL DEFAULT 0 CONSTRAINT used_bytes_fit CHECK (used_bytes <= 4503599627370496),
+  -- The sizes of all files in living versions, kept by the triggers below. A batch that publishes sets it to NULL where it is
+  -- over the quota in the end, which quota_is_kept refuses.
+  used_bytes INTEGER NOT NULL DEFAULT 0,
   -- What its rows in this catalog come to (the columns `entries` below), whatever their files weigh. Triggers keep it, and
   -- refuse what would take it beyond entry_limit.
   used_entries INTEGER NOT NULL DEFAULT 0,
@@ -38,7 +37,15 @@ CREATE TABLE IF NOT EXISTS workspaces (
 CREATE TRIGGER IF NOT EXISTS entries_are_bounded BEFORE UPDATE OF used_entries ON workspaces
 WHEN NEW.used_entries > OLD.used_entries AND NEW.used_entries > OLD.entry_limit AND OLD.used_entries >= 0
 BEGIN
-  SELECT RAISE(ABORT, 'workspace is over its quota of entries');
+  SELECT RAISE(ABORT, 'stowage entries_exceeded');
+END;
+
+-- Its own quota, and the bound of every workspace (LIMITS.workspaceBytes): what is summed from used_bytes stays an exact
+-- number.
+CREATE TRIGGER IF NOT EXISTS quota_is_kept BEFORE UPDATE OF used_bytes ON workspaces
+WHEN NEW.used_bytes IS NULL OR (NEW.used_bytes > OLD.used_bytes AND NEW.used_bytes > 4503599627370496)
+BEGIN
+  SELECT RAISE(ABORT, 'stowage quota_exceeded');
 END;
 
 CREATE INDEX IF NOT EXISTS workspaces_public ON workspaces (id) WHERE public = 1;
@@ -278,111 +285,111 @@ CREATE TABLE IF NOT EXISTS events (
   PRIMARY KEY (artifact_id, number)
 ) WITHOUT ROWID;
 
+-- A version: what is in it, and where its list of files is. Nothing of a sealed one changes but when it is deleted.
 CREATE TABLE IF NOT EXISTS versions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id),
   version_index INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  sealed_at INTEGER,                    -- NULL: files are missing. From then on nothing of it changes
-  progress_at INTEGER,                  -- when an incomplete version was declared or last got a file
+  sealed_at INTEGER,                    -- NULL: files are missing; they come into its draft
+  progress_at INTEGER,                  -- of an incomplete one: when it was declared, or its draft last said that a file came
   deleted_at INTEGER,                   -- NULL: living. Its rows go with the sweep, after a grace
-  UNIQUE (artifact_id, version_index)
+  draft TEXT,                           -- the draft object that it was filled in; NULL: it came whole
+  file_count INTEGER NOT NULL,
+  entry_count INTEGER NOT NULL,         -- files and folders, the root aside
+  total_bytes INTEGER NOT NULL,
+  object_count INTEGER NOT NULL,        -- rows of object_refs that the sweep has to expect
+  manifest_key TEXT,                    -- the manifest's R2 object; NULL: it is whole in `manifest`
+  manifest_length INTEGER,              -- bytes of the whole manifest
+  manifest BLOB,                        -- the whole manifest, or the index of the object. Last: scans of the others pass it over
+  UNIQUE (artifact_id, version_index),
+  CHECK ((sealed_at IS NULL) = (manifest IS NULL))
 );
+
+CREATE UNIQUE INDEX IF NOT EXISTS versions_by_draft ON versions (draft) WHERE draft IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS versions_incomplete
   ON versions (progress_at) WHERE sealed_at IS NULL AND deleted_at IS NULL;
 
 CREATE INDEX IF NOT EXISTS versions_by_deletion ON versions (deleted_at) WHERE deleted_at IS NOT NULL;
 
--- Immutable bytes. A blob is live while a row of files points at it; no count is stored.
-CREATE TABLE IF NOT EXISTS blobs (
+-- A version that cannot be added says why (src/catalog/refusals.ts): a column that is missing has no other reason.
+CREATE TRIGGER IF NOT EXISTS versions_are_refused BEFORE INSERT ON versions
+WHEN NEW.version_index IS NULL OR NEW.file_count IS NULL
+BEGIN
+  SELECT iif(NEW.version_index IS NULL, RAISE(ABORT, 'stowage artifact_not_own'), RAISE(ABORT, 'stowage artifact_renamed'));
+END;
+
+CREATE TRIGGER IF NOT EXISTS versions_are_not_changed
+BEFORE UPDATE OF file_count, entry_count, total_bytes, manifest_key, manifest_length ON versions
+WHEN (NEW.file_count, NEW.entry_count, NEW.total_bytes) IS NOT (OLD.file_count, OLD.entry_count, OLD.total_bytes)
+  OR (OLD.sealed_at IS NOT NULL AND (NEW.manifest_key, NEW.manifest_length) IS NOT (OLD.manifest_key, OLD.manifest_length))
+BEGIN
+  SELECT RAISE(ABORT, 'versions are not changed');
+END;
+
+-- Which R2 objects a version names: those with its bytes, and that of its manifest. An object without a row here goes into
+-- `garbage` in the same batch, and never comes back.
+CREATE TABLE IF NOT EXISTS object_refs (
+  version_id INTEGER NOT NULL REFERENCES versions (id),
+  key TEXT NOT NULL,
+  PRIMARY KEY (version_id, key)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS object_refs_by_key ON object_refs (key);
+
+-- A copied reference whose origin is gone.
+CREATE TRIGGER IF NOT EXISTS object_refs_are_refused BEFORE INSERT ON object_refs WHEN NEW.key IS NULL
+BEGIN
+  SELECT RAISE(ABORT, 'stowage object_gone');
+END;
+
+-- An index of manifests: contents of at least a MiB, and of every version's only file. What a manifest says holds.
+CREATE TABLE IF NOT EXISTS contents (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  -- The first digits of its sha512 (catalog/new-blobs.ts): the same whenever the content comes again, so that it does
-  -- not tell whether somebody else kept it meanwhile.
-  uuid TEXT NOT NULL UNIQUE,
-  inserted_by TEXT UNIQUE,              -- a random word of the statement that inserted it, for those that follow
   size INTEGER NOT NULL,
-  sha512 TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
+  -- The uuid of a blob is made of its first digits (src/protocol/blob-uuid.ts): the same whenever the content comes again, so
+  -- that it does not tell whether somebody else kept it meanwhile.
+  sha512 BLOB NOT NULL,
+  sha256 BLOB NOT NULL,
   crc32 TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   UNIQUE (sha512, size)
 );
 
-CREATE INDEX IF NOT EXISTS blobs_by_sha256 ON blobs (sha256, size);
+CREATE INDEX IF NOT EXISTS contents_by_sha256 ON contents (sha256, size);
 
--- What a workspace that holds a blob notes of it; another that holds the same content has notes of its own.
-CREATE TABLE IF NOT EXISTS blob_metadata (
-  blob_id INTEGER NOT NULL REFERENCES blobs (id) ON DELETE CASCADE,
-  workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
-  key TEXT NOT NULL,
-  value TEXT NOT NULL,                  -- JSON
-  entries INTEGER GENERATED ALWAYS AS (1 + (octet_length(key) + octet_length(value)) / 1024) VIRTUAL,
-  PRIMARY KEY (blob_id, workspace_id, key)
-) WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS blob_metadata_by_workspace ON blob_metadata (workspace_id);
-
--- Where a blob's bytes are: runs of R2 objects, in order. An empty blob has none.
-CREATE TABLE IF NOT EXISTS extents (
-  blob_id INTEGER NOT NULL REFERENCES blobs (id) ON DELETE CASCADE,
-  position INTEGER NOT NULL,            -- 0, 1, 2, ...
-  key TEXT NOT NULL,                    -- the R2 object
-  start INTEGER NOT NULL,               -- where in the object the run begins
-  length INTEGER NOT NULL,
-  PRIMARY KEY (blob_id, position)
-) WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS extents_by_key ON extents (key);
-
--- The entries of a version (its files and its folders) are numbered together from 1 in byte order of their
--- path, a folder's path ending in a slash. A folder's entries are then the run that follows its own ordinal.
-CREATE TABLE IF NOT EXISTS files (
+-- Which versions hold a content, in their file of that number.
+CREATE TABLE IF NOT EXISTS holders (
+  content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+  workspace_id INTEGER NOT NULL,        -- the artifact's: a content is looked up among those that the reader may read
   version_id INTEGER NOT NULL REFERENCES versions (id),
-  ordinal INTEGER NOT NULL,
-  workspace_id INTEGER NOT NULL,        -- the artifact's: a blob is looked up among the files that the reader may read
-  path TEXT NOT NULL,                   -- no slash at either end
-  content_type TEXT,                    -- as declared; NULL when nothing was
-  blob_id INTEGER REFERENCES blobs (id), -- NULL: declared, its bytes are not there yet
-  -- What the blob says too, or will: a listing then reads one row a file.
-  size INTEGER NOT NULL,
-  sha256 TEXT NOT NULL,
-  sha512 TEXT,                          -- NULL while nothing but the declaration is known
-  -- Sums over the version's files up to and including this one, in order (src/archive/lengths.ts): the place of
-  -- a file in an archive of any folder, and the length of that archive, are differences of these.
-  file_number INTEGER NOT NULL,         -- files
-  tar_end INTEGER NOT NULL,             -- bytes in a tar
-  zip_end INTEGER NOT NULL,             -- bytes in a zip before its directory
-  directory_end INTEGER NOT NULL,       -- bytes in the directory of a zip, zip64 aside
+  file_number INTEGER NOT NULL,
   shared INTEGER NOT NULL DEFAULT 0,    -- the artifact's, likewise
-  PRIMARY KEY (version_id, ordinal),
-  CHECK (blob_id IS NULL OR sha512 IS NOT NULL)
+  PRIMARY KEY (content_id, workspace_id, version_id)
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX IF NOT EXISTS files_by_path ON files (version_id, path);
-CREATE INDEX IF NOT EXISTS files_by_blob ON files (blob_id, workspace_id);
-CREATE INDEX IF NOT EXISTS files_missing ON files (version_id, ordinal) WHERE blob_id IS NULL;
-CREATE INDEX IF NOT EXISTS files_awaited ON files (version_id, sha256, size) WHERE blob_id IS NULL;
-CREATE INDEX IF NOT EXISTS files_shared ON files (blob_id) WHERE shared = 1;
+CREATE INDEX IF NOT EXISTS holders_by_version ON holders (version_id);
+CREATE INDEX IF NOT EXISTS holders_shared ON holders (content_id) WHERE shared = 1;
 
 CREATE TRIGGER IF NOT EXISTS artifact_shared AFTER UPDATE OF shared ON artifacts
 WHEN NEW.shared <> OLD.shared
 BEGIN
-  UPDATE files SET shared = NEW.shared
+  UPDATE holders SET shared = NEW.shared
   WHERE version_id IN (SELECT id FROM versions WHERE artifact_id = NEW.id);
 END;
 
-CREATE TABLE IF NOT EXISTS folders (
-  version_id INTEGER NOT NULL REFERENCES versions (id),
-  ordinal INTEGER NOT NULL,             -- 0 for the root
-  path TEXT NOT NULL,                   -- ends in a slash; '' for the root
-  entry_count INTEGER NOT NULL,         -- files and folders below, at any depth
-  file_count INTEGER NOT NULL,
-  total_bytes INTEGER NOT NULL,
-  PRIMARY KEY (version_id, ordinal)
+-- What a workspace that holds a content notes of it; another that holds the same content has notes of its own.
+CREATE TABLE IF NOT EXISTS blob_metadata (
+  content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+  workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,                  -- JSON
+  entries INTEGER GENERATED ALWAYS AS (1 + (octet_length(key) + octet_length(value)) / 1024) VIRTUAL,
+  PRIMARY KEY (content_id, workspace_id, key)
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX IF NOT EXISTS folders_by_path ON folders (version_id, path);
+CREATE INDEX IF NOT EXISTS blob_metadata_by_workspace ON blob_metadata (workspace_id);
 
 -- What artifacts have to do with each other, from one to another.
 CREATE TABLE IF NOT EXISTS relations (
@@ -395,45 +402,27 @@ CREATE TABLE IF NOT EXISTS relations (
 
 CREATE INDEX IF NOT EXISTS relations_by_target ON relations (target_id);
 
--- workspaces.used_bytes: a version counts from the row of its root folder to its deleted_at. used_entries: it counts, and
--- each of its files and folders, as long as their rows are there.
-CREATE TRIGGER IF NOT EXISTS usage_begins AFTER INSERT ON folders WHEN NEW.ordinal = 0
+-- workspaces.used_bytes: a version counts from its row to its deleted_at. used_entries: it counts, and each of its files and
+-- folders, as long as its row is there.
+CREATE TRIGGER IF NOT EXISTS usage_begins AFTER INSERT ON versions
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + 1 + NEW.entry_count,
-    used_bytes = used_bytes + iif((SELECT deleted_at FROM versions WHERE id = NEW.version_id) IS NULL, NEW.total_bytes, 0)
-  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = NEW.version_id);
-END;
-
-CREATE TRIGGER IF NOT EXISTS usage_changes AFTER UPDATE OF total_bytes ON folders WHEN NEW.ordinal = 0
-BEGIN
-  UPDATE workspaces SET used_bytes = used_bytes - OLD.total_bytes + NEW.total_bytes
-  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = NEW.version_id AND v.deleted_at IS NULL);
-END;
-
-CREATE TRIGGER IF NOT EXISTS usage_vanishes AFTER DELETE ON folders WHEN OLD.ordinal = 0
-BEGIN
-  UPDATE workspaces SET used_entries = used_entries - 1 - OLD.entry_count,
-    used_bytes = used_bytes - iif((SELECT deleted_at FROM versions WHERE id = OLD.version_id) IS NULL, OLD.total_bytes, 0)
-  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = OLD.version_id);
-END;
-
--- fsck alone changes it.
-CREATE TRIGGER IF NOT EXISTS entries_of_version_change AFTER UPDATE OF entry_count ON folders WHEN NEW.ordinal = 0
-BEGIN
-  UPDATE workspaces SET used_entries = used_entries - OLD.entry_count + NEW.entry_count
-  WHERE id = (SELECT a.workspace_id FROM versions v JOIN artifacts a ON a.id = v.artifact_id
-    WHERE v.id = NEW.version_id);
+    used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, NEW.total_bytes, 0)
+  WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
 CREATE TRIGGER IF NOT EXISTS usage_ends AFTER UPDATE OF deleted_at ON versions
 WHEN (NEW.deleted_at IS NULL) <> (OLD.deleted_at IS NULL)
 BEGIN
-  UPDATE workspaces SET used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, 1, -1) * coalesce(
-    (SELECT total_bytes FROM folders WHERE version_id = NEW.id AND ordinal = 0), 0)
+  UPDATE workspaces SET used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, 1, -1) * NEW.total_bytes
   WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
+END;
+
+CREATE TRIGGER IF NOT EXISTS usage_vanishes AFTER DELETE ON versions
+BEGIN
+  UPDATE workspaces SET used_entries = used_entries - 1 - OLD.entry_count,
+    used_bytes = used_bytes - iif(OLD.deleted_at IS NULL, OLD.total_bytes, 0)
+  WHERE id = (SELECT workspace_id FROM artifacts WHERE id = OLD.artifact_id);
 END;
 
 -- One row an upload that was converted: a second conversion of the same upload fails on the key.
@@ -444,6 +433,12 @@ CREATE TABLE IF NOT EXISTS conversions (
   created_at INTEGER NOT NULL,
   workspace_id INTEGER                  -- whose entry it is; NULL for a declared content, which its version counts
 ) WITHOUT ROWID;
+
+-- What was to become a version of an artifact that is gone.
+CREATE TRIGGER IF NOT EXISTS conversions_are_refused BEFORE INSERT ON conversions WHEN NEW.artifact_id IS NULL
+BEGIN
+  SELECT RAISE(ABORT, 'stowage artifact_not_found');
+END;
 
 CREATE INDEX IF NOT EXISTS conversions_by_age ON conversions (created_at);
 
@@ -552,7 +547,7 @@ BEGIN
   UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = OLD.workspace_id;
 END;
 
--- R2 objects that no extent names any more; the sweep deletes them after a grace.
+-- R2 objects that no version names any more; the sweep deletes them after a grace.
 CREATE TABLE IF NOT EXISTS garbage (
   key TEXT PRIMARY KEY,
   since INTEGER NOT NULL
@@ -567,7 +562,7 @@ CREATE TABLE IF NOT EXISTS sweeps (
   ended_at INTEGER,                     -- when one last ended; NULL before the first did
   runs INTEGER NOT NULL DEFAULT 0,
   uploads_expired INTEGER NOT NULL DEFAULT 0,
-  files_removed INTEGER NOT NULL DEFAULT 0,
+  versions_removed INTEGER NOT NULL DEFAULT 0,
   objects_deleted INTEGER NOT NULL DEFAULT 0,
   failures INTEGER NOT NULL DEFAULT 0,
   last_failures INTEGER NOT NULL DEFAULT 0

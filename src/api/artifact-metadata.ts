@@ -1,6 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
-import type { Author } from "../catalog/artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { deleteMetadata, putMetadata } from "../catalog/artifact-metadata.ts";
 import type { DescribedArtifact } from "../catalog/artifacts.ts";
 import { AppError } from "../protocol/errors.ts";

@@ -2,7 +2,7 @@ import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { deleteArtifact, deleteArtifactsOf, setShared } from "../catalog/artifact-changes.ts";
-import type { Author } from "../catalog/artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { walkArtifacts } from "../catalog/artifact-list.ts";
 import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";

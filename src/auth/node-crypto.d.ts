@@ -11,6 +11,8 @@ declare module "node:crypto" {
   export interface Hash {
     update(bytes: Uint8Array): Hash;
     digest(encoding: "hex"): string;
+    digest(): Uint8Array;
+    copy(): Hash;
   }
 
   export function createHash(algorithm: string): Hash;

@@ -1,6 +1,6 @@
 // Whose session a request's cookie is, and its end.
 
-import type { Author } from "../catalog/artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { deleteSession, findLivingSession, touchSession } from "../catalog/sessions.ts";
 import { isCatalogFull } from "../catalog/size.ts";
 import type { Session } from "../protocol/identity.ts";

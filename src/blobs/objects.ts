@@ -96,6 +96,28 @@ export async function putObject(
   await attempt(`store ${key}`, () => bucket.put(key, bytes, { sha512 }));
 }
 
+/** Stores an object of so many bytes that are made once more at each attempt; R2 checks them against their SHA-256. */
+export async function putStream(
+  bucket: R2Bucket,
+  key: string,
+  source: { length: number; sha256: Uint8Array; pieces: () => Iterable<Uint8Array> },
+): Promise<void> {
+  const { length, sha256, pieces } = source;
+  await attempt(`store ${key}`, async () => {
+    const { readable, writable } = new FixedLengthStream(length);
+    const stored = bucket.put(key, readable, { sha256 });
+    await Promise.all([stored, writePieces(writable, pieces())]);
+  });
+}
+
+async function writePieces(to: WritableStream<Uint8Array>, pieces: Iterable<Uint8Array>): Promise<void> {
+  const writer = to.getWriter();
+  for (const piece of pieces) {
+    await writer.write(piece);
+  }
+  await writer.close();
+}
+
 /** Reads `length` bytes of an object into memory; for pieces of at most one part. */
 export async function readPiece(
   bucket: R2Bucket,

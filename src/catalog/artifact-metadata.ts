@@ -2,7 +2,7 @@
 // only, whatever the keys are called.
 
 import { LIMITS } from "../protocol/limits.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { roomFor } from "./metadata.ts";
 

@@ -2,7 +2,7 @@
 // other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. Rows of some days ago are in objects of R2 (audit-objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
 
 import type { AuditRow } from "../protocol/views.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { listObjects } from "./audit-objects.ts";
 import type { AuditObject } from "./audit-objects.ts";
 

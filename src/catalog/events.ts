@@ -3,6 +3,8 @@
 
 import type { Origin } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** Shaken Fist's kinds of events. Here `audit` is what somebody asked for; `prune` and `status` follow from it,
  * or from time. */
@@ -26,55 +28,41 @@ export interface ArtifactEvent {
   extra: Record<string, unknown>;
 }
 
-type Value = string | number | null;
-
-/** The artifacts `a` that an event is noted for: a FROM clause with the values of ?1 and up. */
-export interface EventSource {
-  from: string;
-  values: readonly Value[];
-}
-
 /** An event to note. `extra` is an expression over the source that gives a JSON object. */
 export interface NewEvent {
   type: EventType;
   message: string;
-  extra?: string;
+  extra?: Sql;
   actor: string;
   now: number;
   origin?: Origin | undefined;
 }
 
-/** The statement that notes an event for each artifact of the source; before the change, where the source would
- * not match after it. A source that matches nothing notes nothing. */
+/** The statement that notes an event for each artifact `a` of a FROM clause; before the change, where that would not match
+ * after it. One that matches nothing notes nothing. */
 export function noteEvent(
   db: D1Database,
-  { from, values }: EventSource,
-  { type, message, extra = "'{}'", actor, now, origin }: NewEvent,
+  from: Sql,
+  { type, message, extra = sql`'{}'`, actor, now, origin }: NewEvent,
 ): D1PreparedStatement {
-  const own = [now, type, message, actor, origin?.requestId ?? null, origin?.network ?? null];
-  const places = own.map((_, at) => `?${values.length + at + 1}`).join(", ");
-  return db
-    .prepare(
-      `INSERT INTO events (artifact_id, number, at, type, message, actor, request_id, network, extra)
-       SELECT a.id, coalesce((SELECT max(number) FROM events WHERE artifact_id = a.id), 0) + 1,
-         ${places}, ${extra}
-       FROM ${from}`,
-    )
-    .bind(...values, ...own);
+  return prepare(
+    db,
+    sql`
+      INSERT INTO events (artifact_id, number, at, type, message, actor, request_id, network, extra)
+      SELECT a.id, coalesce((SELECT max(number) FROM events WHERE artifact_id = a.id), 0) + 1, ${now}, ${type},
+        ${message}, ${actor}, ${origin?.requestId ?? null}, ${origin?.network ?? null}, ${extra}
+      FROM ${from}`,
+  );
 }
 
-/** The statement that forgets the oldest events of an artifact, `id` being an expression over the values. */
-export function trimEvents(
-  db: D1Database,
-  id: string,
-  values: readonly Value[],
-): D1PreparedStatement {
-  return db
-    .prepare(
-      `DELETE FROM events WHERE artifact_id = ${id} AND number <= (
-         SELECT max(number) FROM events WHERE artifact_id = ${id}) - ?${values.length + 1}`,
-    )
-    .bind(...values, LIMITS.eventsKept);
+/** The statement that forgets the oldest events of an artifact, whose id an expression gives. */
+export function trimEvents(db: D1Database, id: Sql): D1PreparedStatement {
+  return prepare(
+    db,
+    sql`
+      DELETE FROM events WHERE artifact_id = ${id} AND number <= (
+        SELECT max(number) FROM events WHERE artifact_id = ${id}) - ${LIMITS.eventsKept}`,
+  );
 }
 
 /** The newest events of an artifact, of one type or (null) of all, newest first. */
@@ -84,13 +72,13 @@ export async function listEvents(
   type: EventType | null,
   limit: number,
 ): Promise<ArtifactEvent[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT at, type, message, actor, extra FROM events
-       WHERE artifact_id = ?1 AND (?2 IS NULL OR type = ?2) ORDER BY number DESC LIMIT ?3`,
-    )
-    .bind(artifactId, type, limit)
-    .all<Omit<ArtifactEvent, "extra"> & { extra: string }>();
+  const { results } = await prepare(
+    db,
+    sql`
+      SELECT at, type, message, actor, extra FROM events
+      WHERE artifact_id = ${artifactId} AND (${type} IS NULL OR type = ${type})
+      ORDER BY number DESC LIMIT ${limit}`,
+  ).all<Omit<ArtifactEvent, "extra"> & { extra: string }>();
   return results.map((row) => ({
     ...row,
     extra: JSON.parse(row.extra) as Record<string, unknown>,

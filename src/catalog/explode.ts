@@ -10,7 +10,7 @@ import type {
   SealedArchive,
 } from "../protocol/uploads.ts";
 import { pruneStatements } from "./artifact-changes.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { repeatable } from "./database.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { refuseOverQuota } from "./publish.ts";

@@ -1,4 +1,4 @@
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit, noteEach } from "./audit.ts";
 
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */

@@ -3,7 +3,7 @@
 
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit, noteOnce } from "./audit.ts";
 import { repeatable } from "./database.ts";
 import { livingAt } from "./reader.ts";

@@ -7,7 +7,7 @@ import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ArtifactIntent, BlobFacts, SealResult, SealedUpload } from "../protocol/uploads.ts";
 import { pruneStatements, setMaxVersionsStatements } from "./artifact-changes.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { repeatable } from "./database.ts";
 import { noteEvent, trimEvents } from "./events.ts";
 import { insertBlob } from "./new-blobs.ts";

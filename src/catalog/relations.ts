@@ -1,7 +1,7 @@
 // What artifacts have to do with each other. A relation shows only where both of its ends may be read.
 
 import type { Uuid } from "../protocol/ids.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 import { repeatable } from "./database.ts";
 import { FAMILIAR_WORKSPACES, livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";

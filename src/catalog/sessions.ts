@@ -3,7 +3,7 @@
 
 import type { Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 import { repeatable } from "./database.ts";
 

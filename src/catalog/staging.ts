@@ -7,7 +7,7 @@ import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Pace } from "../protocol/pace.ts";
 import type { Extent } from "../protocol/uploads.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { repeatable } from "./database.ts";
 import { noteEvent } from "./events.ts";
 import { uuidOf } from "./new-blobs.ts";

@@ -1,5 +1,5 @@
 import type { Outcome } from "../protocol/errors.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit, noteEach } from "./audit.ts";
 import { repeatable } from "./database.ts";
 

@@ -1,4 +1,4 @@
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 import { deleteTokensOf } from "./tokens.ts";
 

@@ -1,7 +1,7 @@
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Metadata } from "../protocol/metadata.ts";
-import type { Author } from "./artifact-changes.ts";
+import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 
 export interface Workspace {

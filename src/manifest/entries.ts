@@ -1,17 +1,6 @@
 // What a manifest says of a version's files and folders.
 
 import type { EntryLengths } from "../archive/lengths.ts";
-import type { Extent } from "../protocol/uploads.ts";
-
-/** A run of a file's bytes that are zeros and that no object holds. */
-interface ZeroRun {
-  key: null;
-  start: 0;
-  length: number;
-}
-
-/** A run of a file's bytes: in an R2 object, or of zeros. */
-export type FileExtent = Extent | ZeroRun;
 
 /** What a file is, apart from its place in a version. */
 export interface FileFacts {

@@ -5,7 +5,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { crc32 } from "./crc32.ts";
 import { ManifestDamage } from "./damage.ts";
-import type { FileExtent } from "./entries.ts";
+import type { FileExtent } from "../protocol/entries.ts";
 import { BOUNDS, LIST_PIECE } from "./format.ts";
 import { readTable, sortTexts, writeTable } from "./front-coding.ts";
 

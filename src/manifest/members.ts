@@ -4,7 +4,8 @@
 import { findPathFault } from "../protocol/paths.ts";
 import { ByteReader, toText } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import type { FileExtent, FileFacts } from "./entries.ts";
+import type { FileFacts } from "./entries.ts";
+import type { FileExtent } from "../protocol/entries.ts";
 import { BOUNDS, HASHES } from "./format.ts";
 
 /** Bytes of a chunk at most: a row of a Durable Object's SQLite has room for it. */

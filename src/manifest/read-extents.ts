@@ -2,7 +2,8 @@
 
 import { LIMITS } from "../protocol/limits.ts";
 import { ManifestDamage } from "./damage.ts";
-import type { FileEntry, FileExtent, Place } from "./entries.ts";
+import type { FileEntry, Place } from "./entries.ts";
+import type { FileExtent } from "../protocol/entries.ts";
 import { cutExtents, decodeListHead, decodeListPiece } from "./lists.ts";
 import { readExactly } from "./open-manifest.ts";
 import type { OpenManifest } from "./open-manifest.ts";

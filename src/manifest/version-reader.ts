@@ -8,7 +8,8 @@ import { ByteReader } from "./byte-reader.ts";
 import { crc32 } from "./crc32.ts";
 import { ManifestDamage } from "./damage.ts";
 import { measureSums, NO_SUMS } from "./entries.ts";
-import type { Entry, FileEntry, FileExtent, FolderEntry, Measure, Sums } from "./entries.ts";
+import type { Entry, FileEntry, FolderEntry, Measure, Sums } from "./entries.ts";
+import type { FileExtent, OrdinalRange } from "../protocol/entries.ts";
 import { BOUNDS, HASH_ROW } from "./format.ts";
 import { compareBytes, readTable, sortTexts } from "./front-coding.ts";
 import { decodeLeftOut } from "./left-out.ts";
@@ -18,12 +19,6 @@ import type { OpenManifest } from "./open-manifest.ts";
 import { BlockSource } from "./read-blocks.ts";
 import type { KeptBlocks } from "./read-blocks.ts";
 import { readExtents } from "./read-extents.ts";
-
-/** Entries of a version: those numbered `after + 1` to `last`. */
-export interface OrdinalRange {
-  after: number;
-  last: number;
-}
 
 const encoder = new TextEncoder();
 

@@ -63,6 +63,11 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Is a word the code of a refusal? */
+export function isErrorCode(word: string): word is ErrorCode {
+  return Object.hasOwn(ERRORS, word);
+}
+
 /** What a function that may refuse gives back: its values, or the code of the refusal. */
 export type Outcome<T extends object> =
   | ({ ok: true } & T)

@@ -33,6 +33,15 @@ export interface Origin {
   network: string;
 }
 
+/** Who changes something, and when. */
+export interface Author {
+  /** `actorOf()` of them. */
+  actor: string;
+  now: number;
+  /** Of the request that asked for it, if one did. */
+  origin?: Origin | undefined;
+}
+
 /** Who did what the service does by itself. */
 export const SERVICE_ACTOR = "stowage";
 

@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 
-import type { FileExtent } from "../../../src/manifest/entries.ts";
+import type { FileExtent } from "../../../src/protocol/entries.ts";
 import type { NewFile } from "../../../src/manifest/members.ts";
 import { makeFile } from "./make-manifest.ts";
 

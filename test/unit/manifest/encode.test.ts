@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { encodeManifest } from "../../../src/manifest/encode.ts";
-import type { FileExtent } from "../../../src/manifest/entries.ts";
+import type { FileExtent } from "../../../src/protocol/entries.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import {
   collect,
