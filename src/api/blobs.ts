@@ -1,9 +1,14 @@
+import type { Context } from "hono";
+
 import { Routes } from "../app-env.ts";
+import type { AppEnv } from "../app-env.ts";
+import { openHeld } from "../artifacts/held.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
-import { findSeenBlob, listExtents, walkBlobs } from "../catalog/blobs.ts";
-import type { BlobKey, SeenBlob } from "../catalog/blobs.ts";
+import type { Placed } from "../blobs/reader.ts";
+import { findHeldFile, findSeenBlob, walkBlobs } from "../catalog/contents/seen-blobs.ts";
+import type { BlobKey, SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
 import type { BlobNotes } from "../catalog/metadata.ts";
 import type { Reader } from "../catalog/reader.ts";
@@ -14,6 +19,7 @@ import { userContentHeaders } from "../http/user-content.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { parseCount } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { toBlobReply } from "../protocol/views.ts";
 import type { BlobReply } from "../protocol/views.ts";
@@ -55,8 +61,12 @@ export const blobs = new Routes()
   .get("/:uuid/data", async (c) => {
     const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
     const slice = readSlice(c.req.query("offset"), c.req.query("limit"), blob.size);
-    const extents = await listExtents(c.env.DB, blob.uuid);
-    const source = blobSource(c.env.BUCKET, blob, extents, blob.firstSeenAt);
+    const source = blobSource(
+      c.env.BUCKET,
+      blob,
+      await requirePlace(c, blob.uuid),
+      blob.firstSeenAt,
+    );
     const headers = dataHeaders(blob);
     return slice === null
       ? respondWithBytes(c.req.raw, source, headers)
@@ -72,6 +82,16 @@ export const blobChecksums = new Routes().get("/:algorithm/:hash", async (c) => 
   const blob = key && (await findSeenBlob(c.env.DB, reader, key, Date.now()));
   return c.json(blob && toBlobReply(blob));
 });
+
+/** Where the bytes of a blob are. */
+async function requirePlace(c: Context<AppEnv>, uuid: Uuid): Promise<Placed> {
+  const held = await findHeldFile(c.env.DB, readerFor(c.var.identity), uuid, Date.now());
+  if (held === null) {
+    throw new AppError("blob_not_found");
+  }
+  const { reader, file } = await openHeld(c.env.BUCKET, held);
+  return { extents: (start, end) => reader.extents(file, start, end) };
+}
 
 async function* listBlobs(db: Env["DB"], reader: Reader): AsyncGenerator<BlobReply[]> {
   for await (const page of walkBlobs(db, reader, Date.now(), LIMITS.blobsPage)) {

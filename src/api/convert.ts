@@ -5,7 +5,7 @@ import type { Context } from "hono";
 import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
-import { requireWorkspaceKey } from "../auth/access.ts";
+import { readerFor, requireWorkspaceKey } from "../auth/access.ts";
 import { requesterOf } from "../auth/author.ts";
 import { SYSTEM } from "../catalog/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
@@ -49,8 +49,8 @@ export const convert = new Routes().post("/:name", async (c) => {
   if ((size ?? blob.size) !== blob.size || (sha512 ?? blob.sha512) !== blob.sha512) {
     throw new AppError("upload_content_mismatch", `size ${blob.size}, sha512 ${blob.sha512}`);
   }
-  const claim = { content: blob, maxVersions: null };
-  const { uuid } = valueOf(await publishClaim(c.env, intent, claim));
+  const claim = { blob, maxVersions: null };
+  const { uuid } = valueOf(await publishClaim(c.env, readerFor(key), intent, claim));
   return c.json(await showArtifact(c.env.DB, key, uuid));
 });
 

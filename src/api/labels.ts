@@ -29,7 +29,7 @@ export const labels = new Routes()
     const request = await readJson(c.req.raw, LabelRequest);
     const maxVersions = readMaxVersions(request.max_versions);
     const target = await requireTarget(c.env.DB, key, namespace);
-    const content = await requireBlob(c.env.DB, key, request.blob_uuid);
+    const blob = await requireBlob(c.env.DB, key, request.blob_uuid);
     const intent = {
       workspaceId: target.id,
       type: TYPE,
@@ -39,7 +39,7 @@ export const labels = new Routes()
       ...requesterOf(c),
       gift: target.isGift,
     };
-    const { uuid } = valueOf(await publishClaim(c.env, intent, { content, maxVersions }));
+    const { uuid } = valueOf(await publishClaim(c.env, readerFor(key), intent, { blob, maxVersions }));
     return c.json(await showArtifact(c.env.DB, key, uuid));
   })
   .on("GET", ["/:name", "/:namespace/:name"], async (c) => {

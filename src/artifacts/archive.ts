@@ -1,24 +1,19 @@
 // A folder as an archive of known length: any of its bytes can be sent, without walking to them. The layout
-// says where everything is, the catalog which files are there, R2 gives their bytes.
+// says where everything is, the manifest which files are there, R2 gives their bytes.
 
 import type { ArchiveFormat, Run, Section } from "../archive/layout.ts";
 import { LAYOUT_REVISION, layOut, measureAt } from "../archive/layout.ts";
 import { cutSlices, slicesFor } from "../blobs/extents.ts";
 import type { Piece } from "../blobs/join-pieces.ts";
+import { zeros } from "../blobs/reader.ts";
 import { sendPieces } from "../blobs/send-pieces.ts";
-import {
-  entriesBelow,
-  findPlace,
-  measureFiles,
-  walkFiles,
-  walkHeads,
-} from "../catalog/archive-files.ts";
-import type { ArchivedHead, FileSums, OrdinalRange } from "../catalog/archive-files.ts";
-import type { Folder } from "../catalog/files.ts";
+import type { ManifestRow } from "../catalog/contents/held-files.ts";
+import type { FileEntry } from "../manifest/entries.ts";
+import type { VersionReader } from "../manifest/version-reader.ts";
+import { entriesBelow } from "../protocol/entries.ts";
+import type { FileExtent, Folder, OrdinalRange } from "../protocol/entries.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Extent } from "../protocol/uploads.ts";
-
-type Stores = Pick<Env, "DB" | "BUCKET">;
+import { openRow } from "./held.ts";
 
 /** The version that an archive shows a folder of. */
 export interface ArchivedVersion {
@@ -27,6 +22,7 @@ export interface ArchivedVersion {
   /** The time of every member, in milliseconds. */
   createdAt: number;
   artifactUuid: string;
+  manifest: ManifestRow;
 }
 
 /** An archive that can be sent in slices (http/content.ts calls it a ByteSource). */
@@ -39,13 +35,13 @@ export interface ArchiveSource {
   send(start: number, end: number, to: WritableStream<Uint8Array>): Promise<void>;
 }
 
-/** Where the members of an archive are in the catalog. */
+/** Where the members of an archive are. */
 interface Members {
-  db: Env["DB"];
+  reader: VersionReader;
   version: ArchivedVersion;
   range: OrdinalRange;
   /** The sums before the first. */
-  before: FileSums;
+  before: Awaited<ReturnType<VersionReader["sums"]>>;
 }
 
 /** The bytes [start, end) of something. */
@@ -56,22 +52,22 @@ interface Part {
 
 /** Plans the archive of a folder, of a version that is complete. */
 export async function planArchive(
-  stores: Stores,
+  bucket: Env["BUCKET"],
   format: ArchiveFormat,
   version: ArchivedVersion,
   folder: Folder,
 ): Promise<ArchiveSource> {
+  const reader = openRow(bucket, version.manifest);
   const range = entriesBelow(folder);
-  const { before, after } = await measureFiles(stores.DB, version.id, range);
+  const [before, after] = await Promise.all([reader.sums(range.after), reader.sums(range.last)]);
   const sections = layOut(format, before, after);
-  const members = { db: stores.DB, version, range, before };
+  const members = { reader, version, range, before };
   return {
     size: sections.reduce((sum, { length }) => sum + length, 0),
     etag: await etagOf(format, version, folder),
     lastModified: version.createdAt,
     reprDigest: null,
-    send: (start, end, to) =>
-      sendPieces(stores.BUCKET, piecesOf(sections, members, { start, end }), to),
+    send: (start, end, to) => sendPieces(bucket, piecesOf(sections, members, { start, end }), to),
   };
 }
 
@@ -104,102 +100,120 @@ async function* piecesOf(
   }
 }
 
-/** @yields The pieces that make a part of a run, from the member that is there at its start; a batch a page. */
+/** @yields The pieces that make a part of a run, from the member that is there at its start; a batch a block of the
+ * manifest, and more where a file is in many places. */
 async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerator<Iterable<Piece>> {
-  const { db, version, range, before } = members;
+  const { reader, version, range, before } = members;
   const origin = measureAt(run.measure, before);
   const position = origin + part.start;
   const after =
-    part.start === 0
-      ? range.after
-      : await findPlace(db, version.id, range, { ...run.measure, position });
-  const walk = run.hasContent ? walkFiles : walkHeads;
-  const cursor = { run, version, origin, reached: part.start === 0 ? 0 : null };
-  for await (const files of walk(db, version.id, { after, last: range.last })) {
-    yield pagePieces(files, cursor, part);
-    if (cursor.reached !== null && cursor.reached >= part.end) {
+    part.start === 0 ? range.after : await reader.place(range, run.measure, position);
+  const walk = new RunWalk(run, version, origin, part);
+  for await (const entries of reader.walk({ after, last: range.last })) {
+    let pieces: Piece[] = [];
+    for (const entry of entries) {
+      if (entry.kind === "folder" || walk.isOver) {
+        continue;
+      }
+      const { head, content, tail } = walk.take(entry);
+      pieces.push(...head);
+      if (content !== null && entry.place.kind === "list") {
+        yield pieces;
+        pieces = [];
+        for await (const extents of reader.extents(entry, content.start, content.end)) {
+          yield extentPieces(extents);
+        }
+      } else if (content !== null && entry.place.kind === "object") {
+        const { key, start } = entry.place;
+        const length = content.end - content.start;
+        pieces.push(...extentPieces([{ key, start: start + content.start, length }]));
+      }
+      pieces.push(...tail);
+    }
+    yield pieces;
+    if (walk.isOver) {
       return;
     }
   }
-  throw new Error(`Cannot archive version ${version.id}: files are missing in its catalog`);
+  throw new Error(`Cannot archive version ${version.id}: files are missing in its manifest`);
 }
 
-/** How far a run was laid out. */
-interface Cursor {
-  run: Run;
-  version: ArchivedVersion;
+/** What of a member is in a part: bytes around it, and which of its own. */
+interface PlacedMember {
+  head: Piece[];
+  content: Part | null;
+  tail: Piece[];
+}
+
+/** Lays out a part of a run, member by member. */
+class RunWalk {
+  readonly #run: Run;
+  readonly #version: ArchivedVersion;
   /** The measure where the run begins. */
-  origin: number;
+  readonly #origin: number;
+  readonly #part: Part;
   /** Where the last member ended; null before the first, when it was not the run's first. */
-  reached: number | null;
-}
+  #reached: number | null;
 
-/** @yields The pieces of a page's members that are in `part`; moves the cursor. */
-function* pagePieces(
-  files: readonly (ArchivedHead & { extents?: Extent[] })[],
-  cursor: Cursor,
-  part: Part,
-): Generator<Piece> {
-  const { run, version, origin } = cursor;
-  for (const file of files) {
-    const member = memberOf(run, file, version);
-    const end = measureAt(run.measure, file.sums) - origin;
-    const start = end - member.length;
-    if (cursor.reached === null ? start > part.start : start !== cursor.reached) {
+  constructor(run: Run, version: ArchivedVersion, origin: number, part: Part) {
+    this.#run = run;
+    this.#version = version;
+    this.#origin = origin;
+    this.#part = part;
+    this.#reached = part.start === 0 ? 0 : null;
+  }
+
+  /** Is all of the part laid out? */
+  get isOver(): boolean {
+    return this.#reached !== null && this.#reached >= this.#part.end;
+  }
+
+  take(file: FileEntry): PlacedMember {
+    const run = this.#run;
+    const placed = {
+      path: file.path,
+      size: file.size,
+      crc32: file.crc32.toString(16).padStart(8, "0"),
+      sums: file.sums,
+      modifiedAt: this.#version.createdAt,
+    };
+    const [head, tail] = [run.head(placed), run.tail(placed)];
+    const size = run.hasContent ? file.size : 0;
+    const end = measureAt(run.measure, file.sums) - this.#origin;
+    const start = end - head.length - size - tail.length;
+    const { start: from, end: to } = this.#part;
+    if (this.#reached === null ? start > from : start !== this.#reached) {
       throw new Error(`Cannot archive '${file.path}': it is not where the sums of its version say`);
     }
-    cursor.reached = end;
-    yield* memberPieces(member, { start: part.start - start, end: part.end - start });
-    if (end >= part.end) {
-      return;
+    this.#reached = end;
+    const part = { start: from - start, end: to - start };
+    const inside = shift(part, head.length);
+    const content = { start: Math.max(inside.start, 0), end: Math.min(inside.end, size) };
+    return {
+      head: bytesPieces(head, part),
+      content: content.start < content.end ? content : null,
+      tail: bytesPieces(tail, shift(inside, size)),
+    };
+  }
+}
+
+/** @yields The pieces of a file's bytes, one at a time: zeros may be many. */
+function* extentPieces(extents: readonly FileExtent[]): Generator<Piece> {
+  const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+  for (const { key, ...slice } of cutSlices(slicesFor(extents, 0, length), LIMITS.readWindow)) {
+    if (key !== null) {
+      yield { kind: "slice", slice: { key, ...slice } };
+    } else {
+      for (const bytes of zeros(slice.length)) {
+        yield { kind: "bytes", bytes };
+      }
     }
   }
 }
 
-/** A member as a run has it. */
-interface RunMember {
-  length: number;
-  head: Uint8Array;
-  content: { size: number; extents: readonly Extent[] };
-  tail: Uint8Array;
-}
-
-function memberOf(
-  run: Run,
-  file: ArchivedHead & { extents?: Extent[] },
-  { createdAt }: ArchivedVersion,
-): RunMember {
-  const placed = { ...file, modifiedAt: createdAt };
-  const [head, tail] = [run.head(placed), run.tail(placed)];
-  const size = run.hasContent ? file.size : 0;
-  const length = head.length + size + tail.length;
-  return { length, head, content: { size, extents: file.extents ?? [] }, tail };
-}
-
-/** @yields The pieces of a member that are in `part`, which may reach beyond it at both ends. */
-function* memberPieces({ head, content, tail }: RunMember, part: Part): Generator<Piece> {
-  const { size, extents } = content;
-  yield* bytesPieces(head, part);
-  const inside = shift(part, head.length);
-  const wanted = Math.min(inside.end, size) - Math.max(inside.start, 0);
-  if (wanted > 0) {
-    const slices = slicesFor(extents, inside.start, inside.end);
-    const found = slices.reduce((sum, { length }) => sum + length, 0);
-    if (found !== wanted) {
-      throw new Error(`Cannot archive a file: its extents have ${found} bytes of ${wanted}`);
-    }
-    for (const slice of cutSlices(slices, LIMITS.readWindow)) {
-      yield { kind: "slice", slice };
-    }
-  }
-  yield* bytesPieces(tail, shift(inside, size));
-}
-
-function* bytesPieces(bytes: Uint8Array, { start, end }: Part): Generator<Piece> {
+function bytesPieces(bytes: Uint8Array, { start, end }: Part): Piece[] {
   const wanted = bytes.subarray(Math.max(start, 0), Math.max(end, 0));
-  if (wanted.length > 0) {
-    yield { kind: "bytes", bytes: wanted };
-  }
+  return wanted.length > 0 ? [{ kind: "bytes", bytes: wanted }] : [];
 }
 
 /** The same part, counted from `by` bytes later. */

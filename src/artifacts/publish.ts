@@ -1,54 +1,61 @@
-// Sealed upload -> blob -> version, with the catalog asked before and after: a batch whose answer was lost
-// is found by its conversion, and a batch that a constraint refused tells why by what is missing.
+// Sealed upload -> version: the upload's bytes, or those of the same content that are there already, become its only file.
 
-import { entryLengths } from "../archive/lengths.ts";
 import { accountOf } from "../catalog/accounts.ts";
-import { completeByUpload, isLivingVersion } from "../catalog/contents.ts";
+import { findKnownFile } from "../catalog/contents/held-files.ts";
+import { findHeldFile } from "../catalog/contents/seen-blobs.ts";
+import type { SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import { openDatabase } from "../catalog/database.ts";
-import {
-  findConversion,
-  findPublishedName,
-  isArtifactGone,
-  isOverQuota,
-  isTaken,
-  publishContent,
-  publishUpload,
-} from "../catalog/publish.ts";
-import type { OnlyFile } from "../catalog/publish.ts";
-import { hasRoom, isCatalogFull } from "../catalog/size.ts";
+import { findConversion } from "../catalog/publish/conversions.ts";
+import { findPublishedName, publishContent, publishUpload } from "../catalog/publish/single-file.ts";
+import type { Reader } from "../catalog/reader.ts";
 import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
-import { entriesOf, findWorkspaceById, isOverEntries, usageOf } from "../catalog/workspaces.ts";
-import type { ErrorCode, Outcome } from "../protocol/errors.ts";
+import { completeDeclared } from "../drafts/complete.ts";
+import type { FileExtent } from "../protocol/entries.ts";
+import type { Outcome } from "../protocol/errors.ts";
 import { callerOf } from "../protocol/identity.ts";
+import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type {
   ArtifactIntent,
-  BlobFacts,
   SealedUpload,
   SealIntent,
   SealResult,
 } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 import { explodeDesk } from "./explode.ts";
+import { extentsOfHeld } from "./held.ts";
+import { publishOnce, tryAgain } from "./publish-once.ts";
+import { makeSingleFile } from "./whole-version.ts";
+
+type Stores = Pick<Env, "DB" | "BUCKET">;
+type Published = Outcome<{ result: SealResult }>;
 
 /** Makes a blob that the caller reads a version of an artifact, and gives the artifact; `maxVersions` null leaves
  * them as they are. */
 export async function publishClaim(
-  { DB: db }: Pick<Env, "DB">,
+  stores: Stores,
+  reader: Reader,
   intent: ArtifactIntent,
-  claim: { content: Pick<BlobFacts, "sha512" | "sha256" | "size">; maxVersions: number | null },
+  { blob, maxVersions }: { blob: SeenBlob; maxVersions: number | null },
 ): Promise<Outcome<{ uuid: Uuid }>> {
-  const now = Date.now();
-  try {
-    const only = await onlyFile(db, intent, claim.content.size, now);
-    return { ok: true, uuid: await publishContent(db, { intent, only, ...claim }, now) };
-  } catch (error) {
-    return refusalFor(db, intent, error);
-  }
+  const { DB: db } = stores;
+  return tryAgain<{ uuid: Uuid }>(db, intent, async () => {
+    const now = Date.now();
+    const path = (await findPublishedName(db, intent, now)) ?? intent.name;
+    const held = await findHeldFile(db, reader, blob.uuid, now);
+    if (held === null) {
+      return { ok: false, code: "blob_not_found" };
+    }
+    const extents = await extentsOfHeld(stores.BUCKET, held);
+    const file = { path, facts: blob, extents, isCopied: true };
+    const whole = await makeSingleFile(stores, file, newUuid());
+    const next = { intent, path, whole, sha512: blob.sha512 };
+    return { ok: true, uuid: await publishContent(db, next, maxVersions, now) };
+  });
 }
 
 /** The catalog as upload objects need it. */
-export function catalogDesk(env: Pick<Env, "DB" | "RATE_CALLERS">): CatalogDesk {
+export function catalogDesk(env: Env): CatalogDesk {
   const db = openDatabase(env.DB);
   /** Whoever asked for it pays. Bytes of declared files cost nobody anything. */
   const paidFor = (intent: SealIntent) =>
@@ -56,90 +63,45 @@ export function catalogDesk(env: Pick<Env, "DB" | "RATE_CALLERS">): CatalogDesk 
       ? openDatabase(env.DB, accountOf(env.RATE_CALLERS, callerOf(intent.actor)))
       : db;
   return {
-    publish: (sealed) => publish(paidFor(sealed.intent), sealed),
+    publish: (sealed) => publish({ ...env, DB: paidFor(sealed.intent) }, sealed),
     isPublished: async (uuid) => (await findConversion(db, uuid)) !== null,
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
-    giveUp: (uuid, message) => forgetUpload(db, uuid, message),
-    ...explodeDesk(db, paidFor),
+    giveUp: (uuid, message) => forgetUpload(db, uuid, message, Date.now()),
+    ...explodeDesk({ ...env, DB: db }, paidFor),
   };
 }
 
-async function publish(
-  db: Env["DB"],
-  sealed: SealedUpload,
-): Promise<Outcome<{ result: SealResult }>> {
-  const before = await findConversion(db, sealed.uuid);
-  if (before !== null) {
-    return { ok: true, result: before };
-  }
-  if (!(await hasRoom(db))) {
-    return { ok: false, code: "catalog_full" };
-  }
-  try {
-    await publishSealed(db, sealed, Date.now());
-  } catch (error) {
-    const committed = await findConversion(db, sealed.uuid);
-    if (committed !== null) {
-      return { ok: true, result: committed };
-    }
-    return isCatalogFull(error)
-      ? { ok: false, code: "catalog_full" }
-      : await refusalFor(db, sealed.intent, error);
-  }
-  const result = await findConversion(db, sealed.uuid);
-  if (result === null) {
-    throw new Error(`Cannot find what upload ${sealed.uuid} was published as`);
-  }
-  return { ok: true, result };
+async function publish(env: Env, { intent, ...sealed }: SealedUpload): Promise<Published> {
+  return "versionId" in intent
+    ? completeDeclared(env, { intent, ...sealed })
+    : publishOnce(env.DB, sealed.uuid, intent, () => publishFile(env, { intent, ...sealed }));
 }
 
-async function publishSealed(
-  db: Env["DB"],
-  { intent, ...sealed }: SealedUpload,
-  now: number,
-): Promise<void> {
-  if ("versionId" in intent) {
-    await completeByUpload(db, sealed.uuid, { versionId: intent.versionId, ...sealed }, now);
-  } else {
-    const only = await onlyFile(db, intent, sealed.blob.size, now);
-    await publishUpload(db, { intent, ...sealed }, only, now);
-  }
-}
-
-async function onlyFile(
-  db: Env["DB"],
-  intent: ArtifactIntent,
-  size: number,
-  now: number,
-): Promise<OnlyFile> {
+async function publishFile(
+  stores: Stores,
+  { uuid, intent, blob, extents, isFetch }: SealedUpload<ArtifactIntent>,
+): Promise<SealResult | null> {
+  const { DB: db } = stores;
+  const now = Date.now();
   const path = (await findPublishedName(db, intent, now)) ?? intent.name;
-  return { path, lengths: entryLengths(path, size) };
+  const known = await findKnown(stores, intent.workspaceId, blob);
+  const file = { path, facts: blob, extents: known ?? extents, isCopied: known !== null };
+  const whole = await makeSingleFile(stores, file, uuid);
+  const own = extents.map(({ key }) => key);
+  return publishUpload(
+    db,
+    { uuid, isFetch, own },
+    { intent, path, whole, sha512: blob.sha512 },
+    now,
+  );
 }
 
-/** Why a batch was refused; what is no refusal is thrown on. */
-async function refusalFor(
-  db: Env["DB"],
-  intent: SealIntent,
-  error: unknown,
-): Promise<{ ok: false; code: ErrorCode; detail?: string }> {
-  if ("versionId" in intent && !(await isLivingVersion(db, intent.versionId))) {
-    return { ok: false, code: "artifact_not_found" };
-  }
-  const workspace = await findWorkspaceById(db, intent.workspaceId);
-  if (workspace === null) {
-    return { ok: false, code: "namespace_not_found" };
-  }
-  if (isOverQuota(error)) {
-    return { ok: false, code: "quota_exceeded", detail: usageOf(workspace) };
-  }
-  if (isOverEntries(error)) {
-    return { ok: false, code: "entries_exceeded", detail: entriesOf(workspace) };
-  }
-  if (isArtifactGone(error)) {
-    return { ok: false, code: "artifact_not_found" };
-  }
-  if ("gift" in intent && intent.gift && (await isTaken(db, intent))) {
-    return { ok: false, code: "artifact_not_own" };
-  }
-  throw error;
+/** The place of a content that is there already. */
+async function findKnown(
+  { DB: db, BUCKET: bucket }: Stores,
+  workspaceId: number,
+  blob: { sha512: string; size: number },
+): Promise<FileExtent[] | null> {
+  const held = await findKnownFile(db, workspaceId, blob);
+  return held && extentsOfHeld(bucket, held);
 }

@@ -1,7 +1,8 @@
 // A blob's bytes on their way out of R2, from any of its extents.
 
 import { LIMITS } from "../protocol/limits.ts";
-import type { BlobFacts, Extent } from "../protocol/uploads.ts";
+import type { FileExtent } from "../protocol/entries.ts";
+import type { BlobFacts } from "../protocol/uploads.ts";
 import { cutSlices, slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";
 
@@ -30,43 +31,83 @@ export async function openSlice(bucket: R2Bucket, slice: Slice): Promise<R2Objec
   return object;
 }
 
-/** Writes a blob's bytes [start, end) to `to`, one extent after the other, outside JavaScript. */
-async function sendSlices(
-  bucket: R2Bucket,
-  slices: Iterable<Slice>,
-  to: WritableStream<Uint8Array>,
-): Promise<void> {
-  for (const slice of slices) {
-    const { body } = await openSlice(bucket, slice);
-    await body.pipeTo(to, { preventClose: true, preventAbort: true });
+/** Bytes whose place is told some thousands of extents at a time. */
+export interface Placed {
+  /** @yields The extents that hold the bytes from `start` up to, not including, `end`. */
+  extents(start: number, end: number): AsyncIterable<readonly FileExtent[]>;
+}
+
+/** What zeros are written from. */
+const ZEROS = new Uint8Array(LIMITS.smallSlice);
+
+/** @yields So many zeros, in pieces. */
+export function* zeros(length: number): Generator<Uint8Array> {
+  for (let left = length; left > 0; left -= ZEROS.length) {
+    yield ZEROS.subarray(0, left);
   }
 }
 
-/** Opens all of a blob as one stream for a reader that may be slow: no single read of R2 stays open for long,
- * and what R2 (or its simulator, which has no back-pressure) sends ahead is bounded. The stream errors, and
- * never ends early, when R2 cannot give every byte. */
-export async function openBlob(
+/** Writes a blob's bytes [start, end) to `to`, one extent after the other, outside JavaScript. */
+async function sendBytes(
   bucket: R2Bucket,
-  extents: readonly Extent[],
-  size: number,
-): Promise<ReadableStream<Uint8Array>> {
-  const slices = slicesFor(extents, 0, size);
-  const [only] = slices;
-  if (slices.length === 1 && only !== undefined && size <= LIMITS.readWindow) {
-    return (await openSlice(bucket, only)).body;
+  placed: Placed,
+  { start, end, most = Infinity }: { start: number; end: number; most?: number },
+  to: WritableStream<Uint8Array>,
+): Promise<void> {
+  for await (const extents of placed.extents(start, end)) {
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    for (const slice of cutSlices(slicesFor(extents, 0, length), most)) {
+      await (slice.key === null
+        ? writeAll(to, zeros(slice.length))
+        : sendSlice(bucket, { ...slice, key: slice.key }, to));
+    }
   }
+}
+
+async function sendSlice(
+  bucket: R2Bucket,
+  slice: Slice,
+  to: WritableStream<Uint8Array>,
+): Promise<void> {
+  const { body } = await openSlice(bucket, slice);
+  await body.pipeTo(to, { preventClose: true, preventAbort: true });
+}
+
+async function writeAll(
+  to: WritableStream<Uint8Array>,
+  pieces: Iterable<Uint8Array>,
+): Promise<void> {
+  const writer = to.getWriter();
+  try {
+    for (const piece of pieces) {
+      await writer.write(piece);
+    }
+  } finally {
+    writer.releaseLock();
+  }
+}
+
+/** Opens the first `size` bytes of a blob as one stream for a reader that may be slow: no single read of R2 stays open for
+ * long, and what R2 (or its simulator, which has no back-pressure) sends ahead is bounded. The stream errors, and
+ * never ends early, when R2 cannot give every byte. */
+export function openBlob(
+  bucket: R2Bucket,
+  placed: Placed,
+  size: number,
+): ReadableStream<Uint8Array> {
   const { readable, writable } = new FixedLengthStream(size);
-  void sendAndClose(bucket, cutSlices(slices, LIMITS.readWindow), writable);
+  void sendAndClose(bucket, placed, size, writable);
   return readable;
 }
 
 async function sendAndClose(
   bucket: R2Bucket,
-  slices: Iterable<Slice>,
+  placed: Placed,
+  size: number,
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
   try {
-    await sendSlices(bucket, slices, to);
+    await sendBytes(bucket, placed, { start: 0, end: size, most: LIMITS.readWindow }, to);
     await to.close();
   } catch (reason) {
     // The reader gets the reason; where it was the reader that left, there is nobody to tell.
@@ -79,7 +120,7 @@ async function sendAndClose(
 export function blobSource(
   bucket: R2Bucket,
   blob: Pick<BlobFacts, "size" | "sha256" | "sha512">,
-  extents: readonly Extent[],
+  placed: Placed,
   modifiedAt: number,
 ): BlobSource {
   const sha256 = Uint8Array.fromHex(blob.sha256).toBase64();
@@ -89,6 +130,6 @@ export function blobSource(
     etag: `"${blob.sha512}"`,
     lastModified: modifiedAt,
     reprDigest: `sha-256=:${sha256}:, sha-512=:${sha512}:`,
-    send: (start, end, to) => sendSlices(bucket, slicesFor(extents, start, end), to),
+    send: (start, end, to) => sendBytes(bucket, placed, { start, end }, to),
   };
 }

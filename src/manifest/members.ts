@@ -10,7 +10,7 @@ import { BOUNDS, HASHES } from "./format.ts";
 
 /** Bytes of a chunk at most: a row of a Durable Object's SQLite has room for it. */
 const CHUNK_BITS = 20;
-const CHUNK = 2 ** CHUNK_BITS;
+export const MEMBERS_CHUNK: number = 2 ** CHUNK_BITS;
 const FIRST_CAPACITY = 16 * 1024;
 
 const SLASH = 0x2f;
@@ -87,10 +87,10 @@ export class MemberWriter {
 
   #add(record: Uint8Array): void {
     // A record, and its length before it, in at most four bytes.
-    if (this.#chunk.length + record.length + 4 > CHUNK) {
+    if (this.#chunk.length + record.length + 4 > MEMBERS_CHUNK) {
       this.#endChunk();
     }
-    if (record.length + 4 > CHUNK) {
+    if (record.length + 4 > MEMBERS_CHUNK) {
       throw new Error(`Cannot add a member of ${record.length} bytes: its extents are too many`);
     }
     this.#chunk.varint(record.length).bytes(record);
@@ -223,7 +223,7 @@ export class Members {
     for (const [number, chunk] of this.#chunks.entries()) {
       for (const reader = new ByteReader(chunk); !reader.isAtEnd; at += 1) {
         const length = reader.varint();
-        positions[at] = number * CHUNK + reader.at;
+        positions[at] = number * MEMBERS_CHUNK + reader.at;
         reader.take(length);
       }
     }
@@ -233,8 +233,8 @@ export class Members {
   /** Compares two paths by their bytes; it is called two million times, so nothing is made for it. */
   #compare(one: number, other: number): number {
     const [a, b] = [this.#chunkOf(one), this.#chunkOf(other)];
-    const [startOfA, startOfB] = [pathStart(a, one % CHUNK), pathStart(b, other % CHUNK)];
-    const [lengthOfA, lengthOfB] = [pathLength(a, one % CHUNK), pathLength(b, other % CHUNK)];
+    const [startOfA, startOfB] = [pathStart(a, one % MEMBERS_CHUNK), pathStart(b, other % MEMBERS_CHUNK)];
+    const [lengthOfA, lengthOfB] = [pathLength(a, one % MEMBERS_CHUNK), pathLength(b, other % MEMBERS_CHUNK)];
     const shorter = Math.min(lengthOfA, lengthOfB);
     for (let at = 0; at < shorter; at += 1) {
       const difference = (a[startOfA + at] ?? 0) - (b[startOfB + at] ?? 0);
@@ -250,7 +250,7 @@ export class Members {
   }
 
   #at(position: number): ByteReader {
-    return new ByteReader(this.#chunkOf(position).subarray(position % CHUNK));
+    return new ByteReader(this.#chunkOf(position).subarray(position % MEMBERS_CHUNK));
   }
 }
 

@@ -4,10 +4,12 @@ import type { Context } from "hono";
 
 import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
-import { isFolderPath } from "../catalog/browse.ts";
+import { entriesOf } from "../artifacts/entries.ts";
+import { pageCaching } from "../http/caching.ts";
+import type { VersionEntries } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
 import { folderUrl } from "../protocol/urls.ts";
-import { readPath, redirect, requireBrowsed, requireBrowsedFile } from "./browsed.ts";
+import { isPublic, readPath, redirect, requireBrowsed, requireBrowsedFile } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
 import { listFolder } from "./list-folder.tsx";
 import { sendArchive } from "./send-archive.ts";
@@ -24,7 +26,7 @@ async function show(c: Context<AppEnv>): Promise<Response> {
   if (!isFolderPath(asked) && c.req.query("view") === undefined) {
     return sendBytes(c, asked);
   }
-  const artifact = await requireBrowsed(c, asked);
+  const artifact = await requireBrowsed(c);
   if (artifact instanceof Response) {
     return artifact;
   }
@@ -38,7 +40,7 @@ async function show(c: Context<AppEnv>): Promise<Response> {
 }
 
 async function sendBytes(c: Context<AppEnv>, path: string): Promise<Response> {
-  const artifact = await requireBrowsedFile(c, path);
+  const artifact = await requireBrowsedFile(c);
   if (artifact instanceof Response) {
     return artifact;
   }
@@ -51,21 +53,42 @@ async function showFile(c: Context<AppEnv>, artifact: Browsed, path: string): Pr
   return file instanceof Response ? file : viewFile(c, artifact, file);
 }
 
-function showFolder(
-  c: Context<AppEnv>,
-  artifact: Browsed,
-  path: string,
-): Response | Promise<Response> {
-  const { folder } = artifact;
-  if (folder === null) {
-    throw new AppError("path_not_found", `'${path}'`);
+async function showFolder(c: Context<AppEnv>, artifact: Browsed, path: string): Promise<Response> {
+  const entries = entriesOf(c.env, artifact.version);
+  const folder = await entries.find(path);
+  if (folder?.kind !== "folder") {
+    return toNearest(c, artifact, path, entries);
   }
   const checksums = c.req.query("checksums");
   if (checksums !== undefined) {
-    return sendChecksums(c, artifact, folder, checksums);
+    return sendChecksums(c, artifact, { entries, folder }, checksums);
   }
   const archive = c.req.query("archive");
   return archive === undefined
-    ? listFolder(c, artifact, folder)
+    ? listFolder(c, artifact, { entries, folder })
     : sendArchive(c, artifact, folder, archive);
+}
+
+/** The way to the nearest parent that exists, where a link to another version asked for it. */
+async function toNearest(
+  c: Context<AppEnv>,
+  artifact: Browsed,
+  path: string,
+  entries: VersionEntries,
+): Promise<Response> {
+  if (c.req.query("nearest") === undefined) {
+    throw new AppError("path_not_found", `'${path}'`);
+  }
+  let parent = path;
+  do {
+    parent = parent.slice(0, parent.lastIndexOf("/", parent.length - 2) + 1);
+  } while ((await entries.find(parent))?.kind !== "folder");
+  const to = folderUrl(artifact.id, parent, { version: artifact.version.index });
+  c.header("Cache-Control", pageCaching(isPublic(artifact)));
+  return c.redirect(to, 302);
+}
+
+/** Is a path that of a folder? */
+function isFolderPath(path: string): boolean {
+  return path === "" || path.endsWith("/");
 }

@@ -6,8 +6,8 @@ import type { AppEnv } from "../app-env.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
 import { lookUp } from "../auth/look-up.ts";
 import { parseArtifactId } from "../catalog/artifacts.ts";
-import { findBrowsed, findBrowsedFile } from "../catalog/browse.ts";
-import type { BrowsedArtifact, BrowsedFile } from "../catalog/browse.ts";
+import { findBrowsed, findBrowsedFile } from "../catalog/pages/lookup.ts";
+import type { BrowsedArtifact, BrowsedFile } from "../catalog/pages/lookup.ts";
 import { bytesCaching, pageCaching } from "../http/caching.ts";
 import { userContentHeaders } from "../http/user-content.ts";
 import { AppError, isAppError } from "../protocol/errors.ts";
@@ -23,29 +23,22 @@ export type Browsed = BrowsedArtifact & { version: NonNullable<BrowsedArtifact["
 /** The same as far as a file's bytes need it. */
 export type BrowsedBytes = BrowsedFile & { version: NonNullable<BrowsedFile["version"]> };
 
-/** The artifact of a request with what is at a path in it, or the way to the login page; refuses those who may not
- * read it. */
-export async function requireBrowsed(
-  c: Context<AppEnv>,
-  path: string,
-): Promise<Browsed | Response> {
-  const found = await findAsked(c, path, findBrowsed);
+/** The artifact of a request, or the way to the login page; refuses those who may not read it. */
+export async function requireBrowsed(c: Context<AppEnv>): Promise<Browsed | Response> {
+  const found = await findAsked(c, findBrowsed);
   return admit(c, found.readable) ?? { ...found, version: requireVersion(c, found) };
 }
 
 /** The same for the bytes of a file. */
-export async function requireBrowsedFile(
-  c: Context<AppEnv>,
-  path: string,
-): Promise<BrowsedBytes | Response> {
-  const found = await findAsked(c, path, findBrowsedFile);
+export async function requireBrowsedFile(c: Context<AppEnv>): Promise<BrowsedBytes | Response> {
+  const found = await findAsked(c, findBrowsedFile);
   const way = admit(c, found.readable);
   if (way !== null) {
     return way;
   }
   refuseMalformedVersion(c);
   // Why there is none, only the whole artifact tells.
-  const version = found.version ?? requireVersion(c, await findAsked(c, path, findBrowsed));
+  const version = found.version ?? requireVersion(c, await findAsked(c, findBrowsed));
   return { ...found, version };
 }
 
@@ -65,12 +58,12 @@ export function admit(c: Context<AppEnv>, readable: boolean): Response | null {
 
 type Find<T> = (...query: Parameters<typeof findBrowsed>) => Promise<T | null>;
 
-async function findAsked<T>(c: Context<AppEnv>, path: string, find: Find<T>): Promise<T> {
+async function findAsked<T>(c: Context<AppEnv>, find: Find<T>): Promise<T> {
   const artifact = parseArtifactId(c.req.param("id") ?? "");
   // One that is not a number is refused later, to those who may read.
   const version = parseCount(c.req.query("version") ?? "");
   const reader = readerFor(c.var.identity);
-  const query = { artifact: artifact ?? 0, version, path };
+  const query = { artifact: artifact ?? 0, version };
   const key = [find === findBrowsed ? "artifact" : "file", query];
   const found = artifact && (await lookUp(c, key, () => find(c.env.DB, reader, query, Date.now())));
   if (!found) {

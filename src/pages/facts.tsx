@@ -1,4 +1,4 @@
-import type { OfferedVersion } from "../catalog/listing.ts";
+import type { OfferedVersion } from "../catalog/pages/lookup.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { Time } from "./names.tsx";
 
@@ -46,7 +46,7 @@ export function VersionFacts({ artifact, version, versions, folder }: VersionFac
   );
 }
 
-/** The way to other versions: to this folder where they have it, to the whole otherwise. */
+/** The way to other versions: to this folder where they have it, to the nearest above it otherwise. */
 function Versions({ artifact, version, versions, folder }: VersionFactsProps) {
   if (versions.every(({ index }) => index === version.index)) {
     return null;
@@ -55,14 +55,13 @@ function Versions({ artifact, version, versions, folder }: VersionFactsProps) {
     <details class="versions">
       <summary>Other versions</summary>
       <ul>
-        {versions.map(({ index, createdAt, hasFolder }) => (
+        {versions.map(({ index, createdAt }) => (
           <li>
             {index === version.index ? (
               <span aria-current="true">Version {index}, this one</span>
             ) : (
-              <a href={folderUrl(artifact.id, hasFolder ? folder : "", { version: index })}>
+              <a href={folderUrl(artifact.id, folder, { version: index, nearest: folder !== "" })}>
                 Version {index}
-                {!hasFolder && ", without this folder"}
               </a>
             )}{" "}
             <Time at={createdAt} />

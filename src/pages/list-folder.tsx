@@ -2,10 +2,11 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { lookUp } from "../auth/look-up.ts";
-import type { Folder } from "../catalog/files.ts";
-import { listPage } from "../catalog/listing.ts";
+import { listOffered } from "../catalog/pages/lookup.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { pageCaching } from "../http/caching.ts";
+import { entriesBelow } from "../protocol/entries.ts";
+import type { Folder, VersionEntries } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { fileUrl, folderUrl } from "../protocol/urls.ts";
@@ -21,7 +22,7 @@ import type { FolderEntry } from "./listing.tsx";
 export async function listFolder(
   c: Context<AppEnv>,
   artifact: Browsed,
-  folder: Folder,
+  { entries, folder }: { entries: VersionEntries; folder: Folder },
 ): Promise<Response> {
   const page = readPositive(c.req.query("page"), "page_malformed") ?? 1;
   const pages = Math.max(1, Math.ceil(folder.entryCount / LIMITS.pageSize));
@@ -33,14 +34,22 @@ export async function listFolder(
   const { version } = artifact;
   const isJson = preferredForm(c.req.header("Accept") ?? null, "html") === "json";
   const versions = isJson ? 0 : LIMITS.versionsOffered;
-  const query = { artifactId: artifact.id, version, folder, first, last, versions };
-  const key = ["page", version.id, version.newest, first, last, versions];
-  const listed = await lookUp(c, key, () => listPage(c.env.DB, query));
+  const [listed, missingCount, offered] = await Promise.all([
+    entries.page(first, last),
+    entries.countMissing(entriesBelow(folder)),
+    versions === 0
+      ? []
+      : lookUp(c, ["versions", artifact.id, versions], () =>
+          listOffered(c.env.DB, artifact.id, versions),
+        ),
+  ]);
   const props: FolderPageProps = {
     // What is shared of a private workspace does not make its list readable.
     artifact: { ...artifact, listed: artifact.public || !artifact.shared },
     version: { ...version, pinned: c.req.query("version") !== undefined },
-    ...listed,
+    entries: listed,
+    missingCount,
+    versions: offered,
     folder: folder.path,
     fileCount: folder.fileCount,
     totalBytes: folder.totalBytes,

@@ -8,10 +8,10 @@ import type { GzipMemory } from "../archive/gzip.ts";
 import { planArchive } from "../artifacts/archive.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { SENDING } from "../budget/shares.ts";
-import type { Folder } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { bodyOfLength } from "../http/stream-bytes.ts";
+import type { Folder } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ARCHIVES } from "../protocol/urls.ts";
@@ -36,21 +36,22 @@ export async function sendArchive(
   if (archive === undefined) {
     throw new AppError("archive_unsupported", `'${asked}'`);
   }
-  if (!artifact.version.sealed) {
+  const { manifest } = artifact.version;
+  if (manifest === null) {
     throw new AppError("artifact_incomplete");
   }
   const place = folder.path === "" ? "" : `-${folder.path.slice(0, -1).replaceAll("/", "_")}`;
   const headers = bytesHeaders(c, artifact, CONTENT_TYPES[archive]);
   const fileName = `artifact-${artifact.id}${place}.${archive}`;
   headers.set("Content-Disposition", contentDisposition("attachment", fileName));
-  const version = { ...artifact.version, artifactUuid: artifact.uuid };
+  const version = { ...artifact.version, manifest, artifactUuid: artifact.uuid };
   if (archive !== "tar.gz") {
-    return respondWithBytes(c.req.raw, await planArchive(c.env, archive, version, folder), headers);
+    return respondWithBytes(c.req.raw, await planArchive(c.env.BUCKET, archive, version, folder), headers);
   }
   if (c.req.method === "HEAD") {
     return new Response(null, { headers });
   }
-  const tar = await planArchive(c.env, "tar", version, folder);
+  const tar = await planArchive(c.env.BUCKET, "tar", version, folder);
   const memory = await leaseForGzip();
   // Of its exact length: a read of R2 that ends early must cut the gzip, too.
   const body = gzipStream(

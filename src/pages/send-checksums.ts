@@ -2,12 +2,11 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { checksumLine } from "../archive/checksum-line.ts";
-import { walkChecksums } from "../catalog/files.ts";
-import type { Folder } from "../catalog/files.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { bodyOfUnknownLength, writeBytes } from "../http/stream-bytes.ts";
+import { entriesBelow } from "../protocol/entries.ts";
+import type { Folder, VersionEntries } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { ChecksumName } from "../protocol/urls.ts";
 import { bytesHeaders } from "./browsed.ts";
 import type { Browsed } from "./browsed.ts";
@@ -19,7 +18,7 @@ const NAMES: readonly ChecksumName[] = ["sha256", "sha512"];
 export function sendChecksums(
   c: Context<AppEnv>,
   artifact: Browsed,
-  folder: Folder,
+  { entries, folder }: { entries: VersionEntries; folder: Folder },
   asked: string,
 ): Response {
   const name = NAMES.find((known) => known === asked);
@@ -31,11 +30,12 @@ export function sendChecksums(
   if (c.req.method === "HEAD") {
     return new Response(null, { headers });
   }
-  const pages = walkChecksums(c.env.DB, artifact.version.id, folder, LIMITS.archivePage);
   const body = bodyOfUnknownLength(async (to) => {
     const encoder = new TextEncoder();
-    for await (const page of pages) {
-      const lines = page.map((file) => checksumLine(file[name], file.path));
+    for await (const page of entries.walk(entriesBelow(folder))) {
+      const lines = page.map((entry) =>
+        entry.kind === "file" ? checksumLine(entry[name], entry.path) : "",
+      );
       await writeBytes(to, encoder.encode(lines.join("")));
     }
   });

@@ -1,13 +1,12 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { lookUp } from "../auth/look-up.ts";
+import { entriesOf } from "../artifacts/entries.ts";
 import { blobSource } from "../blobs/reader.ts";
-import { findFolder } from "../catalog/files.ts";
-import type { StoredFile } from "../catalog/files.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
 import { servedAs } from "../http/media-types.ts";
+import type { StoredFile } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { bytesHeaders, redirect } from "./browsed.ts";
@@ -20,12 +19,12 @@ export async function requireFile(
   artifact: BrowsedBytes,
   path: string,
 ): Promise<StoredFile | Response> {
-  const { version, file } = artifact;
-  if (file !== null) {
+  const entries = entriesOf(c.env, artifact.version);
+  const file = await entries.find(path);
+  if (file?.kind === "file") {
     return file;
   }
-  const key = ["folder", version.id, path];
-  if ((await lookUp(c, key, () => findFolder(c.env.DB, version.id, `${path}/`))) !== null) {
+  if ((await entries.find(`${path}/`)) !== null) {
     return redirect(c, artifact, folderUrl(artifact.id, `${path}/`));
   }
   throw new AppError("path_not_found", `'${path}'`);
@@ -38,6 +37,6 @@ export function sendFile(c: Context<AppEnv>, artifact: BrowsedBytes, file: Store
   const kind = c.req.query("download") === undefined ? disposition : "attachment";
   const headers = bytesHeaders(c, artifact, contentType);
   headers.set("Content-Disposition", contentDisposition(kind, name));
-  const source = blobSource(c.env.BUCKET, file, file.extents, artifact.version.createdAt);
+  const source = blobSource(c.env.BUCKET, file, file, artifact.version.createdAt);
   return respondWithBytes(c.req.raw, source, headers);
 }

@@ -5,10 +5,10 @@ import { requestNetwork } from "../auth/author.ts";
 import { openBlob } from "../blobs/reader.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { VIEWS } from "../budget/shares.ts";
-import type { StoredFile } from "../catalog/files.ts";
 import { pageCaching } from "../http/caching.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { bodyOfUnknownLength } from "../http/stream-bytes.ts";
+import type { StoredFile } from "../protocol/entries.ts";
 import { actorOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Pace } from "../protocol/pace.ts";
@@ -120,7 +120,7 @@ async function readStart(
   file: StoredFile,
   size: number,
 ): Promise<Uint8Array> {
-  const body = await openBlob(bucket, file.extents, size);
+  const body = openBlob(bucket, file, size);
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 

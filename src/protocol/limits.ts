@@ -254,6 +254,9 @@ export const LIMITS = {
   /** Members of an archive that becomes an artifact, and folders that their paths name: as of one that is declared. */
   archiveMembers: 100_000,
   archiveFolders: 100_000,
+  /** Bytes that their paths and checksums take: they are put in order in memory, where this twice is nearly all that there is
+   * for work. */
+  archiveRecords: 36 * MiB,
   /** Members of an archive that are written to the upload's own rows at a time, and bytes of it that are walked through at a time:
    * others wait as long. */
   membersAtOnce: 1_000,
@@ -289,8 +292,6 @@ export const LIMITS = {
   /** How many times its own bytes, beyond the first: deflate reaches 1,032 with nothing but zeros. */
   unpackedRatio: 200,
   unpackedFree: 8 * MiB,
-  /** Members read from the upload's own rows at a time. */
-  memberPage: 2_000,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
   blobsPage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */
@@ -384,6 +385,8 @@ export const LIMITS = {
   tombstoneMemory: 30 * 24 * 3_600_000,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
+  /** Bytes of a file from which on it is found by its hashes, whatever else its version holds. */
+  indexedFile: MiB,
   /** Bytes of a manifest that is kept in its version's row; a larger one is an R2 object (docs/decisions/028). */
   manifestInline: 4 * KiB,
   /** Bytes of the index of an object, which is in the row as well, and blocks: more entries make larger blocks. */

@@ -94,20 +94,12 @@ export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   isFetch: boolean;
 }
 
-/** A member of an archive: a run of its bytes, as a file to be. */
-export interface ArchiveMember extends BlobFacts {
-  path: string;
-  extents: readonly Extent[];
-}
-
-/** All that the catalog needs to publish an archive as its members. */
+/** An archive whose members are to be published, as the catalog needs it. */
 export interface SealedArchive {
   uuid: Uuid;
   intent: ArtifactIntent;
   /** The R2 objects that hold it. */
   keys: readonly string[];
-  /** In the byte order of their paths, from the first each time. */
-  members: () => Iterable<ArchiveMember>;
 }
 
 /** An archive that could not be exploded, for whoever brings the same bytes again. */

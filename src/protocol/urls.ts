@@ -23,6 +23,8 @@ export interface FolderQuery {
   page?: number;
   archive?: Archive;
   checksums?: ChecksumName;
+  /** Where there is no such folder, the nearest above it. */
+  nearest?: boolean;
 }
 
 /** The checksums that a folder can be listed by. */
@@ -62,12 +64,13 @@ export function workspaceUrl(workspace: string, query: WorkspaceQuery = {}): str
  * Page 1 is the folder's plain URL, so that a page has one address.
  */
 export function folderUrl(artifactId: number, folder: string, query: FolderQuery = {}): string {
-  const { version, page = 1, archive, checksums } = query;
+  const { version, page = 1, archive, checksums, nearest = false } = query;
   return withQuery(artifactPath(artifactId, folder), [
     version === undefined ? null : `version=${version}`,
     page === 1 ? null : `page=${page}`,
     archive === undefined ? null : `archive=${archive}`,
     checksums === undefined ? null : `checksums=${checksums}`,
+    nearest ? "nearest" : null,
   ]);
 }
 

@@ -1,4 +1,5 @@
 import { completeMultipart, objectSize } from "../blobs/objects.ts";
+import type { Tree } from "../manifest/tree.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -39,10 +40,10 @@ export interface CatalogDesk {
   /** Makes a pack the upload that is exploded into the artifact; may be repeated. False when that is gone. */
   handOver(uuid: Uuid, pack: Uuid, intent: ArtifactIntent): Promise<boolean>;
   /** May these members become a version? Changes nothing. */
-  checkMembers(archive: Pick<SealedArchive, "intent" | "members">): Promise<Outcome<object>>;
+  checkMembers(intent: ArtifactIntent, members: Tree): Promise<Outcome<object>>;
   /** Makes the members of an archive a version; a repeat gives the result of the first. After a refusal the
    * catalog may still name the archive's R2 objects. */
-  publishMembers(archive: SealedArchive): Promise<Outcome<{ result: SealResult }>>;
+  publishMembers(archive: SealedArchive, members: Tree): Promise<Outcome<{ result: SealResult }>>;
   /** Notes why an archive cannot be exploded, and that its bytes need not be read again; a repeat changes nothing. */
   failExplode(
     uuid: Uuid,

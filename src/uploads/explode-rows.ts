@@ -7,9 +7,11 @@ import { TAR_BEGINNING } from "../archive/tar-walk.ts";
 import type { TarMark } from "../archive/tar-walk.ts";
 import type { Checksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
+import { HASHES } from "../manifest/format.ts";
+import { Members, MEMBERS_CHUNK, MemberWriter } from "../manifest/members.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { ArchiveMember, Extent } from "../protocol/uploads.ts";
+import type { Extent } from "../protocol/uploads.ts";
 import type { Packing } from "./unpack.ts";
 
 const SCHEMA = `
@@ -26,13 +28,9 @@ CREATE TABLE IF NOT EXISTS explosion (
   refusal TEXT
 );
 CREATE TABLE IF NOT EXISTS members (
-  path TEXT PRIMARY KEY,
-  size INTEGER NOT NULL,
-  start INTEGER NOT NULL,
-  sha512 TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
-  crc32 TEXT NOT NULL
-) WITHOUT ROWID;
+  n INTEGER PRIMARY KEY, -- in the order in which they came
+  records BLOB NOT NULL  -- of src/manifest/members.ts
+);
 `;
 
 /** A member whose bytes are all read. */
@@ -65,10 +63,22 @@ export interface Explosion {
   refusal: ExplodeRefusal | null;
 }
 
-/** What reading a piece of the archive came to. */
+/** What reading a piece of the archive came to. `archive` is where its bytes are. */
 export interface ExplodeStep extends Pick<Explosion, "mark" | "checksums" | "isRead"> {
   members: readonly ReadMember[];
+  archive: readonly Extent[];
 }
+
+/** What an archive does not tell of its members yet. */
+const NO_ATTRIBUTES = { type: null, isExecutable: false, modifiedAt: null, linkTarget: null };
+
+/** What is not known of a member that is being unpacked. */
+const UNKNOWN = {
+  ...NO_ATTRIBUTES,
+  crc32: 0,
+  sha256: new Uint8Array(HASHES.sha256),
+  sha512: new Uint8Array(HASHES.sha512),
+};
 
 const BEGINNING = { mark: TAR_BEGINNING, checksums: null, isRead: false };
 
@@ -83,8 +93,6 @@ type Row = {
   pack: string | null;
   refusal: string | null;
 };
-
-type MemberRow = { [Column in "path" | keyof Checksums]: string } & { size: number; start: number };
 
 export class ExplodeRows {
   readonly #storage: DurableObjectStorage;
@@ -131,27 +139,29 @@ export class ExplodeRows {
     });
   }
 
-  /** Notes a piece that was read, all of it or nothing. Throws an ArchiveProblem where a path is there twice, or
-   * the members are too many. */
-  advance({ mark, checksums, isRead, members }: ExplodeStep): void {
+  /** Notes a piece that was read, all of it or nothing. Throws an ArchiveProblem where the members are too many. */
+  advance({ mark, checksums, isRead, members, archive }: ExplodeStep): void {
+    const writer = new MemberWriter(keysOf(archive));
+    for (const { path, size, offset, sha512, sha256, crc32 } of members) {
+      const slices = slicesFor(archive, offset, offset + size);
+      writer.addFile({
+        ...NO_ATTRIBUTES,
+        path,
+        size,
+        crc32: Number.parseInt(crc32, 16),
+        sha256: Uint8Array.fromHex(sha256),
+        sha512: Uint8Array.fromHex(sha512),
+        extents: slices.map(({ key, offset: start, length }) => ({ key, start, length })),
+      });
+    }
     this.#storage.transactionSync(() => {
-      for (const member of members) {
-        this.#add(member);
-      }
-      const { total } = this.#sql
-        .exec<{ total: number }>(
-          `UPDATE explosion SET mark = ?, checksums = ?, is_read = ?, members = members + ?
-           RETURNING members AS total`,
-          JSON.stringify(mark),
-          checksums,
-          isRead ? 1 : 0,
-          members.length,
-        )
-        .one();
-      if (total > LIMITS.archiveMembers) {
-        const last = members.at(-1)?.path ?? null;
-        throw new ArchiveProblem(last, `is behind the first ${LIMITS.archiveMembers} files`);
-      }
+      this.#sql.exec(
+        "UPDATE explosion SET mark = ?, checksums = ?, is_read = ?",
+        JSON.stringify(mark),
+        checksums,
+        isRead ? 1 : 0,
+      );
+      this.#add(writer, members);
     });
   }
 
@@ -162,14 +172,17 @@ export class ExplodeRows {
 
   /** Notes members that are being unpacked, whose bytes are not known here; refuses like advance(). */
   note(members: readonly Pick<TarMember, "path" | "size">[]): void {
-    const unknown = { offset: 0, sha512: "", sha256: "", crc32: "" };
-    const noted = members.map(({ path, size }) => ({ path, size, ...unknown }));
-    this.advance({ ...BEGINNING, members: noted });
+    const writer = new MemberWriter();
+    for (const { path, size } of members) {
+      const zeros = { key: null, start: 0, length: size } as const;
+      writer.addFile({ ...UNKNOWN, path, size, extents: size === 0 ? [] : [zeros] });
+    }
+    this.#storage.transactionSync(() => this.#add(writer, members));
   }
 
   /** Everything is unpacked, and the artifact names the pack. */
   handOver(): void {
-    this.advance({ ...BEGINNING, isRead: true, members: [] });
+    this.#sql.exec("UPDATE explosion SET is_read = 1");
   }
 
   /** Forgets what was noted: unpacking begins again. */
@@ -198,69 +211,52 @@ export class ExplodeRows {
     });
   }
 
-  /** Looks for a path that is also a folder of another one, among `LIMITS.memberPage` paths behind `after`. Asked of the index, as
-   * all paths together may be too much for memory. A slash is followed by a '0' in the order of bytes. Gives what it
-   * found, and the last path that it looked at, or null behind the last. */
-  findPathConflict(after: string): {
-    conflict: { path: string; below: string } | null;
-    last: string | null;
-  } {
-    const page = "SELECT path FROM members WHERE path > ?1 ORDER BY path LIMIT ?2";
-    const [conflict = null] = this.#sql
-      .exec<{ path: string; below: string }>(
-        `SELECT m.path, k.path AS below FROM (${page}) m JOIN members k
-           ON k.path > m.path || '/' AND k.path < m.path || '0' LIMIT 1`,
-        after,
-        LIMITS.memberPage,
-      )
-      .toArray();
-    const { last } = this.#sql
-      .exec<{ last: string | null }>(
-        `SELECT max(path) AS last FROM (${page})`,
-        after,
-        LIMITS.memberPage,
+  /** Bytes of memory that the members take, at most, while they become a manifest. */
+  get weight(): number {
+    const { bytes } = this.#sql
+      .exec<{ bytes: number }>("SELECT coalesce(sum(length(records)), 0) AS bytes FROM members")
+      .one();
+    return 2 * bytes;
+  }
+
+  /** The members so far, as parts of `archive`. */
+  members(archive: readonly Extent[]): Members {
+    const chunks: Uint8Array[] = [];
+    let [chunk, filled] = [new Uint8Array(), 0];
+    for (const { records } of this.#sql.exec<{ records: ArrayBuffer }>(
+      "SELECT records FROM members ORDER BY n",
+    )) {
+      if (filled + records.byteLength > chunk.length) {
+        chunks.push(chunk.subarray(0, filled));
+        [chunk, filled] = [new Uint8Array(MEMBERS_CHUNK), 0];
+      }
+      chunk.set(new Uint8Array(records), filled);
+      filled += records.byteLength;
+    }
+    return new Members([...chunks, chunk.subarray(0, filled)], keysOf(archive));
+  }
+
+  #add(writer: MemberWriter, members: readonly Pick<TarMember, "path">[]): void {
+    for (const records of writer.takeChunks()) {
+      this.#sql.exec("INSERT INTO members (records) VALUES (?)", records);
+    }
+    const { total } = this.#sql
+      .exec<{ total: number }>(
+        "UPDATE explosion SET members = members + ? RETURNING members AS total",
+        members.length,
       )
       .one();
-    return { conflict, last };
-  }
-
-  /** @yields The members in the byte order of their paths, as parts of `archive`. */
-  *members(archive: readonly Extent[]): Generator<ArchiveMember> {
-    let after = "";
-    for (;;) {
-      const page = this.#sql
-        .exec<MemberRow>(
-          "SELECT * FROM members WHERE path > ? ORDER BY path LIMIT ?",
-          after,
-          LIMITS.memberPage,
-        )
-        .toArray();
-      for (const { start, ...member } of page) {
-        const slices = slicesFor(archive, start, start + member.size);
-        const extents = slices.map(({ key, offset, length }) => ({ key, start: offset, length }));
-        yield { ...member, extents };
-      }
-      const last = page.at(-1);
-      if (last === undefined) {
-        return;
-      }
-      after = last.path;
+    if (total > LIMITS.archiveMembers) {
+      const last = members.at(-1)?.path ?? null;
+      throw new ArchiveProblem(last, `is behind the first ${LIMITS.archiveMembers} files`);
+    }
+    if (this.weight > 2 * LIMITS.archiveRecords) {
+      const most = LIMITS.archiveRecords / 1024 ** 2;
+      throw new ArchiveProblem(null, `the paths and checksums of its files take over ${most} MiB`);
     }
   }
+}
 
-  #add({ path, size, offset, sha512, sha256, crc32 }: ReadMember): void {
-    const { rowsWritten } = this.#sql.exec(
-      `INSERT INTO members (path, size, start, sha512, sha256, crc32) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO NOTHING`,
-      path,
-      size,
-      offset,
-      sha512,
-      sha256,
-      crc32,
-    );
-    if (rowsWritten === 0) {
-      throw new ArchiveProblem(path, "is there twice");
-    }
-  }
+function keysOf(archive: readonly Extent[]): string[] {
+  return archive.map(({ key }) => key);
 }

@@ -2,37 +2,39 @@
 // the catalog: (1) phase `sealing` with what it is for; (2) the bytes come to rest in R2; (3) the artifact is
 // noted in the catalog; (4) the explosion is noted here, and the client gets its answer. Then the alarm goes on:
 // (5) the archive is read by the piece, each one committed with the members that ended in it; (6) noted is that
-// the catalog may name our R2 objects; (7) it publishes the members, which are parts of them: nothing is copied;
-// (8) phase `sealed`. Each step may be repeated. Until (6) a fault of the archive opens the upload again, after it
+// the catalog may name our R2 objects; (7) the manifest goes into R2, and one batch publishes the members, which are parts of
+// our objects: nothing is copied; (8) phase `sealed`. Each step may be repeated. Until (6) a fault of the archive opens the upload again, after it
 // a refusal leaves the R2 objects to the catalog.
 
 import { isTarHeader } from "../archive/tar-header.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
 import type { Work } from "../archive/work.ts";
 import { WORK } from "../budget/shares.ts";
+import type { Tree } from "../manifest/tree.ts";
 import { messageFor } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { ArtifactIntent, SealedArchive, SealGuard, SealResult } from "../protocol/uploads.ts";
+import type { ArtifactIntent, SealedArchive, SealGuard } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { Explosion } from "./explode-rows.ts";
 import {
   describeArchive,
+  extentsOf,
   intentOf,
   readArchive,
-  refuseConflict,
   report,
   requireExplosion,
   restWhenDue,
   resumeWork,
+  withTree,
 } from "./exploding.ts";
 import { MemberSink } from "./member-sink.ts";
 import { explodePack } from "./pack.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
 import {
-  ExplodeRefused,
   failExplosion,
   finishRefusal,
   identityOf,
@@ -91,7 +93,8 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
     if (!(await readMembers(context))) {
       return true;
     }
-    await refuseConflict(context);
+    await publishRead(context);
+    return false;
   } catch (error) {
     const refused = toRefusal(error);
     if (refused === null) {
@@ -100,24 +103,23 @@ export async function continueExplode(context: UploadContext): Promise<boolean> 
     await failExplosion(context, refused);
     return false;
   }
-  return publishRead(context);
 }
 
-async function publishRead(context: UploadContext): Promise<boolean> {
-  const { explosion } = context.ledger;
-  const archive = describeArchive(context);
-  if (!requireExplosion(context).isPublished) {
-    const checked = await context.desk.checkMembers(archive);
-    if (!checked.ok) {
-      const { refusal } = new ExplodeRefused(checked.code, checked.detail ?? null);
-      await failExplosion(context, refusal);
-      return false;
+function publishRead(context: UploadContext): Promise<void> {
+  return withTree(context, async (tree) => {
+    const { desk, ledger } = context;
+    const { explosion } = ledger;
+    const archive = describeArchive(context);
+    if (!requireExplosion(context).isPublished) {
+      const checked = await desk.checkMembers(archive.intent, tree);
+      if (!checked.ok) {
+        throw new ExplodeRefused(checked.code, checked.detail ?? null);
+      }
+      explosion.publish();
+      await report(context, "publishing", offsetOf(requireState(context)));
     }
-    explosion.publish();
-    await report(context, "publishing", offsetOf(requireState(context)));
-  }
-  await publish(context, archive);
-  return false;
+    await publish(context, archive, tree);
+  });
 }
 
 async function begin(context: UploadContext): Promise<Begun> {
@@ -187,9 +189,11 @@ async function readPiece(
   const bytes = await readArchive(context, mark.position, LIMITS.explodePiece);
   const sink = new MemberSink(mark.member, checksums);
   const walk = new TarWalk(sink, work, mark);
+  const archive = extentsOf(context);
   const commit = (isRead: boolean) => {
     const members = sink.takeMembers();
-    explosion.advance({ mark: walk.mark, checksums: sink.checksums, members, isRead });
+    const { checksums: saved } = sink;
+    explosion.advance({ mark: walk.mark, checksums: saved, members, isRead, archive });
   };
   for (let at = 0; at < bytes.length && !walk.isAtEnd; at += LIMITS.walkStep) {
     walk.push(bytes.subarray(at, at + LIMITS.walkStep));
@@ -217,9 +221,13 @@ async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"
   ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
 }
 
-async function publish(context: UploadContext, archive: SealedArchive): Promise<void> {
+async function publish(
+  context: UploadContext,
+  archive: SealedArchive,
+  tree: Tree,
+): Promise<void> {
   const { ledger, desk } = context;
-  const published: Outcome<{ result: SealResult }> = await desk.publishMembers(archive);
+  const published = await desk.publishMembers(archive, tree);
   if (published.ok) {
     context.ledger.explosion.clear();
     ledger.seal(published.result, Date.now());

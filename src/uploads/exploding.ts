@@ -5,16 +5,15 @@ import { Work } from "../archive/work.ts";
 import type { ArchiveSource } from "../archive/zip-end.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece } from "../blobs/objects.ts";
+import { WORK } from "../budget/shares.ts";
+import { planTree } from "../manifest/tree.ts";
+import type { Tree, TreeFault } from "../manifest/tree.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Pace } from "../protocol/pace.ts";
-import type {
-  ArtifactIntent,
-  ExplodeProgress,
-  Extent,
-  SealedArchive,
-} from "../protocol/uploads.ts";
+import type { ArtifactIntent, ExplodeProgress, Extent, SealedArchive } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
 import type { Explosion } from "./explode-rows.ts";
 import { offsetOf } from "./state.ts";
 
@@ -48,14 +47,10 @@ export function sourceOf(context: UploadContext): ArchiveSource {
   };
 }
 
+/** The archive whose explosion goes on, without its members. */
 export function describeArchive(context: UploadContext): SealedArchive {
-  const extents = extentsOf(context);
-  return {
-    uuid: requireState(context).uuid,
-    intent: intentOf(context),
-    keys: extents.map(({ key }) => key),
-    members: () => context.ledger.explosion.members(extents),
-  };
+  const keys = extentsOf(context).map(({ key }) => key);
+  return { uuid: requireState(context).uuid, intent: intentOf(context), keys };
 }
 
 export function intentOf(context: UploadContext): ArtifactIntent {
@@ -91,19 +86,37 @@ export async function restWhenDue(context: UploadContext, work: Work): Promise<v
   await work.rest();
 }
 
-/** Units of work for a path that is looked up among the others. */
-const PATH_WORK = 500;
+/** Units of work for the members that are looked at between two pauses, as they are put in order. */
+const PLAN_WORK = 1_000_000;
 
-/** Throws an ArchiveProblem where a member is also the folder of another. */
-export async function refuseConflict(context: UploadContext): Promise<void> {
-  const pace = new Pace();
-  for (let after: string | null = ""; after !== null;) {
-    const { conflict, last } = context.ledger.explosion.findPathConflict(after);
-    if (conflict !== null) {
-      throw new ArchiveProblem(conflict.path, `is also the folder of '${conflict.below}'`);
+/** Does something with the members as a tree; throws where they are none. Their memory is leased as long. */
+export async function withTree<T>(
+  context: UploadContext,
+  use: (tree: Tree) => Promise<T>,
+): Promise<T> {
+  const { explosion } = context.ledger;
+  return WORK.run(explosion.weight, context.owner, async () => {
+    const pace = new Pace();
+    const planned = await planTree(explosion.members(extentsOf(context)), {
+      folders: LIMITS.archiveFolders,
+      faults: 1,
+      pause: () => pace.spendAndRest(PLAN_WORK),
+    });
+    if (!planned.ok) {
+      throw toProblem(planned.faults[0]);
     }
-    after = last;
-    await pace.spendAndRest(LIMITS.memberPage * PATH_WORK);
+    return use(planned.tree);
+  });
+}
+
+function toProblem(fault: TreeFault | undefined): Error {
+  switch (fault?.kind) {
+    case "twice":
+      return new ArchiveProblem(fault.path, "is there twice");
+    case "folder":
+      return new ArchiveProblem(fault.path, `is also the folder of '${fault.below}'`);
+    default:
+      return new ExplodeRefused("artifact_explode_folders", `${LIMITS.archiveFolders} are taken`);
   }
 }
 
@@ -123,6 +136,7 @@ export async function report(
   }
 }
 
-function extentsOf(context: UploadContext): Extent[] {
+/** Where the bytes of the upload, which is at rest, are. */
+export function extentsOf(context: UploadContext): Extent[] {
   return requireState(context).extents.map(({ key, length }) => ({ key, start: 0, length }));
 }

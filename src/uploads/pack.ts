@@ -7,17 +7,17 @@ import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import type { ExplodeRows, Explosion } from "./explode-rows.ts";
 import {
-  describeArchive,
   intentOf,
-  refuseConflict,
   report,
   requireExplosion,
   restWhenDue,
   resumeWork,
   sourceOf,
+  withTree,
 } from "./exploding.ts";
 import { UploadGateway } from "./gateway.ts";
-import { ExplodeRefused, orThrow } from "./refuse-archive.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
+import { orThrow } from "./refuse-archive.ts";
 import { unpackAsTar } from "./unpack.ts";
 
 type Pack = NonNullable<Explosion["pack"]>;
@@ -65,8 +65,9 @@ async function unpackAndHandOver(
   const { room } = orThrow(await desk.openPack(pack.uuid, workspaceId), FINAL);
   const { size } = orThrow(await gateway.open(pack.uuid, room), FINAL);
   await fillPack(context, gateway, pack, size);
-  await refuseConflict(context);
-  orThrow(await desk.checkMembers(describeArchive(context)), FINAL);
+  await withTree(context, async (tree) => {
+    orThrow(await desk.checkMembers(intentOf(context), tree), FINAL);
+  });
   if (!(await desk.handOver(uuid, pack.uuid, intentOf(context)))) {
     throw new ExplodeRefused("artifact_not_found", null);
   }

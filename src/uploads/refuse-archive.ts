@@ -8,27 +8,10 @@ import type { Uuid } from "../protocol/ids.ts";
 import type { RefusedArchive } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
 import type { ExplodeRefusal } from "./explode-rows.ts";
 import { intentOf, requireExplosion } from "./exploding.ts";
 import { expireUpload } from "./gateway.ts";
-
-/** Thrown where the archive could be read, and is refused all the same. */
-export class ExplodeRefused extends Error {
-  override readonly name = "ExplodeRefused";
-  readonly refusal: ExplodeRefusal;
-
-  constructor(code: ErrorCode, detail: string | null) {
-    super(messageFor(code, detail));
-    this.refusal = { message: this.message, again: AGAIN.get(code) ?? "at once" };
-  }
-}
-
-/** When to read an archive again that was refused with such a code. */
-const AGAIN = new Map<ErrorCode, ExplodeRefusal["again"]>([
-  ["artifact_explode_folders", "never"],
-  ["artifact_explode_refused", "never"],
-  ["quota_exceeded", "with room"],
-]);
 
 /** What an error says about the archive; null where it says nothing, and the explosion is to be tried again. */
 export function toRefusal(error: unknown): ExplodeRefusal | null {

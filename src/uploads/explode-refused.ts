@@ -1,0 +1,21 @@
+import { messageFor } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { ExplodeRefusal } from "./explode-rows.ts";
+
+/** Thrown where the archive could be read, and is refused all the same. */
+export class ExplodeRefused extends Error {
+  override readonly name = "ExplodeRefused";
+  readonly refusal: ExplodeRefusal;
+
+  constructor(code: ErrorCode, detail: string | null) {
+    super(messageFor(code, detail));
+    this.refusal = { message: this.message, again: AGAIN.get(code) ?? "at once" };
+  }
+}
+
+/** When to read an archive again that was refused with such a code. */
+const AGAIN = new Map<ErrorCode, ExplodeRefusal["again"]>([
+  ["artifact_explode_folders", "never"],
+  ["artifact_explode_refused", "never"],
+  ["quota_exceeded", "with room"],
+]);
