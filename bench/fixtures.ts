@@ -4,8 +4,9 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 import type { D1Database } from "@cloudflare/workers-types";
 
-import { numberEntries } from "../src/artifacts/numbering.ts";
-import { insertManyFiles, pathOfMany } from "../test/support/many-files.ts";
+import type { NewFile } from "../src/manifest/members.ts";
+import { insertVersion, newFile } from "../test/support/insert-version.ts";
+import { manyFiles, pathOfMany } from "../test/support/many-files.ts";
 import type { Bench } from "./bench.ts";
 import { expectStatus, sendPieces } from "./client.ts";
 import { crc32Of, sha256Of } from "./content.ts";
@@ -93,13 +94,12 @@ export async function storeHuge(bench: Bench, folders: number): Promise<{ url: s
     return { url: `/a/${there}/` };
   }
   const { files } = await storeMany(bench, "content-of-huge", 1, HUGE_CONTENT);
-  const blob = await db
-    .prepare("SELECT b.id, b.size FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE e.key = ?1")
-    .bind(files[0]?.key)
-    .first<{ id: number; size: number }>();
-  const { artifactId, versionId } = await insertVersion(db, "huge");
+  const content = files.map(toNewFile)[0];
+  if (content === undefined) {
+    throw new Error("The content of a huge artifact is missing");
+  }
   const shape = { folders, filesEach: FILES_A_FOLDER };
-  await insertManyFiles(db, versionId, shape, blob ?? { id: 0, size: 0 });
+  const artifactId = await insertArtifact(bench, "huge", manyFiles(shape, content));
   await (
     await bare.db()
   )
@@ -131,13 +131,13 @@ function pathOf(number: number): string {
 }
 
 async function storeRows(
-  { sides }: Bench,
+  bench: Bench,
   name: string,
   files: readonly StoredFile[],
   sha256: string,
 ): Promise<Stored> {
-  const id = await insertArtifact(await sides.ours.db(), name, files);
-  const bare = await sides.bare.db();
+  const id = await insertArtifact(bench, name, files.map(toNewFile));
+  const bare = await bench.sides.bare.db();
   for (let first = 0; first < files.length; first += ROWS) {
     await bare
       .prepare(
@@ -151,65 +151,37 @@ async function storeRows(
   return { url: `/a/${id}/`, prefix: `${name}/`, files, bytes, sha256 };
 }
 
-/** Inserts an artifact of files, as docs/storage.md says that its rows are. The sha512 are made up. */
-async function insertArtifact(
-  db: D1Database,
-  name: string,
-  files: readonly StoredFile[],
-): Promise<number> {
-  const { artifactId, versionId } = await insertVersion(db, name);
-  const stored = files.map((file) => ({
-    ...file,
-    sha512: randomBytes(64).toString("hex"),
-    blob: randomUUID(),
-  }));
-  const entries = [...numberEntries(stored)];
-  for (let first = 0; first < entries.length; first += ROWS / 5) {
-    const batch = JSON.stringify(entries.slice(first, first + ROWS / 5));
-    await db.batch(ENTRY_STATEMENTS.map((sql) => db.prepare(sql).bind(versionId, batch)));
-  }
-  return artifactId;
+/** A file as a version has it. The sha512 is made up. */
+function toNewFile({ path, key, size, sha256, crc32 }: StoredFile): NewFile {
+  return newFile({
+    path,
+    size,
+    sha256: Uint8Array.fromHex(sha256),
+    sha512: new Uint8Array(randomBytes(64)),
+    crc32: Number.parseInt(crc32, 16),
+    extents: [{ key, start: 0, length: size }],
+  });
 }
 
-/** Inserts an artifact with a version that has no files yet. */
-async function insertVersion(
-  db: D1Database,
+/** Inserts an artifact of files. */
+async function insertArtifact(
+  bench: Bench,
   name: string,
-): Promise<{ artifactId: number; versionId: number }> {
+  files: Iterable<NewFile>,
+): Promise<number> {
+  const db = await bench.sides.ours.db();
   const uuid = randomUUID();
-  const { meta: artifact } = await db
+  const { meta } = await db
     .prepare(
-      `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, highest_index, created_at)
-       SELECT ?1, id, 'other', 'bench://' || ?1, ?2, 0, 1, ?3 FROM workspaces WHERE name = ?4`,
+      `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, created_at)
+       SELECT ?1, id, 'other', 'bench://' || ?1, ?2, 0, ?3 FROM workspaces WHERE name = ?4`,
     )
     .bind(uuid, name, Date.now(), WORKSPACE)
     .run();
-  const { meta: version } = await db
-    .prepare(
-      "INSERT INTO versions (artifact_id, version_index, created_at, sealed_at) VALUES (?1, 1, ?2, ?2)",
-    )
-    .bind(artifact.last_row_id, Date.now())
-    .run();
-  return { artifactId: artifact.last_row_id, versionId: version.last_row_id };
+  const bucket = {
+    put: (key: string, body: Uint8Array) =>
+      expectStatus(201, `${bench.sides.ours.fillOrigin}/object/${key}`, { method: "PUT", body }),
+  };
+  await insertVersion({ DB: db, BUCKET: bucket }, meta.last_row_id, files);
+  return meta.last_row_id;
 }
-
-const ENTRY_STATEMENTS = [
-  `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
-   SELECT e.value ->> '$.file.blob', e.value ->> '$.file.size', e.value ->> '$.file.sha512',
-     e.value ->> '$.file.sha256', e.value ->> '$.file.crc32', ?1
-   FROM json_each(?2) e WHERE e.value ->> 'kind' = 'file'`,
-  `INSERT INTO extents (blob_id, position, key, start, length)
-   SELECT b.id, 0, e.value ->> '$.file.key', 0, b.size
-   FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob' WHERE ?1 IS NOT NULL`,
-  `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
-     file_number, tar_end, zip_end, directory_end)
-   SELECT ?1, e.value ->> 'ordinal',
-     (SELECT workspace_id FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE v.id = ?1),
-     e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
-     e.value ->> 'fileNumber', e.value ->> 'tarEnd', e.value ->> 'zipEnd', e.value ->> 'directoryEnd'
-   FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob'`,
-  `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-   SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',
-     e.value ->> 'fileCount', e.value ->> 'totalBytes'
-   FROM json_each(?2) e WHERE e.value ->> 'kind' = 'folder'`,
-];

@@ -81,8 +81,11 @@ export class Stowage {
     const { sha256, crc32 } = JSON.parse(body.toString()) as BlobChecksums;
     const db = await this.#subject.db();
     const key = await db
-      .prepare("SELECT e.key FROM extents e JOIN blobs b ON b.id = e.blob_id WHERE b.uuid = ?1")
-      .bind(uuid)
+      .prepare(
+        `SELECT r.key FROM contents c JOIN holders h ON h.content_id = c.id
+         JOIN object_refs r ON r.version_id = h.version_id WHERE c.sha256 = unhex(?1) LIMIT 1`,
+      )
+      .bind(sha256)
       .first<string>("key");
     return { sha256, crc32, etag: await this.#subject.etagOf(key ?? "") };
   }

@@ -1,7 +1,7 @@
 // ?archive=tar and ?archive=zip under /a/: archives of known length, whole and in ranges, read with GNU tar,
 // unzip and bsdtar (docs/conformance.md, `/a/`).
 
-import { randomBytes, randomInt } from "node:crypto";
+import { createHash, randomBytes, randomInt } from "node:crypto";
 import { open, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DebusineClient } from "../support/debusine-client.ts";
 import { addVersion, inByteOrder, loseObject, makeArtifact } from "../support/make-artifact.ts";
 import type { Home, MadeArtifact, MadeFile } from "../support/make-artifact.ts";
-import { insertManyFiles, pathOfMany } from "../support/many-files.ts";
+import { insertVersion, newFile } from "../support/insert-version.ts";
+import { manyFiles, pathOfMany } from "../support/many-files.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { makeFolder, runTool } from "../support/run-tool.ts";
 import type { ToolResult } from "../support/run-tool.ts";
@@ -375,26 +376,18 @@ describe("an archive of 9 GiB", () => {
 
 describe("an archive of 100,000 files (T19)", () => {
   const FILES_EACH = 250;
+  const EMPTY = {
+    sha256: new Uint8Array(createHash("sha256").digest()),
+    sha512: new Uint8Array(createHash("sha512").digest()),
+  };
   let url: string;
 
   beforeAll(async () => {
     const { id } = await makeArtifact(service, home, "many", [{ path: "a", bytes: Buffer.of() }]);
-    const { DB } = service.env;
-    const [version] = await DB.batch<{ id: number; blob: number }>([
-      DB.prepare(
-        `SELECT v.id, f.blob_id AS blob FROM versions v JOIN files f ON f.version_id = v.id
-         WHERE v.artifact_id = ?1`,
-      ).bind(id),
-      ...["files", "folders"].map((table) =>
-        DB.prepare(
-          `DELETE FROM ${table} WHERE version_id IN (SELECT id FROM versions WHERE artifact_id = ?1)`,
-        ).bind(id),
-      ),
-    ]);
-    const seed = version?.results[0] ?? { id: 0, blob: 0 };
     const many = { folders: 400, filesEach: FILES_EACH };
     service.tampered = null; // to number so many entries again takes half a minute
-    await insertManyFiles(DB, seed.id, many, { id: seed.blob, size: 0 });
+    const empty = newFile({ path: "", size: 0, crc32: 0, extents: [], ...EMPTY });
+    await insertVersion(service.env, id, manyFiles(many, empty));
     url = `/a/${id}/?archive=`;
   });
 

@@ -175,7 +175,7 @@ describe("GET /a/:id/:path", () => {
   it("dates a file by its version, not by an earlier upload of the same bytes by somebody else", async () => {
     const bytes = randomBytes(64);
     await service.upload("theirs", bytes, privateHome.bearer);
-    await service.env.DB.prepare("UPDATE blobs SET created_at = ?2 WHERE sha512 = ?1")
+    await service.env.DB.prepare("UPDATE contents SET created_at = ?2 WHERE sha512 = unhex(?1)")
       .bind(hexDigest("sha512", bytes), Date.UTC(2001, 1, 3))
       .run();
     const began = Math.floor(Date.now() / 1000) * 1000;

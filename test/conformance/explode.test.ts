@@ -96,8 +96,8 @@ async function stored(uuid: string): Promise<{ keys: string[] }> {
 /** The number of rows or objects that would be left behind. */
 async function leftovers(): Promise<object> {
   const row = await service.env.DB.prepare(
-    `SELECT (SELECT count(*) FROM versions) AS versions, (SELECT count(*) FROM files) AS files,
-       (SELECT count(*) FROM blobs) AS blobs, (SELECT count(*) FROM garbage) AS garbage`,
+    `SELECT (SELECT count(*) FROM versions) AS versions, (SELECT count(*) FROM object_refs) AS refs,
+       (SELECT count(*) FROM contents) AS contents, (SELECT count(*) FROM garbage) AS garbage`,
   ).first();
   return row ?? {};
 }

@@ -8,6 +8,7 @@ import { refusalOf, valueOf } from "../support/answers.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { startService } from "../support/service.ts";
 import type { ArtifactBody, RunningService } from "../support/service.ts";
+import { extentsOfContent } from "../support/version-files.ts";
 
 const MiB = 1024 * 1024;
 const UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000";
@@ -135,12 +136,8 @@ describe("GET /blobs/:uuid/data with offset or limit", () => {
     await valueOf(service.truncate(uuid, cut, token));
     await valueOf(service.append(uuid, bytes.subarray(cut), token));
     const { blob_uuid: blob } = await service.convert(uuid, "large", token);
-    const { results } = await service.env.DB.prepare(
-      "SELECT e.length FROM blobs b JOIN extents e ON e.blob_id = b.id WHERE b.uuid = ?1",
-    )
-      .bind(blob)
-      .all();
-    expect(results).toEqual([{ length: 8 * MiB }, { length: 10 * MiB }]);
+    const extents = await extentsOfContent(service.env, hex("sha512", bytes));
+    expect(extents.map(({ length }) => length)).toEqual([8 * MiB, 10 * MiB]);
     for (const offset of [0, 8 * MiB - 1, 8 * MiB, cut, 18 * MiB - 1]) {
       const response = await get(`/blobs/${blob}/data?offset=${offset}`);
       const body = Buffer.from(await response.arrayBuffer());
@@ -246,7 +243,7 @@ describe("GET /blobs", () => {
     const blobs = await valueOf<{ uuid: string }[]>(service.fetch("/blobs", { bearer: system }));
     const ours = blobs.find(({ uuid }) => uuid === artifact.blob_uuid);
     expect(ours).toEqual(await valueOf(get(`/blobs/${artifact.blob_uuid}`)));
-    const row = await service.env.DB.prepare("SELECT count(*) AS n FROM blobs").first<{
+    const row = await service.env.DB.prepare("SELECT count(*) AS n FROM contents").first<{
       n: number;
     }>();
     expect(blobs).toHaveLength(row?.n ?? 0);
@@ -286,10 +283,10 @@ describe("/blobs/:uuid/metadata", () => {
     const { blob_uuid: blob } = await service.upload("many keys", Buffer.from("keys"), token);
     await service.env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
-       INSERT INTO blob_metadata SELECT b.id, f.workspace_id, 'k' || n.i, '1'
-       FROM n, blobs b JOIN files f ON f.blob_id = b.id WHERE b.uuid = ?1`,
+       INSERT INTO blob_metadata SELECT h.content_id, h.workspace_id, 'k' || n.i, '1'
+       FROM n, contents c JOIN holders h ON h.content_id = c.id WHERE c.sha512 = unhex(?1)`,
     )
-      .bind(blob)
+      .bind(hex("sha512", Buffer.from("keys")))
       .run();
     const put = (key: string) =>
       service.send("PUT", `/blobs/${blob}/metadata/${key}`, { value: 2 }, token);

@@ -104,9 +104,9 @@ describe("GET /artifacts", () => {
     await call("POST", "/auth/namespaces/pages-2/trust", { external_namespace: "pages" }, other);
     await call("PUT", "/auth/namespaces/pages/trusted-by/pages-2", undefined, bearer);
     await call("POST", "/auth/namespaces/pages/trust", { external_namespace: "pages" }, bearer);
-    const blob = (await publish("base", "on many pages", bearer)).blob_uuid;
-    await insertArtifacts("pages", 250, blob);
-    await insertArtifacts("pages-2", 200, blob);
+    await publish("base", "on many pages", bearer);
+    await insertArtifacts("pages", 250, "on many pages");
+    await insertArtifacts("pages-2", 200, "on many pages");
     const listed = await get<ArtifactBody[]>("/artifacts", bearer);
     const [own, trusting] = [1, 2].map((nth) =>
       listed.filter(({ namespace }) => namespace === (nth === 1 ? "pages" : "pages-2")),
@@ -139,13 +139,15 @@ describe("GET /artifacts", () => {
     await call("POST", `/artifacts/${base.uuid}/unshare`, undefined, system);
   });
 
-  /** Artifacts of one version, written straight into the catalog. */
-  async function insertArtifacts(workspace: string, count: number, blob: string): Promise<void> {
+  /** Artifacts of one version, written straight into the catalog; some version has the content. */
+  async function insertArtifacts(workspace: string, count: number, content: string): Promise<void> {
+    const sha512 = createHash("sha512").update(content).digest("hex");
     const { DB } = service.env;
-    service.tampered?.add("version_state").add("version_sums");
     const names = JSON.stringify(Array.from({ length: count }, (_, at) => `many-${at}`));
     const ours = `artifacts a JOIN workspaces w ON w.id = a.workspace_id AND w.name = ?1
       WHERE a.name LIKE 'many-%'`;
+    const holder = `holders h JOIN versions v ON v.id = h.version_id JOIN contents c ON c.id = h.content_id
+      WHERE c.sha512 = unhex(?2)`;
     await DB.batch([
       DB.prepare(
         `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions,
@@ -154,20 +156,23 @@ describe("GET /artifacts", () => {
            hex(randomblob(2)), hex(randomblob(6)))), w.id, 'other', 'test://' || n.value, n.value, 3, 1, 5
          FROM json_each(?2) n, workspaces w WHERE w.name = ?1`,
       ).bind(workspace, names),
+      // Each with the manifest of an artifact that has the blob.
       DB.prepare(
-        `INSERT INTO versions (artifact_id, version_index, created_at) SELECT a.id, 1, 5 FROM ${ours}`,
-      ).bind(workspace),
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
+           object_count, manifest_length, manifest)
+         SELECT a.id, 1, 5, 5, 1, 1, o.total_bytes, 1, o.manifest_length, o.manifest
+         FROM ${ours}, (SELECT v.* FROM ${holder} LIMIT 1) o`,
+      ).bind(workspace, sha512),
       DB.prepare(
-        `INSERT INTO folders SELECT v.id, 0, '', 1, 1, 13 FROM versions v
+        `INSERT INTO holders SELECT h.content_id, a.workspace_id, v.id, 1, 0
+         FROM versions v JOIN artifacts a ON a.id = v.artifact_id, (SELECT h.* FROM ${holder} LIMIT 1) h
          WHERE v.artifact_id IN (SELECT a.id FROM ${ours})`,
-      ).bind(workspace),
+      ).bind(workspace, sha512),
       DB.prepare(
-        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
-           file_number, tar_end, zip_end, directory_end)
-         SELECT v.id, 1, a.workspace_id, 'x', b.id, b.size, b.sha256, b.sha512, 1, 1, 1, 1
-         FROM versions v JOIN artifacts a ON a.id = v.artifact_id JOIN blobs b ON b.uuid = ?2
+        `INSERT INTO object_refs SELECT v.id, o.key
+         FROM versions v, (SELECT r.key FROM ${holder.replace("WHERE", "JOIN object_refs r ON r.version_id = v.id WHERE")} LIMIT 1) o
          WHERE v.artifact_id IN (SELECT a.id FROM ${ours})`,
-      ).bind(workspace, blob),
+      ).bind(workspace, sha512),
     ]);
   }
 });

@@ -1,10 +1,14 @@
-// Artifacts of many files. No call of the API makes them yet: their bytes go in as uploads, their rows
-// straight into D1, as schema.sql says that they are numbered.
+// Artifacts of many files, faster than the API makes them: their bytes go in as uploads, their versions straight into the
+// catalog.
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { crc32 } from "node:zlib";
 
-import { comparePaths, numberEntries } from "../../src/artifacts/numbering.ts";
+import type { NewFile } from "../../src/manifest/members.ts";
+import type { FileExtent } from "../../src/protocol/entries.ts";
+import { insertVersion, newFile } from "./insert-version.ts";
 import type { Service, TestEnv } from "./service.ts";
+import { extentsOfContent } from "./version-files.ts";
 
 /** A file of a version. Equal contents are uploaded once. */
 export interface MadeFile {
@@ -28,9 +32,6 @@ export interface MadeArtifact {
 type TestService = Service & { env: TestEnv };
 
 const MiB = 1024 * 1024;
-
-/** Entries that one statement inserts: a parameter holds at most 2 MB. */
-const BATCH = 5_000;
 
 /** Makes an artifact with one version. */
 export async function makeArtifact(
@@ -59,52 +60,19 @@ export async function addVersion(
   artifact: MadeArtifact,
   files: readonly MadeFile[],
 ): Promise<void> {
-  const { DB } = service.env;
-  const stored = await uploadContents(service, home.bearer, files);
-  const entries = [...numberEntries(stored.toSorted((a, b) => comparePaths(a.path, b.path)))];
-  const { meta } = await DB.prepare(
-    `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at)
-     SELECT id, highest_index + 1, ?2, ?2 FROM artifacts WHERE id = ?1`,
-  )
-    .bind(artifact.id, Date.now())
-    .run();
-  for (let first = 0; first < entries.length; first += BATCH) {
-    const batch = JSON.stringify(entries.slice(first, first + BATCH));
-    await DB.batch([
-      DB.prepare(
-        `INSERT INTO files (version_id, ordinal, workspace_id, path, blob_id, size, sha256, sha512,
-           file_number, tar_end, zip_end, directory_end)
-         SELECT ?1, e.value ->> 'ordinal',
-           (SELECT workspace_id FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE v.id = ?1),
-           e.value ->> '$.file.path', b.id, b.size, b.sha256, b.sha512,
-           e.value ->> 'fileNumber', e.value ->> 'tarEnd', e.value ->> 'zipEnd', e.value ->> 'directoryEnd'
-         FROM json_each(?2) e JOIN blobs b ON b.uuid = e.value ->> '$.file.blob'`,
-      ).bind(meta.last_row_id, batch),
-      DB.prepare(
-        `INSERT INTO folders (version_id, ordinal, path, entry_count, file_count, total_bytes)
-         SELECT ?1, e.value ->> 'ordinal', e.value ->> 'path', e.value ->> 'entryCount',
-           e.value ->> 'fileCount', e.value ->> 'totalBytes'
-         FROM json_each(?2) e WHERE e.value ->> 'kind' = 'folder'`,
-      ).bind(meta.last_row_id, batch),
-    ]);
-  }
-  await DB.prepare("UPDATE artifacts SET highest_index = highest_index + 1 WHERE id = ?1")
-    .bind(artifact.id)
-    .run();
+  await insertVersion(
+    service.env,
+    artifact.id,
+    await uploadContents(service, home.bearer, files),
+  );
 }
 
 /** Where in R2 a content's bytes are, in order. */
 export async function listExtents(
   service: TestService,
   bytes: Uint8Array,
-): Promise<{ key: string; length: number }[]> {
-  const { results } = await service.env.DB.prepare(
-    `SELECT e.key, e.length FROM blobs b JOIN extents e ON e.blob_id = b.id
-     WHERE b.sha512 = ?1 ORDER BY e.position`,
-  )
-    .bind(hexDigest("sha512", bytes))
-    .all<{ key: string; length: number }>();
-  return results;
+): Promise<FileExtent[]> {
+  return extentsOfContent(service.env, hexDigest("sha512", bytes));
 }
 
 /** Deletes the R2 object of one extent of a content, as no request ever does. */
@@ -113,7 +81,7 @@ export async function loseObject(
   bytes: Uint8Array,
   position = 0,
 ): Promise<void> {
-  const { key } = (await listExtents(service, bytes))[position] ?? { key: "" };
+  const key = (await listExtents(service, bytes))[position]?.key ?? "";
   service.tampered?.add("object_missing").add("content_unreadable");
   await service.env.BUCKET.delete(key);
 }
@@ -149,45 +117,53 @@ export function inByteOrder(paths: Iterable<string>): string[] {
     .map(String);
 }
 
+/** A content that is uploaded. */
+interface Content {
+  sha256: Uint8Array;
+  sha512: Uint8Array;
+  crc32: number;
+  extents: FileExtent[];
+}
+
 async function uploadContents(
   service: TestService,
   bearer: string,
   files: readonly MadeFile[],
-): Promise<{ path: string; size: number; blob: string }[]> {
-  const hashes = new Map<Uint8Array, string>();
-  const blobs = new Map<string, string>();
-  const stored: { path: string; size: number; blob: string }[] = [];
+): Promise<NewFile[]> {
+  const contents = new Map<string, Content>();
+  const names = new Map<Uint8Array, string>();
+  const stored: NewFile[] = [];
   for (const { path, bytes, times = 1 } of files) {
-    const sha256 = hashes.get(bytes) ?? hexDigest("sha256", bytes);
-    hashes.set(bytes, sha256);
-    const blob =
-      blobs.get(sha256) ?? (await service.upload(`content-${sha256}`, bytes, bearer)).blob_uuid;
-    blobs.set(sha256, blob);
-    const stretched = times === 1 ? blob : await repeatBlob(service, blob, times);
-    stored.push({ path, size: bytes.length * times, blob: stretched });
+    const sha256 = names.get(bytes) ?? hexDigest("sha256", bytes);
+    names.set(bytes, sha256);
+    const content = contents.get(sha256) ?? (await uploadContent(service, bearer, bytes));
+    contents.set(sha256, content);
+    const stretched = times === 1 ? content : repeat(content, times);
+    stored.push(newFile({ path, size: bytes.length * times, ...stretched }));
   }
   return stored;
 }
 
-/** Makes a blob of one that is in one object: as many extents, all of that object. */
-async function repeatBlob(service: TestService, blob: string, times: number): Promise<string> {
-  const { DB } = service.env;
-  const uuid = randomUUID();
-  const sha512 = randomBytes(64).toString("hex");
-  await DB.batch([
-    DB.prepare(
-      `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at)
-       SELECT ?2, size * ?3, ?4, sha256, crc32, created_at FROM blobs WHERE uuid = ?1`,
-    ).bind(blob, uuid, times, sha512),
-    DB.prepare(
-      `WITH RECURSIVE place (position) AS (
-         SELECT 0 UNION ALL SELECT position + 1 FROM place WHERE position + 1 < ?3
-       )
-       INSERT INTO extents (blob_id, position, key, start, length)
-       SELECT b.id, place.position, e.key, e.start, e.length
-       FROM place, blobs b, blobs source JOIN extents e ON e.blob_id = source.id
-       WHERE b.uuid = ?2 AND source.uuid = ?1`,
-    ).bind(blob, uuid, times),
-  ]);
-  return uuid;
+async function uploadContent(
+  service: TestService,
+  bearer: string,
+  bytes: Uint8Array,
+): Promise<Content> {
+  const [sha256, sha512] = [hexDigest("sha256", bytes), hexDigest("sha512", bytes)];
+  await service.upload(`content-${sha256}`, bytes, bearer);
+  return {
+    sha256: Uint8Array.fromHex(sha256),
+    sha512: Uint8Array.fromHex(sha512),
+    crc32: crc32(bytes),
+    extents: await extentsOfContent(service.env, sha512),
+  };
+}
+
+/** The same bytes so many times, as many extents of the same object; its checksums are made up. */
+function repeat({ extents, ...content }: Content, times: number): Content {
+  return {
+    ...content,
+    sha512: new Uint8Array(randomBytes(64)),
+    extents: Array.from({ length: times }, () => extents).flat(),
+  };
 }

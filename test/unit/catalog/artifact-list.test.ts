@@ -4,12 +4,14 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { walkArtifacts } from "../../../src/catalog/artifact-list.ts";
 import type { ListedArtifact } from "../../../src/catalog/artifact-list.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
+import { blobUuidOf } from "../../../src/protocol/blob-uuid.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { CountingDatabase } from "../support/counting-database.ts";
 
 const LIMITS = { page: 50, versions: 2 };
 const LIVING = 500;
 const NOW = 1_000;
+const SHA512 = "b".repeat(128);
 
 let mine: Reader;
 let friend: Reader;
@@ -25,9 +27,9 @@ beforeAll(async () => {
   friend = { all: false, workspaceId: other.id, userId: null };
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO blobs (id, uuid, size, sha512, sha256, crc32, created_at)
-       VALUES (1, 'b', 7, 'b', '', '', 1), (2, 'c', 7, 'c', '', '', 1)`,
-    ),
+      `INSERT INTO contents (id, size, sha512, sha256, crc32, created_at)
+       VALUES (1, 7, unhex(?1), x'01', '', 1), (2, 7, unhex(?2), x'02', '', 1)`,
+    ).bind(SHA512, "c".repeat(128)),
     env.DB.prepare(
       "INSERT INTO trusts (workspace_id, trusted_id, accepted_at) VALUES (?1, ?2, 1)",
     ).bind(own.id, other.id),
@@ -36,14 +38,14 @@ beforeAll(async () => {
     insert(own.id, "mine", LIVING, null),
     insert(own.id, "expired", 3, null, NOW),
     env.DB.prepare(
-      `INSERT INTO versions (artifact_id, version_index, created_at)
-       SELECT a.id, n.value, 1 FROM artifacts a, json_each('[1, 2, 3]') n WHERE a.deleted_at IS NULL`,
+      `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
+         object_count, manifest)
+       SELECT a.id, n.value, 1, 1, 1, 1, 7, 0, x'00'
+       FROM artifacts a, json_each('[1, 2, 3]') n WHERE a.deleted_at IS NULL`,
     ),
-    env.DB.prepare("INSERT INTO folders SELECT id, 0, '', 1, 1, 7 FROM versions"),
     env.DB.prepare(
-      `INSERT INTO files (version_id, ordinal, workspace_id, shared, path, blob_id, size, sha256, sha512,
-         file_number, tar_end, zip_end, directory_end)
-       SELECT v.id, 1, a.workspace_id, a.shared, 'x', iif(a.name = 'noise', 2, 1), 7, 'a', 'b', 1, 1, 1, 1
+      `INSERT INTO holders (content_id, workspace_id, version_id, file_number, shared)
+       SELECT iif(a.name = 'noise', 2, 1), a.workspace_id, v.id, 1, a.shared
        FROM versions v JOIN artifacts a ON a.id = v.artifact_id`,
     ),
   ]);
@@ -95,8 +97,8 @@ describe("walkArtifacts()", () => {
   it("gives the newest versions in order, and how often their blob is read", async () => {
     const [first] = await listAll(mine);
     expect(first?.versions).toEqual([
-      { index: 2, uuid: "b", size: 7, references: 1000 },
-      { index: 3, uuid: "b", size: 7, references: 1000 },
+      { index: 2, uuid: blobUuidOf(SHA512), size: 7, references: 1000 },
+      { index: 3, uuid: blobUuidOf(SHA512), size: 7, references: 1000 },
     ]);
   });
 

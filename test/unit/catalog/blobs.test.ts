@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { entryLengths } from "../../../src/archive/lengths.ts";
-import { findSeenBlob, listVersionBlobs } from "../../../src/catalog/blobs.ts";
-import type { BlobKey } from "../../../src/catalog/blobs.ts";
+import { makeSingleFile } from "../../../src/artifacts/whole-version.ts";
+import { findSeenBlob, listVersionBlobs } from "../../../src/catalog/contents/seen-blobs.ts";
+import type { BlobKey } from "../../../src/catalog/contents/seen-blobs.ts";
 import { putBlobMetadata } from "../../../src/catalog/metadata.ts";
-import { publishUpload } from "../../../src/catalog/publish.ts";
+import { publishUpload } from "../../../src/catalog/publish/single-file.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
 import { requireWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
@@ -28,9 +28,15 @@ function readerOf({ id }: Workspace): Reader {
   return { all: false, workspaceId: id, userId: null };
 }
 
-/** A content of its own by name: only the names are compared. */
+/** A content of its own by name: only the checksums, which are made up of it, are compared. */
 function contentOf(name: string) {
-  return { size: 10, sha512: `512 ${name}`, sha256: `256 ${name}`, crc32: "0" };
+  const digits = new TextEncoder().encode(name).toHex();
+  return {
+    size: 10,
+    sha512: digits.padEnd(128, "5").slice(0, 128),
+    sha256: digits.padEnd(64, "2").slice(0, 64),
+    crc32: "00000000",
+  };
 }
 
 /** Gives a workspace an artifact with that content. */
@@ -45,10 +51,13 @@ async function publish(workspace: Workspace, content: string, name: string, shar
     actor: "test",
     gift: false,
   };
-  const blob = { insertion: newUuid(), ...contentOf(content) };
-  const only = { path: name, lengths: entryLengths(name, blob.size) };
-  const sealed = { uuid: newUuid(), intent, blob, extents: [], isFetch: false };
-  await publishUpload(env.DB, sealed, only, Date.now());
+  const facts = contentOf(content);
+  const extents = [{ key: facts.sha256, start: 0, length: facts.size }];
+  const file = { path: name, facts, extents, isCopied: false };
+  const uuid = newUuid();
+  const whole = await makeSingleFile(env, file, uuid);
+  const next = { intent, path: name, whole, sha512: facts.sha512 };
+  await publishUpload(env.DB, { uuid, isFetch: false, own: [] }, next, Date.now());
 }
 
 async function rowsRead(workspace: Workspace, key: BlobKey): Promise<[number, boolean]> {
@@ -113,12 +122,7 @@ describe("a blob's uuid", () => {
     await publish(bob, "comes again", "first");
     const first = await uuid();
     expect(first).toBeDefined();
-    await env.DB.batch([
-      env.DB.prepare(
-        "DELETE FROM files WHERE blob_id = (SELECT id FROM blobs WHERE sha512 = ?1)",
-      ).bind(key.sha512),
-      env.DB.prepare("DELETE FROM blobs WHERE sha512 = ?1").bind(key.sha512),
-    ]);
+    await env.DB.prepare("DELETE FROM contents WHERE sha512 = unhex(?1)").bind(key.sha512).run();
     expect(await uuid()).toBeUndefined();
     await publish(bob, "comes again", "second");
     expect(await uuid()).toBe(first);

@@ -14,6 +14,7 @@ import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { END, join, member } from "../archive/make-tar.ts";
+import { listFiles } from "../../support/version-files.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { calls, D1_ERRORS } from "../support/calls.ts";
 import type { CallKind, FaultMode, FaultPlan } from "../support/calls.ts";
@@ -134,14 +135,12 @@ async function sealWithoutRoom(): Promise<Run> {
 
 /** The living files of an artifact by path, with their checksums. */
 async function filesOf(name: string): Promise<Record<string, string>> {
-  const { results } = await env.DB.prepare(
-    `SELECT f.path, f.sha512 FROM artifacts a
-     JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
-     JOIN files f ON f.version_id = v.id WHERE a.name = ?1 AND a.deleted_at IS NULL`,
-  )
-    .bind(name)
-    .all<{ path: string; sha512: string }>();
-  return Object.fromEntries(results.map(({ path, sha512 }) => [path, sha512]));
+  const files = await listFiles(
+    env,
+    "a.name = ?1 AND a.deleted_at IS NULL AND v.deleted_at IS NULL",
+    name,
+  );
+  return Object.fromEntries(files.map(({ path, sha512 }) => [path, sha512]));
 }
 
 async function expectPublished(name: string, content: Uint8Array): Promise<void> {
@@ -287,17 +286,9 @@ async function delivery(pieces: 1 | 2): Promise<Run> {
       await insist(send);
     },
     async verify() {
-      const { results } = await env.DB.prepare(
-        `SELECT f.sha512, v.sealed_at IS NOT NULL AS sealed FROM versions v
-         JOIN files f ON f.version_id = v.id WHERE v.artifact_id = ?1`,
-      )
-        .bind(id)
-        .all();
       const sha512 = await hexDigest("SHA-512", content);
-      expect(results).toEqual([
-        { sha512, sealed: 1 },
-        { sha512, sealed: 1 },
-      ]);
+      const files = await listFiles(env, "v.artifact_id = ?1", id);
+      expect(files.map((file) => file.sha512)).toEqual([sha512, sha512]);
     },
   };
 }

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
 import { updateWorkspace } from "../../../src/catalog/workspaces.ts";
+import { listFiles } from "../../support/version-files.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { calls } from "../support/calls.ts";
 import { applySchema, byTest } from "../support/catalog.ts";
@@ -52,14 +53,12 @@ async function statusOf(response: Promise<Response>): Promise<number> {
 
 /** The contents of an artifact's living versions, the oldest first. */
 async function versionsOf(name: string): Promise<string[]> {
-  const { results } = await env.DB.prepare(
-    `SELECT f.sha512 FROM artifacts a JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
-     JOIN files f ON f.version_id = v.id
-     WHERE a.name = ?1 AND a.deleted_at IS NULL ORDER BY v.version_index`,
-  )
-    .bind(name)
-    .all<{ sha512: string }>();
-  return results.map(({ sha512 }) => sha512);
+  const files = await listFiles(
+    env,
+    "a.name = ?1 AND a.deleted_at IS NULL AND v.deleted_at IS NULL",
+    name,
+  );
+  return files.map(({ sha512 }) => sha512);
 }
 
 async function hashed(...contents: Uint8Array[]): Promise<string[]> {
@@ -238,14 +237,8 @@ describe("at once", () => {
         );
       await atOnce(salt, [put(0, 1_000), put(0, 1_500), put(0, 2_000), put(0, 2_000)]);
       expect([200, 201]).toContain(await put(0, 2_000)());
-      const { results } = await env.DB.prepare(
-        `SELECT f.sha512 FROM versions v JOIN files f ON f.version_id = v.id
-         WHERE v.artifact_id = ?1 AND v.sealed_at IS NOT NULL`,
-      )
-        .bind(id)
-        .all();
-      const [sha512] = await hashed(content);
-      expect(results).toEqual([{ sha512 }]);
+      const files = await listFiles(env, "v.artifact_id = ?1", id);
+      expect(files.map(({ sha512 }) => sha512)).toEqual(await hashed(content));
     }));
 
   it("a file comes while its artifact is deleted", () =>

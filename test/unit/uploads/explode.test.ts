@@ -27,6 +27,7 @@ import { removeLeftovers } from "../../../src/uploads/expire.ts";
 import { continueExplode, explode } from "../../../src/uploads/explode.ts";
 import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { END, join, member, walkBytes } from "../archive/make-tar.ts";
+import { listFiles } from "../../support/version-files.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { Faults, faultyBatches, faultyContext } from "../support/faults.ts";
@@ -93,17 +94,13 @@ interface FileRow {
   length: number;
 }
 
-/** The files of the artifact's living versions. */
+/** The files of the artifact's first version, a row for each of their extents. */
 async function filesOf(name: string): Promise<FileRow[]> {
-  const { results } = await env.DB.prepare(
-    `SELECT f.path, b.sha512, e.key, e.start, e.length FROM artifacts a
-     JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL AND v.version_index = 1
-     JOIN files f ON f.version_id = v.id JOIN blobs b ON b.id = f.blob_id
-     JOIN extents e ON e.blob_id = b.id WHERE a.name = ?1 ORDER BY f.path`,
-  )
-    .bind(name)
-    .all<FileRow>();
-  return results;
+  const first = "a.name = ?1 AND v.deleted_at IS NULL AND v.version_index = 1";
+  const files = await listFiles(env, first, name);
+  return files.flatMap(({ path, sha512, extents }) =>
+    extents.map(({ key, start, length }) => ({ path, sha512, key: key ?? "", start, length })),
+  );
 }
 
 async function expectReadable(rows: readonly FileRow[]): Promise<void> {

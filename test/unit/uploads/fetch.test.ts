@@ -17,6 +17,7 @@ import { Ledger } from "../../../src/uploads/ledger.ts";
 import { finishSeal } from "../../../src/uploads/seal.ts";
 import { newFetch } from "../../../src/uploads/state.ts";
 import { hexDigest } from "../support/bytes.ts";
+import { listFiles } from "../../support/version-files.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 
 const HOUR = 3_600_000;
@@ -71,13 +72,8 @@ async function settled(path: string) {
     },
     { timeout: 15_000, interval: 20 },
   );
-  const { results } = await env.DB.prepare(
-    `SELECT b.sha512 FROM artifacts a JOIN versions v ON v.artifact_id = a.id
-     JOIN files f ON f.version_id = v.id JOIN blobs b ON b.id = f.blob_id WHERE a.source_url = ?1`,
-  )
-    .bind(url)
-    .all<{ sha512: string }>();
-  return [row.state, row.error_message, results.map((blob) => blob.sha512)];
+  const files = await listFiles(env, "a.source_url = ?1", url);
+  return [row.state, row.error_message, files.map((file) => file.sha512)];
 }
 
 async function fetched(path: string, changes: Partial<FetchJob> = {}) {

@@ -3,8 +3,9 @@ import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import { extentsOfHeld } from "../../../src/artifacts/held.ts";
 import { blobSource } from "../../../src/blobs/reader.ts";
-import { findSeenBlob, listExtents } from "../../../src/catalog/blobs.ts";
+import { findHeldFile, findSeenBlob } from "../../../src/catalog/contents/seen-blobs.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
@@ -64,9 +65,11 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
   if (blob === null) {
     return;
   }
-  const extents = await listExtents(env.DB, blob.uuid);
+  const held = await findHeldFile(env.DB, reader, blob.uuid, Date.now());
+  const extents = held === null ? [] : await extentsOfHeld(env.BUCKET, held);
   const { readable, writable } = new FixedLengthStream(expected.length);
-  const source = blobSource(env.BUCKET, blob, extents, 0);
+  const place = { extents: () => [extents].values() as unknown as AsyncIterable<typeof extents> };
+  const source = blobSource(env.BUCKET, blob, place, 0);
   const sent = source.send(0, expected.length, writable).then(() => writable.close());
   const stored = new Uint8Array(await new Response(readable).arrayBuffer());
   await sent;
