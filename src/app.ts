@@ -18,8 +18,8 @@ import { mayRecall } from "./auth/recall.ts";
 import { findSession } from "./auth/sessions.ts";
 import { addAudit } from "./catalog/audit.ts";
 import { forgetLookups } from "./catalog/lookups.ts";
+import { refusalIn } from "./catalog/refusals.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
-import { isOverEntries } from "./catalog/workspaces.ts";
 import { preferredForm } from "./http/accepts.ts";
 import { afterBody } from "./http/after-body.ts";
 import { requestLine } from "./http/request-line.ts";
@@ -125,7 +125,7 @@ app.onError((error, c) => {
     return answerError(c, error);
   }
   // Any statement may be the one that adds an entry too many.
-  if (isOverEntries(error)) {
+  if (refusalIn(error) === "entries_exceeded") {
     return answerError(c, new AppError("entries_exceeded"));
   }
   console.error(`Request ${c.get("requestId")} failed`, error);

@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
 import { deleteMetadata } from "../catalog/artifact-metadata.ts";
-import { deleteBlobMetadata, putBlobMetadata } from "../catalog/metadata.ts";
+import { deleteBlobMetadata, putBlobMetadata } from "../catalog/contents/blob-metadata.ts";
 import { findArtifact, requireLiving, requireOwned } from "./artifact-lookup.ts";
 import { metadataKeyOf, setEntry } from "./artifact-metadata.ts";
 import { requireNotes } from "./blobs.ts";

@@ -1,6 +1,6 @@
 // The requests that all metadata endpoints have in common: a key in the path or the body, and a value.
 
-import type { Noted } from "../catalog/metadata.ts";
+import type { Noted } from "../catalog/metadata-room.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { MetadataRequest } from "../protocol/requests.ts";

@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/metadata.ts";
+import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/workspace-metadata.ts";
 import { describeWorkspace, requireWorkspace } from "../catalog/workspaces.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
 

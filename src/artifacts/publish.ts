@@ -66,7 +66,7 @@ export function catalogDesk(env: Env): CatalogDesk {
     publish: (sealed) => publish({ ...env, DB: paidFor(sealed.intent) }, sealed),
     isPublished: async (uuid) => (await findConversion(db, uuid)) !== null,
     reportAppend: (uuid, at) => noteAppend(db, uuid, at),
-    giveUp: (uuid, message) => forgetUpload(db, uuid, message, Date.now()),
+    giveUp: (uuid, message) => forgetUpload(db, uuid, message, { now: Date.now() }),
     ...explodeDesk({ ...env, DB: db }, paidFor),
   };
 }

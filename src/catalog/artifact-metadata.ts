@@ -1,13 +1,14 @@
 // What a workspace notes on its artifacts: any JSON value under any key. Objects made of it have own properties
 // only, whatever the keys are called.
 
-import { LIMITS } from "../protocol/limits.ts";
 import type { Author } from "../protocol/identity.ts";
 import { noteEvent, trimEvents } from "./events.ts";
-import { roomFor } from "./metadata.ts";
+import { hasRoomBeside } from "./metadata-room.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** The metadata of artifact `a` as JSON text. */
-export const METADATA_OF_A = `(
+export const METADATA_OF_A: Sql = sql`(
   SELECT json_group_object(m.key, json(m.value)) FROM artifact_metadata m WHERE m.artifact_id = a.id
 )`;
 
@@ -15,8 +16,6 @@ export const METADATA_OF_A = `(
 export function parseMetadata(json: string): Record<string, unknown> {
   return JSON.parse(json) as Record<string, unknown>;
 }
-
-const LIVING = "artifacts a WHERE a.id = ?1 AND a.deleted_at IS NULL";
 
 /** Sets a key of an artifact's metadata. False, and nothing changes, when the artifact is deleted or its metadata
  * would pass LIMITS. */
@@ -26,28 +25,24 @@ export async function putMetadata(
   { key, value }: { key: string; value: unknown },
   author: Author,
 ): Promise<boolean> {
-  const others = "artifact_metadata WHERE artifact_id = ?1 AND key <> ?2";
-  const room = roomFor(others, { key: "?2", value: "?3", limits: ["?4", "?5"] });
-  const values = [
-    artifactId,
-    key,
-    JSON.stringify(value),
-    LIMITS.metadataEntries,
-    LIMITS.metadataBytes,
-  ];
-  const from = `${LIVING} AND ${room}`;
-  const set = { type: "audit", message: "metadata set", ...author } as const;
+  const note = { key, value: JSON.stringify(value) };
+  const room = hasRoomBeside(sql`artifact_metadata WHERE artifact_id = ${artifactId}`, note);
+  const from = sql`artifacts a WHERE a.id = ${artifactId} AND a.deleted_at IS NULL AND ${room}`;
   const results = await db.batch([
-    noteEvent(db, { from, values }, { ...set, extra: "json_object('key', ?2)" }),
-    trimEvents(db, "?1", [artifactId]),
-    db
-      .prepare(
-        `INSERT INTO artifact_metadata (artifact_id, key, value) SELECT a.id, ?2, ?3 FROM ${from}
-         ON CONFLICT (artifact_id, key) DO UPDATE SET value = ?3`,
-      )
-      .bind(...values),
+    noteEvent(db, from, {
+      type: "audit",
+      message: "metadata set",
+      extra: sql`json_object('key', ${key})`,
+      ...author,
+    }),
+    trimEvents(db, sql`${artifactId}`),
+    prepare(
+      db,
+      sql`INSERT INTO artifact_metadata (artifact_id, key, value) SELECT a.id, ${key}, ${note.value} FROM ${from}
+        ON CONFLICT (artifact_id, key) DO UPDATE SET value = excluded.value`,
+    ),
   ]);
-  return (results.at(-1)?.meta.changes ?? 0) > 0;
+  return hasChanged(results);
 }
 
 /** Deletes a key of an artifact's metadata; one that is not there is as good as deleted. */
@@ -57,20 +52,19 @@ export async function deleteMetadata(
   key: string,
   author: Author,
 ): Promise<void> {
-  const there = `${LIVING} AND EXISTS (
-    SELECT 1 FROM artifact_metadata m WHERE m.artifact_id = a.id AND m.key = ?2)`;
-  const deleted = { type: "audit", message: "metadata deleted", ...author } as const;
+  const there = sql`m.artifact_id = a.id AND m.key = ${key}`;
+  const living = sql`a.id = ${artifactId} AND a.deleted_at IS NULL`;
   await db.batch([
-    noteEvent(
+    noteEvent(db, sql`artifacts a JOIN artifact_metadata m ON ${there} WHERE ${living}`, {
+      type: "audit",
+      message: "metadata deleted",
+      extra: sql`json_object('key', m.key)`,
+      ...author,
+    }),
+    trimEvents(db, sql`${artifactId}`),
+    prepare(
       db,
-      { from: there, values: [artifactId, key] },
-      { ...deleted, extra: "json_object('key', ?2)" },
+      sql`DELETE FROM artifact_metadata WHERE key = ${key} AND artifact_id IN (SELECT a.id FROM artifacts a WHERE ${living})`,
     ),
-    trimEvents(db, "?1", [artifactId]),
-    db
-      .prepare(
-        `DELETE FROM artifact_metadata WHERE key = ?2 AND artifact_id IN (SELECT a.id FROM ${LIVING})`,
-      )
-      .bind(artifactId, key),
   ]);
 }

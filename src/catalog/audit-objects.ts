@@ -1,6 +1,9 @@
 // Which rows of the audit are in which object of R2 (docs/decisions/031). What an object holds is never asked of here:
 // artifacts/audit/ writes and reads it.
 
+import { prepare, rowsOf, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
+
 /** An object as the catalog knows it. */
 export interface AuditObject {
   key: string;
@@ -17,8 +20,8 @@ export interface AuditObject {
   highestId: number;
 }
 
-const OBJECT =
-  "key, size, sha256, previous, rows, first_at AS firstAt, first_id AS firstId, last_at AS lastAt, last_id AS lastId, highest_id AS highestId";
+const OBJECT = sql`key, size, sha256, previous, rows, first_at AS firstAt, first_id AS firstId,
+  last_at AS lastAt, last_id AS lastId, highest_id AS highestId`;
 
 /** A row of the audit as a line of an object. */
 export interface AuditLine {
@@ -28,8 +31,9 @@ export interface AuditLine {
   line: string;
 }
 
-function ofLast(column: string): string {
-  return `(SELECT ${column} FROM audit_objects ORDER BY number DESC LIMIT 1)`;
+/** A column of the object that was named last. */
+function ofLast(column: Sql): Sql {
+  return sql`(SELECT ${column} FROM audit_objects ORDER BY number DESC LIMIT 1)`;
 }
 
 /** The oldest rows from before `before` that come behind all objects, in the order of time, up to so many rows and bytes of
@@ -41,20 +45,20 @@ export async function listMovable(
   { rows, text }: { rows: number; text: number },
 ): Promise<{ lines: AuditLine[]; previous: string }> {
   const [objects, found] = await db.batch([
-    db.prepare(`SELECT ${ofLast("sha256")} AS sha256`),
-    db
-      .prepare(
-        `SELECT id, at, line FROM (
-           SELECT id, at, line, sum(length(CAST(line AS BLOB)) + 1) OVER (ORDER BY at, id) AS text FROM (
-             SELECT id, at, json_object('id', id, 'at', at, 'request_id', request_id, 'network', network,
-               'actor', actor, 'action', action, 'workspace_id', workspace_id, 'workspace', workspace,
-               'subject', subject, 'detail', json(detail)) AS line
-             FROM audit
-             WHERE (at, id) > (coalesce(${ofLast("last_at")}, -1), coalesce(${ofLast("last_id")}, 0)) AND at < ?1
-             ORDER BY at, id LIMIT ?2))
-         WHERE text <= ?3 ORDER BY at, id`,
-      )
-      .bind(before, rows, text),
+    prepare(db, sql`SELECT ${ofLast(sql`sha256`)} AS sha256`),
+    prepare(
+      db,
+      sql`SELECT id, at, line FROM (
+          SELECT id, at, line, sum(length(CAST(line AS BLOB)) + 1) OVER (ORDER BY at, id) AS text FROM (
+            SELECT id, at, json_object('id', id, 'at', at, 'request_id', request_id, 'network', network,
+              'actor', actor, 'action', action, 'workspace_id', workspace_id, 'workspace', workspace,
+              'subject', subject, 'detail', json(detail)) AS line
+            FROM audit
+            WHERE (at, id) > (coalesce(${ofLast(sql`last_at`)}, -1), coalesce(${ofLast(sql`last_id`)}, 0))
+              AND at < ${before}
+            ORDER BY at, id LIMIT ${rows}))
+        WHERE text <= ${text} ORDER BY at, id`,
+    ),
   ]);
   const [tip] = (objects?.results ?? []) as { sha256: string | null }[];
   return { lines: (found?.results ?? []) as AuditLine[], previous: tip?.sha256 ?? "" };
@@ -62,10 +66,10 @@ export async function listMovable(
 
 /** Lists the key of an object that is about to be written as garbage: what becomes of it, the batch that names it says. */
 export async function expectObject(db: D1Database, key: string, now: number): Promise<void> {
-  await db
-    .prepare("INSERT INTO garbage (key, since) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")
-    .bind(key, now)
-    .run();
+  await prepare(
+    db,
+    sql`INSERT INTO garbage (key, since) VALUES (${key}, ${now}) ON CONFLICT (key) DO NOTHING`,
+  ).run();
 }
 
 /** Names an object and deletes the very rows that it holds. Where another object was named since they were listed, or one of
@@ -75,24 +79,22 @@ export async function noteObject(
   object: AuditObject,
   ids: readonly number[],
 ): Promise<void> {
-  const list = JSON.stringify(ids);
   const { key, size, sha256, previous, rows } = object;
   const { firstAt, firstId, lastAt, lastId, highestId } = object;
-  const isNamed = "EXISTS (SELECT 1 FROM audit_objects WHERE key = ?1)";
+  const held = sql`id IN (SELECT e.value FROM ${rowsOf(ids)})`;
+  const isNamed = sql`EXISTS (SELECT 1 FROM audit_objects WHERE key = ${key})`;
   await db.batch([
-    db
-      .prepare(
-        `INSERT INTO audit_objects
-           (key, size, sha256, previous, rows, first_at, first_id, last_at, last_id, highest_id)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-         WHERE ?4 = coalesce((SELECT sha256 FROM audit_objects ORDER BY number DESC LIMIT 1), '')
-           AND ?5 = (SELECT count(*) FROM audit WHERE id IN (SELECT value FROM json_each(?11)))`,
-      )
-      .bind(key, size, sha256, previous, rows, firstAt, firstId, lastAt, lastId, highestId, list),
-    db
-      .prepare(`DELETE FROM audit WHERE ${isNamed} AND id IN (SELECT value FROM json_each(?2))`)
-      .bind(key, list),
-    db.prepare(`DELETE FROM garbage WHERE ${isNamed} AND key = ?1`).bind(key),
+    prepare(
+      db,
+      sql`INSERT INTO audit_objects
+          (key, size, sha256, previous, rows, first_at, first_id, last_at, last_id, highest_id)
+        SELECT ${key}, ${size}, ${sha256}, ${previous}, ${rows}, ${firstAt}, ${firstId}, ${lastAt}, ${lastId},
+          ${highestId}
+        WHERE ${previous} = coalesce(${ofLast(sql`sha256`)}, '')
+          AND ${rows} = (SELECT count(*) FROM audit WHERE ${held})`,
+    ),
+    prepare(db, sql`DELETE FROM audit WHERE ${isNamed} AND ${held}`),
+    prepare(db, sql`DELETE FROM garbage WHERE ${isNamed} AND key = ${key}`),
   ]);
 }
 
@@ -103,16 +105,16 @@ export async function forgetObjects(
   since: number,
   limit: number,
 ): Promise<number> {
-  const expired = `SELECT number FROM audit_objects
-    WHERE first_at < ?1 AND last_at < ?1 ORDER BY first_at, first_id LIMIT ?2`;
+  const expired = sql`audit_objects WHERE number IN (
+    SELECT number FROM audit_objects WHERE first_at < ${before} AND last_at < ${before}
+    ORDER BY first_at, first_id LIMIT ${limit})`;
   const [, forgotten] = await db.batch([
-    db
-      .prepare(
-        `INSERT INTO garbage (key, since) SELECT key, ?3 FROM audit_objects
-         WHERE number IN (${expired}) ON CONFLICT (key) DO NOTHING`,
-      )
-      .bind(before, limit, since),
-    db.prepare(`DELETE FROM audit_objects WHERE number IN (${expired})`).bind(before, limit),
+    prepare(
+      db,
+      sql`INSERT INTO garbage (key, since) SELECT key, ${since} FROM ${expired}
+        ON CONFLICT (key) DO NOTHING`,
+    ),
+    prepare(db, sql`DELETE FROM ${expired}`),
   ]);
   return forgotten?.meta.changes ?? 0;
 }
@@ -123,13 +125,12 @@ export function listObjects(
   { from, before }: { from: number; before: { at: number; id: number } },
   limit: number,
 ): D1PreparedStatement {
-  return db
-    .prepare(
-      `SELECT ${OBJECT} FROM audit_objects
-       WHERE (first_at, first_id) < (?1, ?2) AND last_at >= ?3
-       ORDER BY first_at DESC, first_id DESC LIMIT ?4`,
-    )
-    .bind(before.at, before.id, from, limit);
+  return prepare(
+    db,
+    sql`SELECT ${OBJECT} FROM audit_objects
+      WHERE (first_at, first_id) < (${before.at}, ${before.id}) AND last_at >= ${from}
+      ORDER BY first_at DESC, first_id DESC LIMIT ${limit}`,
+  );
 }
 
 /** An object beside the one before it, which is null where that expired. */
@@ -146,14 +147,12 @@ export async function checkObjects(
   after: number,
   limit: number,
 ): Promise<CheckedObject[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT o.number, ${OBJECT},
-         (SELECT b.sha256 FROM audit_objects b WHERE b.number = o.number - 1) AS before,
-         NOT EXISTS (SELECT 1 FROM audit_objects b WHERE b.number < o.number) AS isFirst
-       FROM audit_objects o WHERE o.number > ?1 ORDER BY o.number LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<CheckedObject>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT o.number, ${OBJECT},
+        (SELECT b.sha256 FROM audit_objects b WHERE b.number = o.number - 1) AS before,
+        NOT EXISTS (SELECT 1 FROM audit_objects b WHERE b.number < o.number) AS isFirst
+      FROM audit_objects o WHERE o.number > ${after} ORDER BY o.number LIMIT ${limit}`,
+  ).all<CheckedObject>();
   return results;
 }

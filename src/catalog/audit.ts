@@ -1,10 +1,16 @@
 // Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
-// other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. Rows of some days ago are in objects of R2 (audit-objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is noted by the statements below.
+// other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. Rows of some days
+// ago are in objects of R2 (audit-objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is
+// noted by the statements below.
 
-import type { AuditRow } from "../protocol/views.ts";
 import type { Author } from "../protocol/identity.ts";
+import type { AuditRow } from "../protocol/views.ts";
 import { listObjects } from "./audit-objects.ts";
 import type { AuditObject } from "./audit-objects.ts";
+import { forgetOldest } from "./forget-oldest.ts";
+import type { AgingTable } from "./forget-oldest.ts";
+import { prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** What is done: to what, in which workspace. */
 export interface AuditNote {
@@ -16,33 +22,46 @@ export interface AuditNote {
   detail?: Record<string, unknown>;
 }
 
-const COLUMNS =
-  "audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)";
-const VALUES =
-  "?1, ?2, ?3, ?4, ?5, coalesce(?6, (SELECT id FROM workspaces WHERE name = ?7)), coalesce(?7, (SELECT name FROM workspaces WHERE id = ?6)), ?8, ?9";
+const COLUMNS = sql`audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)`;
 
-function valuesOf(note: AuditNote, { actor, now, origin }: Author): (string | number | null)[] {
-  const { action, workspaceId = null, workspace = null, subject = null, detail = {} } = note;
-  const from = [origin?.requestId ?? null, origin?.network ?? null];
-  return [now, ...from, actor, action, workspaceId, workspace, subject, JSON.stringify(detail)];
+/** What is noted, as it is bound or as an expression. */
+interface NotedValues extends Omit<AuditNote, "subject" | "detail"> {
+  subject: Sql | string | null;
+  detail: Sql | string;
+}
+
+function valuesOf(note: NotedValues, { actor, now, origin }: Author): Sql {
+  const { action, workspaceId = null, workspace = null, subject, detail } = note;
+  return sql`${now}, ${origin?.requestId ?? null}, ${origin?.network ?? null}, ${actor}, ${action},
+    coalesce(${workspaceId}, (SELECT id FROM workspaces WHERE name = ${workspace})),
+    coalesce(${workspace}, (SELECT name FROM workspaces WHERE id = ${workspaceId})), ${subject}, ${detail}`;
+}
+
+function toValues({
+  subject = null,
+  detail = {},
+  ...rest
+}: AuditNote): NotedValues & { detail: string } {
+  return { ...rest, subject, detail: JSON.stringify(detail) };
 }
 
 /** Notes what the statement before it did, if that changed anything: in a batch, right behind it. */
 export function noteAudit(db: D1Database, note: AuditNote, author: Author): D1PreparedStatement {
-  return db
-    .prepare(`INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0`)
-    .bind(...valuesOf(note, author));
+  const values = valuesOf(toValues(note), author);
+  return prepare(db, sql`INSERT INTO ${COLUMNS} SELECT ${values} WHERE changes() > 0`);
 }
 
-/** The same in a batch that may be sent again (`repeatable()`) and whose change takes effect then, too: the row that the
+/** As noteAudit(), in a batch that may be sent again (`repeatable()`) and whose change takes effect then, too: the row that the
  * request left when the answer was lost is enough. */
 export function noteOnce(db: D1Database, note: AuditNote, author: Author): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO ${COLUMNS} SELECT ${VALUES} WHERE changes() > 0 AND NOT EXISTS (
-         SELECT 1 FROM audit WHERE at = ?1 AND request_id = ?2 AND action = ?5 AND subject IS ?8 AND detail = ?9)`,
-    )
-    .bind(...valuesOf(note, author));
+  const noted = toValues(note);
+  const { now, origin } = author;
+  return prepare(
+    db,
+    sql`INSERT INTO ${COLUMNS} SELECT ${valuesOf(noted, author)} WHERE changes() > 0 AND NOT EXISTS (
+      SELECT 1 FROM audit WHERE at = ${now} AND request_id = ${origin?.requestId ?? null}
+        AND action = ${noted.action} AND subject IS ${noted.subject} AND detail = ${noted.detail})`,
+  );
 }
 
 /** Notes what the statement behind it does to each thing that `things`, a query of `subject` and `detail`, finds: in a
@@ -50,22 +69,16 @@ export function noteOnce(db: D1Database, note: AuditNote, author: Author): D1Pre
 export function noteEach(
   db: D1Database,
   note: Pick<AuditNote, "action" | "workspaceId">,
-  things: { query: string; values: readonly (string | number | null)[] },
+  things: Sql,
   author: Author,
 ): D1PreparedStatement {
-  const [subject, detail] = ["?8", "?9"];
-  const values = VALUES.replace(subject, "subject").replace(detail, "detail");
-  return db
-    .prepare(`INSERT INTO ${COLUMNS} SELECT ${values} FROM (${things.query})`)
-    .bind(...valuesOf(note, author), ...things.values);
+  const values = valuesOf({ ...note, subject: sql`subject`, detail: sql`detail` }, author);
+  return prepare(db, sql`INSERT INTO ${COLUMNS} SELECT ${values} FROM (${things})`);
 }
 
 /** Notes what changes nothing else: a login by a key, a refusal. */
 export async function addAudit(db: D1Database, note: AuditNote, author: Author): Promise<void> {
-  await db
-    .prepare(`INSERT INTO ${COLUMNS} VALUES (${VALUES})`)
-    .bind(...valuesOf(note, author))
-    .run();
+  await prepare(db, sql`INSERT INTO ${COLUMNS} VALUES (${valuesOf(toValues(note), author)})`).run();
 }
 
 /** Which rows to read. */
@@ -96,23 +109,20 @@ export async function listAudit(
   { workspace, workspaceId, action, from, to, after }: AuditQuery,
   { limit, scan, objects }: { limit: number; scan: number; objects: number },
 ): Promise<{ rows: AuditRow[]; end: AuditPlace | null; objects: AuditObject[] }> {
-  const place = workspace === null ? "?1 IS NULL" : "workspace = ?1";
   const before = after ?? { at: to + 1, id: 0 };
   const [scanned, found] = await db.batch([
-    db
-      .prepare(
-        `SELECT id, at, request_id AS requestId, network, actor, action, workspace, subject, detail,
-           (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR workspace_id = ?6) AS fits
-         FROM audit WHERE ${place} AND at >= ?2 AND (at, id) < (?3, ?4)
-         ORDER BY at DESC, id DESC LIMIT ?7`,
-      )
-      .bind(workspace, from, before.at, before.id, action, workspaceId, scan),
+    prepare(
+      db,
+      sql`SELECT id, at, request_id AS requestId, network, actor, action, workspace, subject, detail,
+          (${action} IS NULL OR action = ${action})
+            AND (${workspaceId} IS NULL OR workspace_id = ${workspaceId}) AS fits
+        FROM audit WHERE ${workspace === null ? sql`TRUE` : sql`workspace = ${workspace}`}
+          AND at >= ${from} AND (at, id) < (${before.at}, ${before.id})
+        ORDER BY at DESC, id DESC LIMIT ${scan}`,
+    ),
     listObjects(db, { from, before }, objects),
   ]);
-  const results = (scanned?.results ?? []) as (Omit<AuditRow, "detail"> & {
-    detail: string;
-    fits: number;
-  })[];
+  const results = (scanned?.results ?? []) as ScannedRow[];
   const last = results.length === scan ? results.at(-1) : undefined;
   return {
     rows: results
@@ -124,6 +134,8 @@ export async function listAudit(
   };
 }
 
+type ScannedRow = Omit<AuditRow, "detail"> & { detail: string; fits: number };
+
 /** Forgets rows older than `before`, and says how many; of who caused them on a day what is two days older than `now`. */
 export async function forgetAudit(
   db: D1Database,
@@ -132,17 +144,14 @@ export async function forgetAudit(
   limit: number,
 ): Promise<number> {
   const [rows] = await db.batch([
-    db
-      .prepare(
-        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
-      )
-      .bind(before, limit),
-    db
-      .prepare(
-        `DELETE FROM audit_days WHERE (caller, workspace) IN (
-           SELECT caller, workspace FROM audit_days WHERE day < ?1 LIMIT ?2)`,
-      )
-      .bind(Math.floor(now / 86_400_000) - 1, limit),
+    forgetOldest(db, AUDIT, before - 1, limit),
+    prepare(
+      db,
+      sql`DELETE FROM audit_days WHERE (caller, workspace) IN (
+        SELECT caller, workspace FROM audit_days WHERE day < ${Math.floor(now / 86_400_000) - 1} LIMIT ${limit})`,
+    ),
   ]);
   return rows?.meta.changes ?? 0;
 }
+
+const AUDIT: AgingTable = { table: sql`audit`, key: sql`id`, age: sql`at` };

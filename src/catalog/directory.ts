@@ -3,8 +3,10 @@
 
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { VISIBLE, livingAt, readerParameters } from "./reader.ts";
+import { livingAt, visible } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { join, prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** A workspace as its page shows it. */
 export interface ListedWorkspace {
@@ -21,12 +23,10 @@ export async function findListedWorkspace(
   reader: Reader,
   name: string,
 ): Promise<ListedWorkspace | null> {
-  const row = await db
-    .prepare(
-      `SELECT w.id, w.name, w.public, ${VISIBLE} AS readable FROM workspaces w WHERE w.name = ?4`,
-    )
-    .bind(...readerParameters(reader), name)
-    .first<{ id: number; name: string; public: number; readable: number }>();
+  const row = await prepare(
+    db,
+    sql`SELECT w.id, w.name, w.public, ${visible(reader)} AS readable FROM workspaces w WHERE w.name = ${name}`,
+  ).first<{ id: number; name: string; public: number; readable: number }>();
   return row && { ...row, public: row.public === 1, readable: row.readable === 1 };
 }
 
@@ -36,10 +36,10 @@ export async function listPublicWorkspaces(
   after: string,
   limit: number,
 ): Promise<string[]> {
-  const { results } = await db
-    .prepare("SELECT name FROM workspaces WHERE public = 1 AND name > ?1 ORDER BY name LIMIT ?2")
-    .bind(after, limit)
-    .all<{ name: string }>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT name FROM workspaces WHERE public = 1 AND name > ${after} ORDER BY name LIMIT ${limit}`,
+  ).all<{ name: string }>();
   return results.map(({ name }) => name);
 }
 
@@ -49,14 +49,12 @@ export async function listOwnWorkspaces(
   { workspaceId, userId }: Reader,
   limit: number,
 ): Promise<string[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT name FROM workspaces
-       WHERE id = ?1 OR id IN (SELECT workspace_id FROM members WHERE user_id = ?2)
-       ORDER BY name LIMIT ?3`,
-    )
-    .bind(workspaceId, userId, limit)
-    .all<{ name: string }>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT name FROM workspaces
+      WHERE id = ${workspaceId} OR id IN (SELECT workspace_id FROM members WHERE user_id = ${userId})
+      ORDER BY name LIMIT ${limit}`,
+  ).all<{ name: string }>();
   return results.map(({ name }) => name);
 }
 
@@ -75,32 +73,10 @@ export interface ListedArtifact {
   newest: { index: number; fileCount: number; totalBytes: number } | null;
 }
 
-type ListedRow = {
-  id: number;
-  uuid: Uuid;
-  name: string;
-  category: string;
-  created_at: number;
-  expires_at: number | null;
-  versions: number;
-  version_index: number | null;
-  file_count: number;
-  total_bytes: number;
-};
+type ListedRow = Omit<ListedArtifact, "newest"> & { newest: string | null };
 
 function toListed(row: ListedRow): ListedArtifact {
-  const { id, uuid, name, category, versions, version_index: index } = row;
-  return {
-    id,
-    uuid,
-    name,
-    category,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    versions,
-    newest:
-      index === null ? null : { index, fileCount: row.file_count, totalBytes: row.total_bytes },
-  };
+  return { ...row, newest: JSON.parse(row.newest ?? "null") as ListedArtifact["newest"] };
 }
 
 /** Which artifacts of a workspace: those whose name begins with `name`, behind or before one of them. */
@@ -126,23 +102,12 @@ export async function listArtifacts(
   now: number,
   limit: number,
 ): Promise<ArtifactsPage | null> {
-  const { workspaceId, name, from } = query;
-  // The end of the names that begin so: no character is greater.
-  const among = [workspaceId, name, name === "" ? null : `${name}\u{10FFFF}`];
-  const start = from && (await findPosition(db, among, from.artifact));
+  const { from } = query;
+  const start = from && (await findPosition(db, query, from.artifact));
   if (from !== null && start === null) {
     return null;
   }
-  const { results } = await db
-    .prepare(listStatement(name === "", from))
-    .bind(
-      ...among,
-      now,
-      limit + 1,
-      LIMITS.versionsCounted,
-      ...(start ? [start.name, start.id] : []),
-    )
-    .all<ListedRow>();
+  const { results } = await prepare(db, selectRun(query, start, now, limit + 1)).all<ListedRow>();
   return toPage(results.slice(0, limit).map(toListed), from, results.length > limit);
 }
 
@@ -156,50 +121,64 @@ function toPage(run: ListedArtifact[], from: ArtifactsQuery["from"], more: boole
 }
 
 /** The order of a workspace's artifacts, as the index artifacts_by_workspace_name has it. */
-const NAME = "a.name COLLATE NOCASE";
+const NAME = sql`a.name COLLATE NOCASE`;
+
+/** The bounds of the names that begin so: no character is greater than the last. */
+function boundsOf({ name }: ArtifactsQuery): { lower: Sql; upper: Sql } {
+  return {
+    lower: sql`${NAME} >= ${name}`,
+    upper: name === "" ? sql`TRUE` : sql`${NAME} < ${`${name}\u{10FFFF}`}`,
+  };
+}
+
+interface Position {
+  id: number;
+  name: string;
+}
 
 /** The place of an artifact in the order, where it is one of those asked for; a deleted one keeps its place. */
 function findPosition(
   db: D1Database,
-  among: readonly (number | string | null)[],
+  query: ArtifactsQuery,
   artifact: number,
-): Promise<{ id: number; name: string } | null> {
-  return db
-    .prepare(
-      `SELECT a.id, a.name FROM artifacts a WHERE a.workspace_id = ?1 AND a.id = ?4
-         AND ${NAME} >= ?2 AND (?3 IS NULL OR ${NAME} < ?3)`,
-    )
-    .bind(...among, artifact)
-    .first();
+): Promise<Position | null> {
+  const { lower, upper } = boundsOf(query);
+  return prepare(
+    db,
+    sql`SELECT a.id, a.name FROM artifacts a
+      WHERE a.workspace_id = ${query.workspaceId} AND a.id = ${artifact} AND ${lower} AND ${upper}`,
+  ).first<Position>();
 }
 
-function listStatement(isWhole: boolean, from: ArtifactsQuery["from"]): string {
-  const direction = from?.direction ?? "none";
-  const order = direction === "before" ? "DESC" : "ASC";
-  const [lower, upper] = [`${NAME} >= ?2`, isWhole ? "?3 IS NULL" : `${NAME} < ?3`];
-  // One range of the index each: a comparison of (name, id) in one would read all before it.
-  const ranges = {
-    none: [`${lower} AND ${upper}`],
-    after: [`${NAME} = ?7 AND a.id > ?8`, `${NAME} > ?7 AND ${upper}`],
-    before: [`${NAME} = ?7 AND a.id < ?8`, `${NAME} < ?7 AND ${lower}`],
-  }[direction];
-  const runs = ranges.map(
-    (range) => `SELECT * FROM (
+/** The ranges of the index that a run is made of: a comparison of (name, id) in one would read all before it. */
+function rangesOf(query: ArtifactsQuery, start: Position | null): [Sql, ...Sql[]] {
+  const { lower, upper } = boundsOf(query);
+  if (start === null) {
+    return [sql`${lower} AND ${upper}`];
+  }
+  const { id, name } = start;
+  return query.from?.direction === "before"
+    ? [sql`${NAME} = ${name} AND a.id < ${id}`, sql`${NAME} < ${name} AND ${lower}`]
+    : [sql`${NAME} = ${name} AND a.id > ${id}`, sql`${NAME} > ${name} AND ${upper}`];
+}
+
+function selectRun(query: ArtifactsQuery, start: Position | null, now: number, limit: number): Sql {
+  const direction = query.from?.direction === "before" ? sql`DESC` : sql`ASC`;
+  const order = sql`${NAME} ${direction}, a.id ${direction}`;
+  const runs = rangesOf(query, start).map(
+    (range) => sql`SELECT * FROM (
       SELECT a.* FROM artifacts a INDEXED BY artifacts_by_workspace_name
-      WHERE a.workspace_id = ?1 AND a.deleted_at IS NULL AND ${range} AND ${livingAt("?4")}
-      ORDER BY ${NAME} ${order}, a.id ${order} LIMIT ?5)`,
+      WHERE a.workspace_id = ${query.workspaceId} AND a.deleted_at IS NULL AND ${range} AND ${livingAt(now)}
+      ORDER BY ${order} LIMIT ${limit})`,
   );
-  return `
-    WITH page AS (SELECT a.* FROM (${runs.join(" UNION ALL ")}) a
-      ORDER BY ${NAME} ${order}, a.id ${order} LIMIT ?5)
-    SELECT a.id, a.uuid, a.name, coalesce(a.category, a.type) AS category, a.created_at, a.expires_at,
-      (SELECT count(*) FROM (
-         SELECT 1 FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL LIMIT ?6)) AS versions,
-      v.version_index, d.file_count, d.total_bytes
-    FROM page a
-    LEFT JOIN versions v ON v.id = (
-      SELECT id FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL
-      ORDER BY version_index DESC LIMIT 1)
-    LEFT JOIN folders d ON d.version_id = v.id AND d.ordinal = 0
-    ORDER BY ${NAME} ${order}, a.id ${order}`;
+  return sql`
+    WITH page AS (SELECT a.* FROM (${join(runs, " UNION ALL ")}) a ORDER BY ${order} LIMIT ${limit})
+    SELECT a.id, a.uuid, a.name, coalesce(a.category, a.type) AS category, a.created_at AS createdAt,
+      a.expires_at AS expiresAt, (SELECT count(*) FROM (
+        SELECT 1 FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL
+        LIMIT ${LIMITS.versionsCounted})) AS versions, (
+        SELECT json_object('index', version_index, 'fileCount', file_count, 'totalBytes', total_bytes)
+        FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL
+        ORDER BY version_index DESC LIMIT 1) AS newest
+    FROM page a ORDER BY ${order}`;
 }

@@ -1,15 +1,13 @@
 import type { Outcome } from "../protocol/errors.ts";
-import type { Uuid } from "../protocol/ids.ts";
 import { newUuid } from "../protocol/ids.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ArtifactIntent } from "../protocol/uploads.ts";
+import { insertArtifact } from "./artifacts/insert-artifact.ts";
 import { noteEvent, trimEvents } from "./events.ts";
-import { ARTIFACT_ID, endExpired, noteCreation } from "./publish.ts";
-import { isOverEntries } from "./workspaces.ts";
-
-// May workspace ?1 have one more fetch under way?
-const HAS_TURN = `(
-  SELECT count(*) FROM artifacts WHERE workspace_id = ?1 AND fetching IS NOT NULL) < :limit`;
+import { AWAITING_STATE, artifactId, endExpired, noteCreation } from "./publish/artifact-key.ts";
+import { refusalIn } from "./refusals.ts";
+import { empty, prepare, sql } from "./sql.ts";
 
 /** The artifact that is being fetched, and the upload that does it. */
 export interface BegunFetch {
@@ -26,42 +24,39 @@ export async function beginFetch(
   intent: ArtifactIntent,
   now: number,
 ): Promise<Outcome<BegunFetch>> {
-  const { workspaceId, type, sourceUrl, actor, origin, gift } = intent;
+  const { workspaceId, type, sourceUrl, actor, origin, gift, name, shared } = intent;
+  const { fetchesOfWorkspace, maxVersions } = LIMITS;
   const begun = intent.explode === true ? "explode begun" : "fetch begun";
-  const identity = [workspaceId, type, sourceUrl] as const;
+  const key = { workspaceId, type, sourceUrl };
   const made = newUuid();
   const author = { actor, origin, now };
-  const underWay = "artifacts a WHERE a.workspace_id = ?1 AND a.fetching = ?2";
-  const source = { from: underWay, values: [workspaceId, uploadUuid] };
+  const underWay = sql`artifacts a WHERE a.workspace_id = ${workspaceId} AND a.fetching = ${uploadUuid}`;
+  const hasTurn = sql`(SELECT count(*) FROM artifacts
+    WHERE workspace_id = ${workspaceId} AND fetching IS NOT NULL) < ${fetchesOfWorkspace}`;
+  const state = "initial";
   const statements = [
-    ...endExpired(db, identity, now),
-    makeArtifact(db, intent, made, now),
-    noteCreation(db, [...identity, made], author),
-    db
-      .prepare(
-        `UPDATE artifacts SET fetching = ?4, error_message = NULL, state = iif(EXISTS (
-           SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
-         ), 'created', 'initial')
-         WHERE id = ${ARTIFACT_ID} AND fetching IS NULL AND (NOT ?6 OR uuid = ?7)
-           AND ${HAS_TURN.replace(":limit", "?5")}`,
-      )
-      .bind(...identity, uploadUuid, LIMITS.fetchesOfWorkspace, gift ? 1 : 0, made),
-    noteEvent(db, source, { type: "status", message: begun, ...author }),
-    trimEvents(db, ARTIFACT_ID, identity),
-    db
-      .prepare(
-        `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-         SELECT a.fetching, a.workspace_id, ?3, ?3 FROM ${underWay}
-         ON CONFLICT DO NOTHING`,
-      )
-      .bind(workspaceId, uploadUuid, now),
-    db.prepare(`SELECT uuid, fetching FROM artifacts WHERE id = ${ARTIFACT_ID}`).bind(...identity),
+    ...endExpired(db, key, now),
+    insertArtifact(db, { key, made, name, shared, maxVersions, state, condition: hasTurn }, now),
+    noteCreation(db, key, made, author),
+    prepare(
+      db,
+      sql`UPDATE artifacts SET fetching = ${uploadUuid}, error_message = NULL, state = ${AWAITING_STATE}
+        WHERE id = ${artifactId(key)} AND fetching IS NULL ${gift ? sql`AND uuid = ${made}` : empty} AND ${hasTurn}`,
+    ),
+    noteEvent(db, underWay, { type: "status", message: begun, ...author }),
+    trimEvents(db, artifactId(key)),
+    prepare(
+      db,
+      sql`INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
+        SELECT a.fetching, a.workspace_id, ${now}, ${now} FROM ${underWay} ON CONFLICT DO NOTHING`,
+    ),
+    prepare(db, sql`SELECT uuid, fetching FROM artifacts WHERE id = ${artifactId(key)}`),
   ];
   let results: D1Result<{ uuid: Uuid; fetching: Uuid | null }>[];
   try {
     results = await db.batch(statements);
   } catch (error) {
-    if (isOverEntries(error)) {
+    if (refusalIn(error) === "entries_exceeded") {
       return { ok: false, code: "entries_exceeded" };
     }
     throw error;
@@ -85,33 +80,4 @@ function toBegun(
     return { ok: false, code: "fetches_too_many", detail: `${LIMITS.fetchesOfWorkspace}` };
   }
   return { ok: true, artifactUuid: found.uuid, uploadUuid: found.fetching };
-}
-
-/** The artifact, unless it lives already or the workspace has no turn. */
-function makeArtifact(
-  db: D1Database,
-  { workspaceId, type, sourceUrl, name, shared }: ArtifactIntent,
-  made: Uuid,
-  now: number,
-): D1PreparedStatement {
-  const { maxVersions, fetchesOfWorkspace } = LIMITS;
-  return db
-    .prepare(
-      `INSERT INTO artifacts (workspace_id, type, source_url, uuid, name, shared, max_versions,
-         created_at, expires_at, state)
-       SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 + default_expiration_days * 86400000, 'initial'
-       FROM workspaces WHERE id = ?1 AND ${HAS_TURN.replace(":limit", "?9")}
-       ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
-    )
-    .bind(
-      workspaceId,
-      type,
-      sourceUrl,
-      made,
-      name,
-      shared ? 1 : 0,
-      maxVersions,
-      now,
-      fetchesOfWorkspace,
-    );
 }

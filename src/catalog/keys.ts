@@ -1,5 +1,7 @@
 import type { Author } from "../protocol/identity.ts";
 import { noteAudit, noteEach } from "./audit.ts";
+import { empty, hasChanged, prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */
 export interface WorkspaceKey {
@@ -11,31 +13,16 @@ export interface WorkspaceKey {
   nonce: string;
 }
 
-type KeyRow = {
-  workspace_id: number;
-  name: string;
-  secret_hash: string;
-  lookup: string | null;
-  nonce: string;
-};
-
-function toKey(row: KeyRow): WorkspaceKey {
-  return {
-    workspaceId: row.workspace_id,
-    name: row.name,
-    secretHash: row.secret_hash,
-    lookup: row.lookup,
-    nonce: row.nonce,
-  };
-}
+/** Of key `k`. */
+const COLUMNS = sql`k.workspace_id AS workspaceId, k.name, k.secret_hash AS secretHash, k.lookup, k.nonce`;
 
 /** The keys of a workspace by name. */
 export async function listKeys(db: D1Database, workspaceId: number): Promise<WorkspaceKey[]> {
-  const { results } = await db
-    .prepare("SELECT * FROM workspace_keys WHERE workspace_id = ?1 ORDER BY name")
-    .bind(workspaceId)
-    .all<KeyRow>();
-  return results.map(toKey);
+  const { results } = await prepare(
+    db,
+    sql`SELECT ${COLUMNS} FROM workspace_keys k WHERE k.workspace_id = ${workspaceId} ORDER BY k.name`,
+  ).all<WorkspaceKey>();
+  return results;
 }
 
 /** A key that a secret may be of. */
@@ -44,7 +31,7 @@ export interface CandidateKey extends WorkspaceKey {
   knowsNetwork: boolean;
 }
 
-type CandidateRow = KeyRow & { knows_network: number };
+type CandidateRow = WorkspaceKey & { knowsNetwork: number };
 
 /** The keys of a workspace, seen from a network (a keyed hash of it); null where there is no such workspace. One statement
  * whatever there is, as its time may be looked at by strangers. */
@@ -53,19 +40,17 @@ export async function listCandidates(
   workspace: string,
   network: string,
 ): Promise<CandidateKey[] | null> {
-  const { results } = await db
-    .prepare(
-      `SELECT k.*, EXISTS (
-         SELECT 1 FROM known_networks WHERE owner = 'key ' || k.nonce AND network = ?2
-       ) AS knows_network
-       FROM workspaces w LEFT JOIN workspace_keys k ON k.workspace_id = w.id WHERE w.name = ?1`,
-    )
-    .bind(workspace, network)
-    .all<CandidateRow | { name: null }>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT ${COLUMNS}, EXISTS (
+        SELECT 1 FROM known_networks WHERE owner = 'key ' || k.nonce AND network = ${network}
+      ) AS knowsNetwork
+      FROM workspaces w LEFT JOIN workspace_keys k ON k.workspace_id = w.id WHERE w.name = ${workspace}`,
+  ).all<CandidateRow | { name: null }>();
   const keys = results.filter((row): row is CandidateRow => row.name !== null);
   return results.length === 0
     ? null
-    : keys.map((row) => ({ ...toKey(row), knowsNetwork: row.knows_network === 1 }));
+    : keys.map((row) => ({ ...row, knowsNetwork: row.knowsNetwork === 1 }));
 }
 
 /** A key by the names of its workspace and itself: what a token says it was given for. */
@@ -74,14 +59,11 @@ export async function findKey(
   workspace: string,
   key: string,
 ): Promise<WorkspaceKey | null> {
-  const row = await db
-    .prepare(
-      `SELECT k.* FROM workspaces w JOIN workspace_keys k ON k.workspace_id = w.id
-       WHERE w.name = ?1 AND k.name = ?2`,
-    )
-    .bind(workspace, key)
-    .first<KeyRow>();
-  return row && toKey(row);
+  return prepare(
+    db,
+    sql`SELECT ${COLUMNS} FROM workspaces w JOIN workspace_keys k ON k.workspace_id = w.id
+      WHERE w.name = ${workspace} AND k.name = ${key}`,
+  ).first<WorkspaceKey>();
 }
 
 /** What a key is set to. */
@@ -98,62 +80,77 @@ export async function putKey(
   author: Author,
   limit: number,
 ): Promise<"set" | "too many" | "maker gone"> {
-  const { workspaceId, name: subject, secretHash, lookup, nonce } = key;
-  const { name: maker, nonce: makerNonce } = key.setBy ?? { name: null, nonce: null };
-  const put = db
-    .prepare(
-      `INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at, lookup)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?7
-       WHERE (SELECT count(*) FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2) < ?6
-         AND (?8 IS NULL OR EXISTS (
-           SELECT 1 FROM workspace_keys WHERE workspace_id = ?1 AND name = ?8 AND nonce = ?9))
-       ON CONFLICT (workspace_id, name)
-       DO UPDATE SET secret_hash = ?3, nonce = ?4, created_at = ?5, lookup = ?7`,
-    )
-    .bind(workspaceId, subject, secretHash, nonce, author.now, limit, lookup, maker, makerNonce);
-  const note = { action: "key set", workspaceId, subject, detail: { maker } };
-  const count = db
-    .prepare("SELECT count(*) AS count FROM workspace_keys WHERE workspace_id = ?1 AND name <> ?2")
-    .bind(workspaceId, subject);
-  const [done, , others] = await db.batch<{ count: number }>([
-    put,
+  const { workspaceId, name, secretHash, lookup, nonce, setBy } = key;
+  const note = {
+    action: "key set",
+    workspaceId,
+    subject: name,
+    detail: { maker: setBy?.name ?? null },
+  };
+  const others = sql`SELECT count(*) AS count FROM workspace_keys
+    WHERE workspace_id = ${workspaceId} AND name <> ${name}`;
+  const mayBeSet = setBy === null ? sql`TRUE` : hasKey(workspaceId, setBy);
+  const [done, , counted] = await db.batch<{ count: number }>([
+    prepare(
+      db,
+      sql`INSERT INTO workspace_keys (workspace_id, name, secret_hash, nonce, created_at, lookup)
+        SELECT ${workspaceId}, ${name}, ${secretHash}, ${nonce}, ${author.now}, ${lookup}
+        WHERE (${others}) < ${limit} AND ${mayBeSet}
+        ON CONFLICT (workspace_id, name) DO UPDATE SET secret_hash = excluded.secret_hash,
+          nonce = excluded.nonce, created_at = excluded.created_at, lookup = excluded.lookup`,
+    ),
     noteAudit(db, note, author),
-    count,
+    prepare(db, others),
     ...noteMaker(db, key),
   ]);
-  if (done?.meta.changes !== 0) {
+  if (hasChanged(done)) {
     return "set";
   }
-  return Number(others?.results[0]?.count) >= limit ? "too many" : "maker gone";
+  return Number(counted?.results[0]?.count) >= limit ? "too many" : "maker gone";
+}
+
+function hasKey(workspaceId: number, { name, nonce }: { name: string; nonce: string }): Sql {
+  return sql`EXISTS (
+    SELECT 1 FROM workspace_keys
+    WHERE workspace_id = ${workspaceId} AND name = ${name} AND nonce = ${nonce})`;
 }
 
 /** Notes who set a key: another key beside those that did before, as the line would else be lost when two keys set each
  * other; after `system` none is left. */
-function noteMaker(db: D1Database, { workspaceId, name, nonce, setBy }: NewKey) {
+function noteMaker(
+  db: D1Database,
+  { workspaceId, name, nonce, setBy }: NewKey,
+): D1PreparedStatement[] {
   if (setBy === null) {
-    const end = db.prepare("DELETE FROM key_makers WHERE workspace_id = ?1 AND name = ?2");
-    return [leaveChildren(db, workspaceId, name), end.bind(workspaceId, name)];
+    const own = sql`workspace_id = ${workspaceId} AND name = ${name}`;
+    return [
+      leaveChildren(db, workspaceId, name),
+      prepare(db, sql`DELETE FROM key_makers WHERE ${own}`),
+    ];
   }
-  const insert = db.prepare(
-    `INSERT INTO key_makers (workspace_id, name, maker)
-     SELECT ?1, k.name, m.name FROM workspace_keys k JOIN workspace_keys m ON m.workspace_id = ?1
-     WHERE k.workspace_id = ?1 AND k.name = ?2 AND k.nonce = ?4 AND m.name = ?3 AND m.name <> ?2
-     ON CONFLICT DO NOTHING`,
-  );
-  return [insert.bind(workspaceId, name, setBy.name, nonce)];
+  return [
+    prepare(
+      db,
+      sql`INSERT INTO key_makers (workspace_id, name, maker)
+        SELECT k.workspace_id, k.name, m.name
+        FROM workspace_keys k JOIN workspace_keys m ON m.workspace_id = k.workspace_id
+        WHERE k.workspace_id = ${workspaceId} AND k.name = ${name} AND k.nonce = ${nonce}
+          AND m.name = ${setBy.name} AND m.name <> k.name
+        ON CONFLICT DO NOTHING`,
+    ),
+  ];
 }
 
 /** Makes what a key set the children of those that set it too. */
 function leaveChildren(db: D1Database, workspaceId: number, name: string): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO key_makers (workspace_id, name, maker)
-       SELECT ?1, child.name, own.maker FROM key_makers own
-       JOIN key_makers child ON child.workspace_id = ?1 AND child.maker = ?2
-       WHERE own.workspace_id = ?1 AND own.name = ?2 AND child.name <> own.maker
-       ON CONFLICT DO NOTHING`,
-    )
-    .bind(workspaceId, name);
+  return prepare(
+    db,
+    sql`INSERT INTO key_makers (workspace_id, name, maker)
+      SELECT own.workspace_id, child.name, own.maker FROM key_makers own
+      JOIN key_makers child ON child.workspace_id = own.workspace_id AND child.maker = own.name
+      WHERE own.workspace_id = ${workspaceId} AND own.name = ${name} AND child.name <> own.maker
+      ON CONFLICT DO NOTHING`,
+  );
 }
 
 /** Notes the keyed hash of a key that was found without, unless it was set anew meanwhile. */
@@ -162,20 +159,21 @@ export async function setLookup(
   { workspaceId, name, nonce }: WorkspaceKey,
   lookup: string,
 ): Promise<void> {
-  await db
-    .prepare(
-      "UPDATE workspace_keys SET lookup = ?4 WHERE workspace_id = ?1 AND name = ?2 AND nonce = ?3",
-    )
-    .bind(workspaceId, name, nonce, lookup)
-    .run();
+  await prepare(
+    db,
+    sql`UPDATE workspace_keys SET lookup = ${lookup}
+      WHERE workspace_id = ${workspaceId} AND name = ${name} AND nonce = ${nonce}`,
+  ).run();
 }
 
-/** The names of the keys that the key ?10 of the workspace ?6 set, and of those that these set, but for itself. */
-const DESCENDANTS = `WITH RECURSIVE line (name) AS (
-    SELECT ?10
-    UNION SELECT k.name FROM key_makers k JOIN line l ON k.maker = l.name WHERE k.workspace_id = ?6
-  )
-  SELECT name FROM line WHERE name <> ?10`;
+/** A query of the keys that a key set, and of those that these set, but for itself. */
+function descendantsOf(workspaceId: number, name: string): Sql {
+  return sql`WITH RECURSIVE line (name) AS (
+      SELECT ${name}
+      UNION SELECT k.name FROM key_makers k JOIN line l ON k.maker = l.name WHERE k.workspace_id = ${workspaceId}
+    )
+    SELECT name FROM line WHERE name <> ${name}`;
+}
 
 /** Deletes a key, and its descendants when asked to; else they become those of the keys that set it. Gives their names, or
  * null when there is no such key. */
@@ -185,19 +183,18 @@ export async function deleteKey(
   { name, withDescendants }: { name: string; withDescendants: boolean },
   author: Author,
 ): Promise<string[] | null> {
-  const doomed = `workspace_id = ?6 AND (name = ?10${withDescendants ? ` OR name IN (${DESCENDANTS})` : ""})`;
-  const query = `SELECT name AS subject, json_object('makers', (
-      SELECT json_group_array(maker) FROM key_makers m
-      WHERE m.workspace_id = ?6 AND m.name = workspace_keys.name)) AS detail
-    FROM workspace_keys WHERE ${doomed}`;
-  const bind = (sql: string) =>
-    db.prepare(sql.replaceAll("?10", "?2").replaceAll("?6", "?1")).bind(workspaceId, name);
+  const descendants = descendantsOf(workspaceId, name);
+  const others = withDescendants ? sql`OR k.name IN (${descendants})` : empty;
+  const doomed = sql`workspace_keys AS k WHERE k.workspace_id = ${workspaceId} AND (k.name = ${name} ${others})`;
+  const things = sql`SELECT k.name AS subject, json_object('makers', (
+      SELECT json_group_array(m.maker) FROM key_makers m
+      WHERE m.workspace_id = k.workspace_id AND m.name = k.name)) AS detail
+    FROM ${doomed}`;
   const [found, , , deleted] = await db.batch<{ name: string }>([
-    bind(`${DESCENDANTS} ORDER BY name`),
-    noteEach(db, { action: "key deleted", workspaceId }, { query, values: [name] }, author),
+    prepare(db, sql`${descendants} ORDER BY name`),
+    noteEach(db, { action: "key deleted", workspaceId }, things, author),
     leaveChildren(db, workspaceId, name),
-    bind(`DELETE FROM workspace_keys WHERE ${doomed}`),
+    prepare(db, sql`DELETE FROM ${doomed}`),
   ]);
-  const names = (found?.results ?? []).map((row) => row.name);
-  return (deleted?.meta.changes ?? 0) > 0 ? names : null;
+  return hasChanged(deleted) ? (found?.results ?? []).map((row) => row.name) : null;
 }

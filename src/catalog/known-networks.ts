@@ -1,6 +1,9 @@
 // Networks from which a user or a key got in before. Networks are kept as keyed hashes, and so many of each owner.
 
 import { LIMITS } from "../protocol/limits.ts";
+import { forgetOldest } from "./forget-oldest.ts";
+import type { AgingTable } from "./forget-oldest.ts";
+import { prepare, sql } from "./sql.ts";
 
 /** A user by id, or a key by nonce: one that is set anew is known nowhere. */
 export type NetworkOwner = `user ${number}` | `key ${string}`;
@@ -14,19 +17,18 @@ export async function rememberNetwork(
   now: number,
 ): Promise<void> {
   await db.batch([
-    db
-      .prepare(
-        `INSERT INTO known_networks (owner, network, last_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (owner, network) DO UPDATE SET last_at = ?3 WHERE last_at <= ?4`,
-      )
-      .bind(owner, network, now, now - LIMITS.networkReport),
-    db
-      .prepare(
-        `DELETE FROM known_networks WHERE owner = ?1 AND network NOT IN (
-           SELECT network FROM known_networks WHERE owner = ?1
-           ORDER BY network = ?2 DESC, last_at DESC LIMIT ?3)`,
-      )
-      .bind(owner, network, LIMITS.networksKnown),
+    prepare(
+      db,
+      sql`INSERT INTO known_networks (owner, network, last_at) VALUES (${owner}, ${network}, ${now})
+        ON CONFLICT (owner, network) DO UPDATE SET last_at = excluded.last_at
+        WHERE last_at <= ${now - LIMITS.networkReport}`,
+    ),
+    prepare(
+      db,
+      sql`DELETE FROM known_networks WHERE owner = ${owner} AND network NOT IN (
+        SELECT network FROM known_networks WHERE owner = ${owner}
+        ORDER BY network = ${network} DESC, last_at DESC LIMIT ${LIMITS.networksKnown})`,
+    ),
   ]);
 }
 
@@ -36,12 +38,12 @@ export async function forgetNetworks(
   before: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM known_networks WHERE (owner, network) IN (
-         SELECT owner, network FROM known_networks WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)`,
-    )
-    .bind(before, limit)
-    .run();
+  const { meta } = await forgetOldest(db, NETWORKS, before, limit).run();
   return meta.changes;
 }
+
+const NETWORKS: AgingTable = {
+  table: sql`known_networks`,
+  key: sql`owner, network`,
+  age: sql`last_at`,
+};

@@ -2,6 +2,9 @@
 // that attempts at the same time cannot all pass; one that turns out right is taken back.
 
 import { LIMITS } from "../protocol/limits.ts";
+import { forgetOldest } from "./forget-oldest.ts";
+import type { AgingTable } from "./forget-oldest.ts";
+import { prepare, rowsOf, sql } from "./sql.ts";
 
 /** Something whose failures are counted: `free` of them have no consequence. */
 export interface LoginGate {
@@ -20,25 +23,24 @@ export async function beginAttempt(
   now: number,
   isRight = false,
 ): Promise<{ closedUntil: number | null }> {
-  const closed = `SELECT max(blocked_until) AS closedUntil FROM login_failures
-    WHERE blocked_until > ?2 AND subject IN (SELECT value ->> 'subject' FROM json_each(?1))`;
+  const closed = sql`SELECT max(blocked_until) AS closedUntil FROM login_failures
+    WHERE blocked_until > ${now} AND subject IN (SELECT e.value ->> 'subject' FROM ${rowsOf(gates)})`;
   const [found] = await db.batch<{ closedUntil: number | null }>([
-    db.prepare(closed).bind(JSON.stringify(gates), now),
-    db
-      .prepare(
-        `INSERT INTO login_failures (subject, failures, last_at, blocked_until)
-         SELECT subject, failures, ?2, CASE WHEN failures < free THEN 0
-             ELSE ?2 + min(longest_wait, 1000 << min(failures - free, 20)) END
-         FROM (
-           SELECT g.value ->> 'subject' AS subject, g.value ->> 'free' AS free,
-             g.value ->> 'longestWait' AS longest_wait, coalesce(f.failures, 0) + 1 AS failures
-           FROM json_each(?1) g LEFT JOIN login_failures f
-             ON f.subject = g.value ->> 'subject' AND f.last_at > ?3)
-         WHERE (${closed}) IS NULL AND NOT ?4
-         ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures,
-           last_at = excluded.last_at, blocked_until = excluded.blocked_until`,
-      )
-      .bind(JSON.stringify(gates), now, now - LIMITS.loginMemory, isRight ? 1 : 0),
+    prepare(db, closed),
+    prepare(
+      db,
+      sql`INSERT INTO login_failures (subject, failures, last_at, blocked_until)
+        SELECT subject, failures, ${now}, CASE WHEN failures < free THEN 0
+            ELSE ${now} + min(longest_wait, 1000 << min(failures - free, 20)) END
+        FROM (
+          SELECT e.value ->> 'subject' AS subject, e.value ->> 'free' AS free,
+            e.value ->> 'longestWait' AS longest_wait, coalesce(f.failures, 0) + 1 AS failures
+          FROM ${rowsOf(gates)} LEFT JOIN login_failures f
+            ON f.subject = e.value ->> 'subject' AND f.last_at > ${now - LIMITS.loginMemory})
+        WHERE (${closed}) IS NULL AND NOT ${Number(isRight)}
+        ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures,
+          last_at = excluded.last_at, blocked_until = excluded.blocked_until`,
+    ),
   ]);
   return found?.results[0] ?? { closedUntil: null };
 }
@@ -49,11 +51,11 @@ export async function findClosedGate(
   { subject }: LoginGate,
   now: number,
 ): Promise<number | null> {
-  const row = await db
-    .prepare("SELECT blocked_until FROM login_failures WHERE subject = ?1 AND blocked_until > ?2")
-    .bind(subject, now)
-    .first<{ blocked_until: number }>();
-  return row?.blocked_until ?? null;
+  return prepare(
+    db,
+    sql`SELECT blocked_until AS closedUntil FROM login_failures
+      WHERE subject = ${subject} AND blocked_until > ${now}`,
+  ).first<number>("closedUntil");
 }
 
 /** Takes an attempt back that was right, or not looked at, and began at `began`: the failures of `forgiven` are forgotten,
@@ -67,18 +69,16 @@ export async function takeAttemptBack(
   began: number,
 ): Promise<void> {
   await db.batch([
-    db
-      .prepare(
-        `DELETE FROM login_failures WHERE subject IN (SELECT value FROM json_each(?1))
-           OR (subject = ?2 AND failures <= 1)`,
-      )
-      .bind(JSON.stringify(forgiven), eased),
-    db
-      .prepare(
-        `UPDATE login_failures SET failures = failures - 1,
-           blocked_until = iif(last_at = ?2, 0, blocked_until) WHERE subject = ?1`,
-      )
-      .bind(eased, began),
+    prepare(
+      db,
+      sql`DELETE FROM login_failures WHERE subject IN (SELECT e.value FROM ${rowsOf(forgiven)})
+        OR (subject = ${eased} AND failures <= 1)`,
+    ),
+    prepare(
+      db,
+      sql`UPDATE login_failures SET failures = failures - 1,
+        blocked_until = iif(last_at = ${began}, 0, blocked_until) WHERE subject = ${eased}`,
+    ),
   ]);
 }
 
@@ -88,12 +88,8 @@ export async function forgetLoginFailures(
   before: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM login_failures WHERE subject IN (
-         SELECT subject FROM login_failures WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)`,
-    )
-    .bind(before, limit)
-    .run();
+  const { meta } = await forgetOldest(db, FAILURES, before, limit).run();
   return meta.changes;
 }
+
+const FAILURES: AgingTable = { table: sql`login_failures`, key: sql`subject`, age: sql`last_at` };

@@ -4,6 +4,9 @@
 import type { Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { RefusedArchive } from "../protocol/uploads.ts";
+import { forgetOldest } from "./forget-oldest.ts";
+import type { AgingTable } from "./forget-oldest.ts";
+import { prepare, sql } from "./sql.ts";
 import { findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
 
 /** May these bytes be read as an archive? Not where this reader refused them, nor where they did not fit into what room the
@@ -13,13 +16,11 @@ export async function checkRefused(
   { workspaceId, sha512 }: Pick<RefusedArchive, "workspaceId" | "sha512">,
   reader: number,
 ): Promise<Outcome<object>> {
-  const row = await db
-    .prepare(
-      `SELECT message, room FROM refused_archives
-       WHERE workspace_id = ?1 AND sha512 = ?2 AND reader = ?3`,
-    )
-    .bind(workspaceId, sha512, reader)
-    .first<{ message: string; room: number | null }>();
+  const row = await prepare(
+    db,
+    sql`SELECT message, room FROM refused_archives
+      WHERE workspace_id = ${workspaceId} AND sha512 = ${sha512} AND reader = ${reader}`,
+  ).first<{ message: string; room: number | null }>();
   if (row === null) {
     return { ok: true };
   }
@@ -40,21 +41,21 @@ export function noteRefused(
   reader: number,
   now: number,
 ): D1PreparedStatement[] {
+  const room = isForRoom ? sql`max(quota_bytes - used_bytes, 0)` : sql`NULL`;
+  const mayFit = isForRoom ? sql`quota_bytes IS NOT NULL` : sql`TRUE`;
   return [
-    db
-      .prepare(
-        `INSERT OR REPLACE INTO refused_archives (workspace_id, sha512, reader, message, room, refused_at)
-         SELECT id, ?2, ?3, ?4, iif(?5, max(quota_bytes - used_bytes, 0), NULL), ?6
-         FROM workspaces WHERE id = ?1 AND (NOT ?5 OR quota_bytes IS NOT NULL)`,
-      )
-      .bind(workspaceId, sha512, reader, message, isForRoom ? 1 : 0, now),
-    db
-      .prepare(
-        `DELETE FROM refused_archives WHERE workspace_id = ?1 AND sha512 IN (
-           SELECT sha512 FROM refused_archives WHERE workspace_id = ?1
-           ORDER BY refused_at DESC LIMIT -1 OFFSET ?2)`,
-      )
-      .bind(workspaceId, LIMITS.refusedArchives),
+    prepare(
+      db,
+      sql`INSERT OR REPLACE INTO refused_archives (workspace_id, sha512, reader, message, room, refused_at)
+        SELECT id, ${sha512}, ${reader}, ${message}, ${room}, ${now}
+        FROM workspaces WHERE id = ${workspaceId} AND ${mayFit}`,
+    ),
+    prepare(
+      db,
+      sql`DELETE FROM refused_archives WHERE workspace_id = ${workspaceId} AND sha512 IN (
+        SELECT sha512 FROM refused_archives WHERE workspace_id = ${workspaceId}
+        ORDER BY refused_at DESC LIMIT -1 OFFSET ${LIMITS.refusedArchives})`,
+    ),
   ];
 }
 
@@ -64,13 +65,12 @@ export async function forgetRefused(
   before: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM refused_archives WHERE (workspace_id, sha512) IN (
-         SELECT workspace_id, sha512 FROM refused_archives WHERE refused_at <= ?1
-         ORDER BY refused_at LIMIT ?2)`,
-    )
-    .bind(before, limit)
-    .run();
+  const { meta } = await forgetOldest(db, REFUSED, before, limit).run();
   return meta.changes;
 }
+
+const REFUSED: AgingTable = {
+  table: sql`refused_archives`,
+  key: sql`workspace_id, sha512`,
+  age: sql`refused_at`,
+};

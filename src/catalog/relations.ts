@@ -1,11 +1,13 @@
 // What artifacts have to do with each other. A relation shows only where both of its ends may be read.
 
-import type { Uuid } from "../protocol/ids.ts";
 import type { Author } from "../protocol/identity.ts";
+import type { Uuid } from "../protocol/ids.ts";
 import { noteAudit } from "./audit.ts";
 import { repeatable } from "./database.ts";
-import { FAMILIAR_WORKSPACES, livingAt, READABLE, readerParameters, WRITABLE } from "./reader.ts";
+import { familiarWorkspaces, livingAt, readable, writable } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 export interface Relation {
   id: number;
@@ -13,6 +15,8 @@ export interface Relation {
   target: number;
   type: string;
 }
+
+const COLUMNS = sql`r.id, r.artifact_id AS artifact, r.target_id AS target, r.type`;
 
 /** The relations of a living artifact that the reader may read, from it or to it; none with an artifact that it reads
  * only because a stranger trusts it. */
@@ -23,17 +27,17 @@ export async function listRelations(
   limits: { now: number; limit: number },
 ): Promise<Relation[]> {
   const [own, other] =
-    end === "artifact" ? ["artifact_id", "target_id"] : ["target_id", "artifact_id"];
-  const { results } = await db
-    .prepare(
-      `SELECT r.id, r.artifact_id AS artifact, r.target_id AS target, r.type
-       FROM relations r JOIN artifacts a ON a.id = r.${other} JOIN workspaces w ON w.id = a.workspace_id
-       WHERE r.${own} = ?4 AND ${livingAt("?5")}
-         AND (?1 = 1 OR a.shared = 1 OR w.public = 1 OR w.id IN (${FAMILIAR_WORKSPACES}))
-       ORDER BY r.id LIMIT ?6`,
-    )
-    .bind(...readerParameters(reader), artifactId, limits.now, limits.limit)
-    .all<Relation>();
+    end === "artifact"
+      ? [sql`r.artifact_id`, sql`r.target_id`]
+      : [sql`r.target_id`, sql`r.artifact_id`];
+  const { results } = await prepare(
+    db,
+    sql`SELECT ${COLUMNS}
+      FROM relations r JOIN artifacts a ON a.id = ${other} JOIN workspaces w ON w.id = a.workspace_id
+      WHERE ${own} = ${artifactId} AND ${livingAt(limits.now)}
+        AND (${Number(reader.all)} = 1 OR a.shared = 1 OR w.public = 1 OR w.id IN (${familiarWorkspaces(reader)}))
+      ORDER BY r.id LIMIT ${limits.limit}`,
+  ).all<Relation>();
   return results;
 }
 
@@ -51,32 +55,34 @@ export async function putRelation(
   author: Author,
 ): Promise<{ id: number; isNew: boolean }> {
   const results = await db.batch<{ id: number }>([
-    db
-      .prepare(
-        `INSERT INTO relations (artifact_id, target_id, type) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO NOTHING`,
-      )
-      .bind(artifact, target, type),
+    prepare(
+      db,
+      sql`INSERT INTO relations (artifact_id, target_id, type) VALUES (${artifact}, ${target}, ${type})
+        ON CONFLICT DO NOTHING`,
+    ),
     noteAudit(db, noteOf("relation made", of, { target, type }), author),
-    db
-      .prepare("SELECT id FROM relations WHERE artifact_id = ?1 AND target_id = ?2 AND type = ?3")
-      .bind(artifact, target, type),
+    prepare(
+      db,
+      sql`SELECT id FROM relations
+        WHERE artifact_id = ${artifact} AND target_id = ${target} AND type = ${type}`,
+    ),
   ]);
   const id = results.at(-1)?.results[0]?.id;
   if (id === undefined) {
     throw new Error(`Cannot find the relation of ${artifact} to ${target} after adding it`);
   }
-  return { id, isNew: (results[0]?.meta.changes ?? 0) > 0 };
+  return { id, isNew: hasChanged(results[0]) };
 }
 
 function noteOf(action: string, { workspace, uuid }: Related, detail: Record<string, unknown>) {
   return { action, workspace, subject: uuid, detail };
 }
 
-function mayRead(column: "artifact_id" | "target_id"): string {
-  return `EXISTS (
+/** May the reader read the artifact whose id an expression gives, and does it live? */
+function mayRead(reader: Reader, artifact: Sql, now: number): Sql {
+  return sql`EXISTS (
     SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-    WHERE a.id = r.${column} AND ${READABLE} AND ${livingAt("?5")})`;
+    WHERE a.id = ${artifact} AND ${readable(reader)} AND ${livingAt(now)})`;
 }
 
 /** A relation as who ends it needs it; `writable`: the reader may change one of its artifacts. */
@@ -91,17 +97,15 @@ export async function findRelation(
   id: number,
   now: number,
 ): Promise<FoundRelation | null> {
-  const row = await db
-    .prepare(
-      `SELECT r.id, r.artifact_id AS artifact, r.target_id AS target, r.type, o.uuid, (
-         SELECT name FROM workspaces WHERE id = o.workspace_id) AS workspace, EXISTS (
-         SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-         WHERE a.id IN (r.artifact_id, r.target_id) AND ${WRITABLE}) AS writable
-       FROM relations r JOIN artifacts o ON o.id = r.artifact_id
-       WHERE r.id = ?4 AND ${mayRead("artifact_id")} AND ${mayRead("target_id")}`,
-    )
-    .bind(...readerParameters(reader), id, now)
-    .first<Omit<FoundRelation, "writable"> & { writable: number }>();
+  const row = await prepare(
+    db,
+    sql`SELECT ${COLUMNS}, o.uuid, (
+        SELECT name FROM workspaces WHERE id = o.workspace_id) AS workspace, EXISTS (
+        SELECT 1 FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
+        WHERE a.id IN (r.artifact_id, r.target_id) AND ${writable(reader)}) AS writable
+      FROM relations r JOIN artifacts o ON o.id = r.artifact_id
+      WHERE r.id = ${id} AND ${mayRead(reader, sql`r.artifact_id`, now)} AND ${mayRead(reader, sql`r.target_id`, now)}`,
+  ).first<Omit<FoundRelation, "writable"> & { writable: number }>();
   return row && { ...row, writable: row.writable === 1 };
 }
 
@@ -113,7 +117,7 @@ export async function deleteRelation(
 ): Promise<void> {
   const { id, target, type } = relation;
   await repeatable(db).batch([
-    db.prepare("DELETE FROM relations WHERE id = ?1").bind(id),
+    prepare(db, sql`DELETE FROM relations WHERE id = ${id}`),
     noteAudit(db, noteOf("relation ended", relation, { target, type }), author),
   ]);
 }

@@ -4,6 +4,7 @@
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { openDatabase } from "./database.ts";
+import { prepare, sql } from "./sql.ts";
 
 /** The schema that this code reads and writes, as schema.sql numbers it. */
 const SCHEMA_NUMBER = 1;
@@ -27,7 +28,7 @@ export async function requireSchema(db: D1Database, now: number): Promise<void> 
 /** Null where there is none: the database is new, or older than these numbers. */
 async function findNumber(db: D1Database): Promise<number | null> {
   try {
-    return await db.prepare("SELECT number FROM schema_version").first<number>("number");
+    return await prepare(db, sql`SELECT number FROM schema_version`).first<number>("number");
   } catch (error) {
     if (String(error).includes("no such table: schema_version")) {
       return null;

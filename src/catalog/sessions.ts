@@ -1,13 +1,13 @@
 // Sessions of people who are logged in. What a session's age and last use mean is decided at each look-up,
 // so that a dead row may wait for the sweep.
 
-import type { Session } from "../protocol/identity.ts";
+import type { Author, Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 import { repeatable } from "./database.ts";
-
-type SessionRow = { user_id: number; name: string; last_used_at: number };
+import { forgetOldest } from "./forget-oldest.ts";
+import type { AgingTable } from "./forget-oldest.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
 
 /** The session of that hash, when it lives at `now`, and when it was noted to be used. */
 export async function findLivingSession(
@@ -15,22 +15,21 @@ export async function findLivingSession(
   idHash: string,
   now: number,
 ): Promise<(Session & { lastUsedAt: number }) | null> {
-  const row = await db
-    .prepare(
-      `SELECT s.user_id, u.name, s.last_used_at FROM sessions s JOIN users u ON u.id = s.user_id
-       WHERE s.id_hash = ?1 AND s.last_used_at > ?2 AND s.created_at > ?3`,
-    )
-    .bind(idHash, now - LIMITS.sessionIdle, now - LIMITS.sessionAge)
-    .first<SessionRow>();
-  return row && { idHash, userId: row.user_id, user: row.name, lastUsedAt: row.last_used_at };
+  return prepare(
+    db,
+    sql`SELECT s.id_hash AS idHash, s.user_id AS userId, u.name AS user, s.last_used_at AS lastUsedAt
+      FROM sessions s JOIN users u ON u.id = s.user_id
+      WHERE s.id_hash = ${idHash} AND s.last_used_at > ${now - LIMITS.sessionIdle}
+        AND s.created_at > ${now - LIMITS.sessionAge}`,
+  ).first<Session & { lastUsedAt: number }>();
 }
 
 /** Notes that a session is used. */
 export async function touchSession(db: D1Database, idHash: string, now: number): Promise<void> {
-  await repeatable(db)
-    .prepare("UPDATE sessions SET last_used_at = ?2 WHERE id_hash = ?1")
-    .bind(idHash, now)
-    .run();
+  await prepare(
+    repeatable(db),
+    sql`UPDATE sessions SET last_used_at = ${now} WHERE id_hash = ${idHash}`,
+  ).run();
 }
 
 /** What a new session is made of. */
@@ -51,31 +50,31 @@ export async function createSession(
   author: Author,
 ): Promise<boolean> {
   const [created] = await db.batch([
-    db
-      .prepare(
-        `INSERT INTO sessions (id_hash, user_id, created_at, last_used_at)
-         SELECT ?1, id, ?4, ?4 FROM users WHERE id = ?2 AND password_hash = ?3`,
-      )
-      .bind(idHash, userId, passwordHash, author.now),
+    prepare(
+      db,
+      sql`INSERT INTO sessions (id_hash, user_id, created_at, last_used_at)
+        SELECT ${idHash}, id, ${author.now}, ${author.now} FROM users
+        WHERE id = ${userId} AND password_hash = ${passwordHash}`,
+    ),
     noteAudit(db, { action: "login" }, author),
-    db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(replaces),
-    db
-      .prepare(
-        `DELETE FROM sessions WHERE user_id = ?1 AND id_hash NOT IN (
-           SELECT id_hash FROM sessions WHERE user_id = ?1
-           ORDER BY id_hash = ?2 DESC, last_used_at DESC LIMIT ?3)`,
-      )
-      .bind(userId, idHash, LIMITS.sessionsOfUser),
+    endSession(db, replaces),
+    prepare(
+      db,
+      sql`DELETE FROM sessions WHERE user_id = ${userId} AND id_hash NOT IN (
+        SELECT id_hash FROM sessions WHERE user_id = ${userId}
+        ORDER BY id_hash = ${idHash} DESC, last_used_at DESC LIMIT ${LIMITS.sessionsOfUser})`,
+    ),
   ]);
-  return created?.meta.changes === 1;
+  return hasChanged(created);
 }
 
 /** Ends a session, if there is one. */
 export async function deleteSession(db: D1Database, idHash: string, author: Author): Promise<void> {
-  await db.batch([
-    db.prepare("DELETE FROM sessions WHERE id_hash = ?1").bind(idHash),
-    noteAudit(db, { action: "logout" }, author),
-  ]);
+  await db.batch([endSession(db, idHash), noteAudit(db, { action: "logout" }, author)]);
+}
+
+function endSession(db: D1Database, idHash: string | null): D1PreparedStatement {
+  return prepare(db, sql`DELETE FROM sessions WHERE id_hash = ${idHash}`);
 }
 
 /** Removes sessions not used since `before`, and says how many. One past its age is not used any more. */
@@ -84,12 +83,8 @@ export async function forgetSessions(
   before: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM sessions WHERE id_hash IN (
-         SELECT id_hash FROM sessions WHERE last_used_at <= ?1 ORDER BY last_used_at LIMIT ?2)`,
-    )
-    .bind(before, limit)
-    .run();
+  const { meta } = await forgetOldest(db, SESSIONS, before, limit).run();
   return meta.changes;
 }
+
+const SESSIONS: AgingTable = { table: sql`sessions`, key: sql`id_hash`, age: sql`last_used_at` };

@@ -3,6 +3,7 @@
 
 import { isAppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { prepare, sql } from "./sql.ts";
 
 /** Bytes without free pages, as this isolate last heard; null before D1 answered it. */
 let heard: number | null = null;
@@ -26,7 +27,7 @@ export function isFull(): boolean {
  * one of openDatabase(). */
 export async function hasRoom(db: D1Database): Promise<boolean> {
   if (isFull()) {
-    await db.prepare("SELECT 1").all();
+    await prepare(db, sql`SELECT 1`).all();
   }
   return !isFull();
 }

@@ -11,8 +11,8 @@ export function prepare(db: D1Database, { sql: text, values }: Sql): D1PreparedS
   return db.prepare(text).bind(...values);
 }
 
-/** Did the last statement of a batch, or the only one, change a row? */
-export function hasChanged(results: D1Result | readonly D1Result[]): boolean {
+/** Did the last statement of a batch, or the only one, change a row? One that was not made changed none. */
+export function hasChanged(results: D1Result | readonly D1Result[] | undefined): boolean {
   return ([results].flat().at(-1)?.meta.changes ?? 0) > 0;
 }
 

@@ -2,6 +2,8 @@ import type { Outcome } from "../protocol/errors.ts";
 import type { Author } from "../protocol/identity.ts";
 import { noteAudit, noteEach } from "./audit.ts";
 import { repeatable } from "./database.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** A long-lived token of a user or a worker. The token itself is not kept, only its SHA-256. */
 export interface AccessToken {
@@ -17,39 +19,21 @@ export interface AccessToken {
   parentId: number | null;
 }
 
-type TokenRow = {
-  id: number;
-  kind: "user" | "worker";
-  user_id: number | null;
-  user_name: string | null;
-  label: string;
-  enabled: number;
-  created_at: number;
-  expires_at: number | null;
-  parent_id: number | null;
-};
+type TokenRow = Omit<AccessToken, "enabled"> & { enabled: number };
 
 function toToken(row: TokenRow): AccessToken {
-  return {
-    id: row.id,
-    kind: row.kind,
-    userId: row.user_id,
-    user: row.user_name,
-    label: row.label,
-    enabled: row.enabled === 1,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    parentId: row.parent_id,
-  };
+  return { ...row, enabled: row.enabled === 1 };
 }
 
-const SELECT_TOKEN = `
-  SELECT t.id, t.kind, t.user_id, u.name AS user_name, t.label, t.enabled, t.created_at,
-    t.expires_at, t.parent_id
+const SELECT_TOKEN = sql`
+  SELECT t.id, t.kind, t.user_id AS userId, u.name AS user, t.label, t.enabled, t.created_at AS createdAt,
+    t.expires_at AS expiresAt, t.parent_id AS parentId
   FROM tokens t LEFT JOIN users u ON u.id = t.user_id`;
 
-/** Is a token good at the time of the second parameter? What it says of itself holds for its parents too. */
-const GOOD = "t.enabled = 1 AND (t.expires_at IS NULL OR t.expires_at > ?2)";
+/** Is token `t` good? What it says of itself holds for its parents too. */
+function goodAt(now: number): Sql {
+  return sql`t.enabled = 1 AND (t.expires_at IS NULL OR t.expires_at > ${now})`;
+}
 
 /** The token of that hash, when it is good at `now`. */
 export async function findGoodToken(
@@ -57,15 +41,15 @@ export async function findGoodToken(
   tokenHash: string,
   now: number,
 ): Promise<AccessToken | null> {
-  const row = await db
-    .prepare(`${SELECT_TOKEN} WHERE t.token_hash = ?1 AND ${GOOD}`)
-    .bind(tokenHash, now)
-    .first<TokenRow>();
+  const row = await prepare(
+    db,
+    sql`${SELECT_TOKEN} WHERE t.token_hash = ${tokenHash} AND ${goodAt(now)}`,
+  ).first<TokenRow>();
   return row && toToken(row);
 }
 
 export async function findToken(db: D1Database, id: number): Promise<AccessToken | null> {
-  const row = await db.prepare(`${SELECT_TOKEN} WHERE t.id = ?1`).bind(id).first<TokenRow>();
+  const row = await prepare(db, sql`${SELECT_TOKEN} WHERE t.id = ${id}`).first<TokenRow>();
   return row && toToken(row);
 }
 
@@ -76,12 +60,11 @@ export async function listTokens(
   after: number,
   limit: number,
 ): Promise<AccessToken[]> {
-  const { results } = await db
-    .prepare(
-      `${SELECT_TOKEN} WHERE t.id > ?2 AND (?1 IS NULL OR t.user_id = ?1) ORDER BY t.id LIMIT ?3`,
-    )
-    .bind(userId, after, limit)
-    .all<TokenRow>();
+  const { results } = await prepare(
+    db,
+    sql`${SELECT_TOKEN} WHERE t.id > ${after} AND (${userId} IS NULL OR t.user_id = ${userId})
+      ORDER BY t.id LIMIT ${limit}`,
+  ).all<TokenRow>();
   return results.map(toToken);
 }
 
@@ -91,10 +74,10 @@ export async function listGoodTokens(
   userId: number,
   now: number,
 ): Promise<AccessToken[]> {
-  const { results } = await db
-    .prepare(`${SELECT_TOKEN} WHERE t.user_id = ?1 AND ${GOOD} ORDER BY t.id`)
-    .bind(userId, now)
-    .all<TokenRow>();
+  const { results } = await prepare(
+    db,
+    sql`${SELECT_TOKEN} WHERE t.user_id = ${userId} AND ${goodAt(now)} ORDER BY t.id`,
+  ).all<TokenRow>();
   return results.map(toToken);
 }
 
@@ -119,24 +102,24 @@ export async function createToken(
   author: Author,
   limit: number,
 ): Promise<Outcome<{ id: number }>> {
-  const { kind, userId, user, label, parentId } = token;
+  const { kind, userId, user, tokenHash, label, expiresAt, parentId } = token;
   const subject = user === null ? kind : `${kind} ${user}`;
   const note = { action: "token made", subject, detail: { label, parent: parentId } };
+  const hasGoodParent =
+    parentId === null
+      ? sql`TRUE`
+      : sql`EXISTS (SELECT 1 FROM tokens t WHERE t.id = ${parentId} AND ${goodAt(author.now)})`;
+  const count = sql`SELECT count(*) AS count FROM tokens WHERE user_id IS ${userId}`;
   const [, made, , counted] = await db.batch<{ id: number; count: number }>([
-    db
-      .prepare("DELETE FROM tokens WHERE user_id IS ?1 AND expires_at <= ?2")
-      .bind(userId, author.now),
-    db
-      .prepare(
-        `INSERT INTO tokens (kind, user_id, token_hash, label, created_at, expires_at, parent_id)
-         SELECT ?1, ?3, ?4, ?5, ?2, ?6, ?7
-         WHERE (SELECT count(*) FROM tokens WHERE user_id IS ?3) < ?8
-           AND (?7 IS NULL OR EXISTS (SELECT 1 FROM tokens t WHERE t.id = ?7 AND ${GOOD}))
-         RETURNING id`,
-      )
-      .bind(kind, author.now, userId, token.tokenHash, label, token.expiresAt, parentId, limit),
+    prepare(db, sql`DELETE FROM tokens WHERE user_id IS ${userId} AND expires_at <= ${author.now}`),
+    prepare(
+      db,
+      sql`INSERT INTO tokens (kind, user_id, token_hash, label, created_at, expires_at, parent_id)
+        SELECT ${kind}, ${userId}, ${tokenHash}, ${label}, ${author.now}, ${expiresAt}, ${parentId}
+        WHERE (${count}) < ${limit} AND ${hasGoodParent} RETURNING id`,
+    ),
     noteAudit(db, note, author),
-    db.prepare("SELECT count(*) AS count FROM tokens WHERE user_id IS ?1").bind(userId),
+    prepare(db, count),
   ]);
   const id = made?.results[0]?.id;
   if (id !== undefined) {
@@ -147,8 +130,8 @@ export async function createToken(
 }
 
 /** As things for the audit: the tokens that `roots`, a query of ids, finds, and all that they made. */
-function familyOf(roots: string): string {
-  return `WITH RECURSIVE family (id) AS (
+function familyOf(roots: Sql): Sql {
+  return sql`WITH RECURSIVE family (id) AS (
       ${roots} UNION SELECT t.id FROM tokens t JOIN family f ON t.parent_id = f.id
     )
     SELECT t.id, t.enabled, t.kind || ' ' || coalesce(u.name, t.id) AS subject,
@@ -158,11 +141,11 @@ function familyOf(roots: string): string {
 
 /** Disables a token and all that it made. */
 export async function disableToken(db: D1Database, id: number, author: Author): Promise<void> {
-  const query = `SELECT * FROM (${familyOf("SELECT ?10")}) WHERE enabled = 1`;
-  const family = `SELECT id FROM (${familyOf("SELECT ?1")})`;
+  const family = familyOf(sql`SELECT ${id}`);
+  const enabled = sql`SELECT * FROM (${family}) WHERE enabled = 1`;
   await repeatable(db).batch([
-    noteEach(db, { action: "token disabled" }, { query, values: [id] }, author),
-    db.prepare(`UPDATE tokens SET enabled = 0 WHERE id IN (${family})`).bind(id),
+    noteEach(db, { action: "token disabled" }, enabled, author),
+    prepare(db, sql`UPDATE tokens SET enabled = 0 WHERE id IN (SELECT id FROM (${family}))`),
   ]);
 }
 
@@ -174,20 +157,19 @@ export async function enableToken(
 ): Promise<boolean> {
   const note = { action: "token enabled", subject: `${kind} ${user ?? id}`, detail: { id, label } };
   const [done] = await db.batch([
-    db
-      .prepare(
-        `UPDATE tokens SET enabled = 1 WHERE id = ?1
-           AND NOT EXISTS (SELECT 1 FROM tokens p WHERE p.id = tokens.parent_id AND p.enabled = 0)`,
-      )
-      .bind(id),
+    prepare(
+      db,
+      sql`UPDATE tokens SET enabled = 1 WHERE id = ${id}
+        AND NOT EXISTS (SELECT 1 FROM tokens p WHERE p.id = tokens.parent_id AND p.enabled = 0)`,
+    ),
     noteAudit(db, note, author),
   ]);
-  return (done?.meta.changes ?? 0) > 0;
+  return hasChanged(done);
 }
 
 /** Deletes a token and all that it made. */
 export async function deleteToken(db: D1Database, id: number, author: Author): Promise<void> {
-  await repeatable(db).batch(deleteFamily(db, "SELECT ?10", [id], author));
+  await repeatable(db).batch(deleteFamily(db, sql`SELECT ${id}`, author));
 }
 
 /** The statements that delete all tokens of a user. */
@@ -196,35 +178,27 @@ export function deleteTokensOf(
   user: string,
   author: Author,
 ): D1PreparedStatement[] {
-  const own = "SELECT t.id FROM tokens t JOIN users u ON u.id = t.user_id WHERE u.name = ?10";
-  return deleteFamily(db, own, [user], author);
+  const own = sql`SELECT t.id FROM tokens t JOIN users u ON u.id = t.user_id WHERE u.name = ${user}`;
+  return deleteFamily(db, own, author);
 }
 
-function deleteFamily(
-  db: D1Database,
-  roots: string,
-  values: readonly (string | number)[],
-  author: Author,
-): D1PreparedStatement[] {
-  const things = { query: familyOf(roots), values };
+function deleteFamily(db: D1Database, roots: Sql, author: Author): D1PreparedStatement[] {
   return [
-    noteEach(db, { action: "token deleted" }, things, author),
+    noteEach(db, { action: "token deleted" }, familyOf(roots), author),
     // The others go by ON DELETE CASCADE.
-    db.prepare(`DELETE FROM tokens WHERE id IN (${roots.replace("?10", "?1")})`).bind(...values),
+    prepare(db, sql`DELETE FROM tokens WHERE id IN (${roots})`),
   ];
 }
 
 /** Did a token make another, or one that did? */
 export async function isAncestor(db: D1Database, id: number, of: number): Promise<boolean> {
-  const row = await db
-    .prepare(
-      `WITH RECURSIVE line (id) AS (
-         SELECT parent_id FROM tokens WHERE id = ?2
-         UNION SELECT t.parent_id FROM tokens t JOIN line l ON t.id = l.id
-       )
-       SELECT 1 FROM line WHERE id = ?1`,
-    )
-    .bind(id, of)
-    .first();
+  const row = await prepare(
+    db,
+    sql`WITH RECURSIVE line (id) AS (
+        SELECT parent_id FROM tokens WHERE id = ${of}
+        UNION SELECT t.parent_id FROM tokens t JOIN line l ON t.id = l.id
+      )
+      SELECT 1 FROM line WHERE id = ${id}`,
+  ).first();
   return row !== null;
 }

@@ -1,6 +1,7 @@
 import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
 import { repeatable } from "./database.ts";
+import { prepare, sql } from "./sql.ts";
 
 interface TrustedWorkspace {
   id: number;
@@ -15,13 +16,13 @@ export async function addTrust(
   author: Author,
 ): Promise<void> {
   await repeatable(db).batch([
-    db
-      .prepare(
-        `INSERT INTO trusts (workspace_id, trusted_id, accepted_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET accepted_at = excluded.accepted_at
-         WHERE accepted_at IS NULL AND excluded.accepted_at IS NOT NULL`,
-      )
-      .bind(workspaceId, trusted.id, accepted ? author.now : null),
+    prepare(
+      db,
+      sql`INSERT INTO trusts (workspace_id, trusted_id, accepted_at)
+        VALUES (${workspaceId}, ${trusted.id}, ${accepted ? author.now : null})
+        ON CONFLICT DO UPDATE SET accepted_at = excluded.accepted_at
+        WHERE accepted_at IS NULL AND excluded.accepted_at IS NOT NULL`,
+    ),
     noteAudit(db, { action: "trust given", workspaceId, subject: trusted.name }, author),
   ]);
 }
@@ -33,9 +34,10 @@ export async function removeTrust(
   author: Author,
 ): Promise<void> {
   await repeatable(db).batch([
-    db
-      .prepare("DELETE FROM trusts WHERE workspace_id = ?1 AND trusted_id = ?2")
-      .bind(workspaceId, trusted.id),
+    prepare(
+      db,
+      sql`DELETE FROM trusts WHERE workspace_id = ${workspaceId} AND trusted_id = ${trusted.id}`,
+    ),
     noteAudit(db, { action: "trust ended", workspaceId, subject: trusted.name }, author),
   ]);
 }
@@ -54,14 +56,12 @@ export async function listTrusters(
   after: string,
   limit: number,
 ): Promise<Truster[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT w.name AS workspace, t.accepted_at AS acceptedAt
-       FROM trusts t JOIN workspaces w ON w.id = t.workspace_id
-       WHERE t.trusted_id = ?1 AND w.name > ?2 ORDER BY w.name LIMIT ?3`,
-    )
-    .bind(trustedId, after, limit)
-    .all<Truster>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT w.name AS workspace, t.accepted_at AS acceptedAt
+      FROM trusts t JOIN workspaces w ON w.id = t.workspace_id
+      WHERE t.trusted_id = ${trustedId} AND w.name > ${after} ORDER BY w.name LIMIT ${limit}`,
+  ).all<Truster>();
   return results;
 }
 
@@ -73,19 +73,20 @@ export async function setAcceptance(
   { truster, accepted }: { truster: string; accepted: boolean },
   author: Author,
 ): Promise<Truster | null> {
-  const between = `trusted_id = ?1 AND workspace_id = (SELECT id FROM workspaces WHERE name = ?2)`;
+  const between = sql`trusted_id = ${trusted.id}
+    AND workspace_id = (SELECT id FROM workspaces WHERE name = ${truster})`;
   const action = accepted ? "trust accepted" : "trust declined";
   const [, , found] = await repeatable(db).batch<Truster>([
-    db
-      .prepare(
-        `UPDATE trusts SET accepted_at = iif(accepted_at IS NULL, ?3, NULL)
-         WHERE ${between} AND (accepted_at IS NULL) = ?4`,
-      )
-      .bind(trusted.id, truster, author.now, accepted ? 1 : 0),
+    prepare(
+      db,
+      sql`UPDATE trusts SET accepted_at = ${accepted ? author.now : null}
+        WHERE ${between} AND accepted_at ${accepted ? sql`IS NULL` : sql`IS NOT NULL`}`,
+    ),
     noteAudit(db, { action, workspaceId: trusted.id, subject: truster }, author),
-    db
-      .prepare(`SELECT ?2 AS workspace, accepted_at AS acceptedAt FROM trusts WHERE ${between}`)
-      .bind(trusted.id, truster),
+    prepare(
+      db,
+      sql`SELECT ${truster} AS workspace, accepted_at AS acceptedAt FROM trusts WHERE ${between}`,
+    ),
   ]);
   return found?.results[0] ?? null;
 }
@@ -96,12 +97,10 @@ export async function isTrustedBy(
   workspace: string,
   trustedId: number,
 ): Promise<boolean> {
-  const row = await db
-    .prepare(
-      `SELECT 1 FROM trusts t JOIN workspaces w ON w.id = t.workspace_id
-       WHERE w.name = ?1 AND t.trusted_id = ?2`,
-    )
-    .bind(workspace, trustedId)
-    .first();
+  const row = await prepare(
+    db,
+    sql`SELECT 1 FROM trusts t JOIN workspaces w ON w.id = t.workspace_id
+      WHERE w.name = ${workspace} AND t.trusted_id = ${trustedId}`,
+  ).first();
   return row !== null;
 }

@@ -1,31 +1,33 @@
 import type { Outcome } from "../protocol/errors.ts";
-import { SERVICE_ACTOR } from "../protocol/identity.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { repeatable } from "./database.ts";
-import { noteEvent } from "./events.ts";
+import { settleFailed } from "./publish/settle-failed.ts";
+import { prepare, sql } from "./sql.ts";
 import { entriesLeft, entriesOf, findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
- * many bytes its workspace has room for, null being no limit; refuses when it has none, has too many uploads open, or is gone. May be repeated. */
+ * many bytes its workspace has room for, null being no limit; refuses when it has none, has too many uploads open, or is
+ * gone. May be repeated. */
 export async function insertUpload(
   db: D1Database,
   uuid: Uuid,
   workspaceId: number,
   now: number,
 ): Promise<Outcome<{ room: number | null }>> {
-  const row = await repeatable(db)
-    .prepare(
-      `INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
-       SELECT ?1, id, ?3, ?3 FROM workspaces
-       WHERE id = ?2 AND (quota_bytes IS NULL OR quota_bytes > used_bytes) AND used_entries < entry_limit AND (
-         SELECT count(*) FROM (
-           SELECT 1 FROM uploads WHERE workspace_id = ?2 AND uuid <> ?1 LIMIT ?4)) < ?4
-       ON CONFLICT (uuid) DO UPDATE SET last_append_at = excluded.last_append_at
-       RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ?2) AS room`,
-    )
-    .bind(uuid, workspaceId, now, LIMITS.uploadsOfWorkspace)
-    .first<{ room: number | null }>();
+  const { uploadsOfWorkspace } = LIMITS;
+  const row = await prepare(
+    repeatable(db),
+    sql`INSERT INTO uploads (uuid, workspace_id, created_at, last_append_at)
+      SELECT ${uuid}, id, ${now}, ${now} FROM workspaces
+      WHERE id = ${workspaceId} AND (quota_bytes IS NULL OR quota_bytes > used_bytes)
+        AND used_entries < entry_limit AND (
+          SELECT count(*) FROM (
+            SELECT 1 FROM uploads WHERE workspace_id = ${workspaceId} AND uuid <> ${uuid}
+            LIMIT ${uploadsOfWorkspace})) < ${uploadsOfWorkspace}
+      ON CONFLICT (uuid) DO UPDATE SET last_append_at = excluded.last_append_at
+      RETURNING (SELECT quota_bytes - used_bytes FROM workspaces WHERE id = ${workspaceId}) AS room`,
+  ).first<{ room: number | null }>();
   if (row !== null) {
     return { ok: true, room: row.room };
   }
@@ -43,22 +45,20 @@ export async function insertUpload(
 
 /** Does the catalog know an upload of that uuid, or what became of it? */
 export async function isNotedUpload(db: D1Database, uuid: Uuid): Promise<boolean> {
-  const row = await db
-    .prepare(
-      `SELECT 1 FROM uploads WHERE uuid = ?1
-       UNION ALL SELECT 1 FROM conversions WHERE upload_uuid = ?1 LIMIT 1`,
-    )
-    .bind(uuid)
-    .first();
+  const row = await prepare(
+    db,
+    sql`SELECT 1 FROM uploads WHERE uuid = ${uuid}
+      UNION ALL SELECT 1 FROM conversions WHERE upload_uuid = ${uuid} LIMIT 1`,
+  ).first();
   return row !== null;
 }
 
 /** Notes when an upload last got a byte. */
 export async function noteAppend(db: D1Database, uuid: Uuid, at: number): Promise<void> {
-  await repeatable(db)
-    .prepare("UPDATE uploads SET last_append_at = max(last_append_at, ?2) WHERE uuid = ?1")
-    .bind(uuid, at)
-    .run();
+  await prepare(
+    repeatable(db),
+    sql`UPDATE uploads SET last_append_at = max(last_append_at, ${at}) WHERE uuid = ${uuid}`,
+  ).run();
 }
 
 /** Uploads that look idle since `before`, the longest idle first. */
@@ -67,10 +67,10 @@ export async function listIdleUploads(
   before: number,
   limit: number,
 ): Promise<Uuid[]> {
-  const { results } = await db
-    .prepare("SELECT uuid FROM uploads WHERE last_append_at < ?1 ORDER BY last_append_at LIMIT ?2")
-    .bind(before, limit)
-    .all<{ uuid: Uuid }>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT uuid FROM uploads WHERE last_append_at < ${before} ORDER BY last_append_at LIMIT ${limit}`,
+  ).all<{ uuid: Uuid }>();
   return results.map(({ uuid }) => uuid);
 }
 
@@ -80,33 +80,17 @@ export async function forgetUpload(
   db: D1Database,
   uuid: Uuid,
   why: string,
-  idleBefore: number = Number.MAX_SAFE_INTEGER,
+  { now, idleBefore = Number.MAX_SAFE_INTEGER }: { now: number; idleBefore?: number },
 ): Promise<void> {
-  const idle = "uploads WHERE uuid = ?1 AND last_append_at < ?3";
-  const fetched = `artifacts a
-    WHERE a.workspace_id = (SELECT workspace_id FROM ${idle}) AND a.fetching = ?1`;
+  const idle = sql`uploads WHERE uuid = ${uuid} AND last_append_at < ${idleBefore}`;
+  const workspace = sql`(SELECT workspace_id FROM ${idle})`;
   await repeatable(db).batch([
-    noteEvent(
-      db,
-      { from: fetched, values: [uuid, why, idleBefore] },
-      {
-        type: "status",
-        message: "fetch failed",
-        extra: "json_object('error', ?2)",
-        actor: SERVICE_ACTOR,
-        now: Date.now(),
-      },
-    ),
-    db
-      .prepare(
-        `UPDATE artifacts SET fetching = NULL, error_message = ?2, state = iif(EXISTS (
-           SELECT 1 FROM versions WHERE artifact_id = artifacts.id AND deleted_at IS NULL
-         ), 'created', 'error')
-         WHERE id IN (SELECT a.id FROM ${fetched})`,
-      )
-      .bind(uuid, why, idleBefore),
-    db
-      .prepare("DELETE FROM uploads WHERE uuid = ?1 AND last_append_at < ?2")
-      .bind(uuid, idleBefore),
+    ...settleFailed(db, { uuid, workspace, message: "fetch failed", error: why }, now),
+    prepare(db, sql`DELETE FROM ${idle}`),
   ]);
+}
+
+/** The statement that ends an upload: what it was for has its bytes, or is given up. */
+export function endUpload(db: D1Database, uuid: Uuid): D1PreparedStatement {
+  return prepare(db, sql`DELETE FROM uploads WHERE uuid = ${uuid}`);
 }

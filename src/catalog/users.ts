@@ -1,5 +1,6 @@
 import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
 import { deleteTokensOf } from "./tokens.ts";
 
 export type Role = "owner" | "contributor" | "viewer";
@@ -10,11 +11,7 @@ export interface User {
   createdAt: number;
 }
 
-type UserRow = { id: number; name: string; created_at: number };
-
-function toUser({ id, name, created_at: createdAt }: UserRow): User {
-  return { id, name, createdAt };
-}
+const COLUMNS = sql`id, name, created_at AS createdAt`;
 
 /** Adds a user, or gives null when there is one of that name. */
 export async function createUser(
@@ -23,43 +20,37 @@ export async function createUser(
   passwordHash: string,
   author: Author,
 ): Promise<User | null> {
-  const [made] = await db.batch<UserRow>([
-    db
-      .prepare(
-        `INSERT INTO users (name, password_hash, created_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO NOTHING RETURNING id, name, created_at`,
-      )
-      .bind(name, passwordHash, author.now),
+  const [made] = await db.batch<User>([
+    prepare(
+      db,
+      sql`INSERT INTO users (name, password_hash, created_at) VALUES (${name}, ${passwordHash}, ${author.now})
+        ON CONFLICT (name) DO NOTHING RETURNING ${COLUMNS}`,
+    ),
     noteAudit(db, { action: "user made", subject: name }, author),
   ]);
-  const [row] = made?.results ?? [];
-  return row === undefined ? null : toUser(row);
+  return made?.results[0] ?? null;
 }
 
 export async function findUser(db: D1Database, name: string): Promise<User | null> {
-  const row = await db
-    .prepare("SELECT id, name, created_at FROM users WHERE name = ?1")
-    .bind(name)
-    .first<UserRow>();
-  return row && toUser(row);
+  return prepare(db, sql`SELECT ${COLUMNS} FROM users WHERE name = ${name}`).first<User>();
 }
 
 /** What a user may do in any workspace at all: add to one, or read one, or nothing. */
 export async function findReach(db: D1Database, userId: number): Promise<"adds" | "reads" | null> {
-  const adds = await db
-    .prepare("SELECT max(role IN ('owner', 'contributor')) AS adds FROM members WHERE user_id = ?1")
-    .bind(userId)
-    .first<number>("adds");
+  const adds = await prepare(
+    db,
+    sql`SELECT max(role IN ('owner', 'contributor')) AS adds FROM members WHERE user_id = ${userId}`,
+  ).first<number>("adds");
   return adds === null ? null : adds === 1 ? "adds" : "reads";
 }
 
 /** All users by name, the first `limit` after `after`. */
 export async function listUsers(db: D1Database, after: string, limit: number): Promise<User[]> {
-  const { results } = await db
-    .prepare("SELECT id, name, created_at FROM users WHERE name > ?1 ORDER BY name LIMIT ?2")
-    .bind(after, limit)
-    .all<UserRow>();
-  return results.map(toUser);
+  const { results } = await prepare(
+    db,
+    sql`SELECT ${COLUMNS} FROM users WHERE name > ${after} ORDER BY name LIMIT ${limit}`,
+  ).all<User>();
+  return results;
 }
 
 /** What a login is checked against. */
@@ -76,15 +67,13 @@ export async function findLogin(
   name: string,
   network: string,
 ): Promise<Login | null> {
-  const row = await db
-    .prepare(
-      `SELECT id AS userId, password_hash AS passwordHash, EXISTS (
-         SELECT 1 FROM known_networks WHERE owner = 'user ' || users.id AND network = ?2
-       ) AS knowsNetwork
-       FROM users WHERE name = ?1`,
-    )
-    .bind(name, network)
-    .first<Omit<Login, "knowsNetwork"> & { knowsNetwork: number }>();
+  const row = await prepare(
+    db,
+    sql`SELECT id AS userId, password_hash AS passwordHash, EXISTS (
+        SELECT 1 FROM known_networks WHERE owner = 'user ' || users.id AND network = ${network}
+      ) AS knowsNetwork
+      FROM users WHERE name = ${name}`,
+  ).first<Omit<Login, "knowsNetwork"> & { knowsNetwork: number }>();
   return row && { ...row, knowsNetwork: row.knowsNetwork === 1 };
 }
 
@@ -95,18 +84,19 @@ export async function setPassword(
   { name, passwordHash, endsTokens }: { name: string; passwordHash: string; endsTokens: boolean },
   author: Author,
 ): Promise<User | null> {
-  const [changed] = await db.batch<UserRow>([
-    db
-      .prepare("UPDATE users SET password_hash = ?2 WHERE name = ?1 RETURNING id, name, created_at")
-      .bind(name, passwordHash),
+  const [changed] = await db.batch<User>([
+    prepare(
+      db,
+      sql`UPDATE users SET password_hash = ${passwordHash} WHERE name = ${name} RETURNING ${COLUMNS}`,
+    ),
     noteAudit(db, { action: "password set", subject: name }, author),
-    db
-      .prepare("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?1)")
-      .bind(name),
+    prepare(
+      db,
+      sql`DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ${name})`,
+    ),
     ...(endsTokens ? deleteTokensOf(db, name, author) : []),
   ]);
-  const [row] = changed?.results ?? [];
-  return row === undefined ? null : toUser(row);
+  return changed?.results[0] ?? null;
 }
 
 /** Deletes a user with their tokens, sessions and memberships; gives who it was, or null when there is none. */
@@ -115,12 +105,11 @@ export async function deleteUser(
   name: string,
   author: Author,
 ): Promise<User | null> {
-  const [deleted] = await db.batch<UserRow>([
-    db.prepare("DELETE FROM users WHERE name = ?1 RETURNING id, name, created_at").bind(name),
+  const [deleted] = await db.batch<User>([
+    prepare(db, sql`DELETE FROM users WHERE name = ${name} RETURNING ${COLUMNS}`),
     noteAudit(db, { action: "user deleted", subject: name }, author),
   ]);
-  const [row] = deleted?.results ?? [];
-  return row === undefined ? null : toUser(row);
+  return deleted?.results[0] ?? null;
 }
 
 /** A user in a workspace. */
@@ -138,12 +127,11 @@ export async function putMember(
   author: Author,
 ): Promise<void> {
   await db.batch([
-    db
-      .prepare(
-        `INSERT INTO members (workspace_id, user_id, role) VALUES (?1, ?2, ?3)
-         ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = ?3`,
-      )
-      .bind(workspaceId, userId, role),
+    prepare(
+      db,
+      sql`INSERT INTO members (workspace_id, user_id, role) VALUES (${workspaceId}, ${userId}, ${role})
+        ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = excluded.role`,
+    ),
     noteAudit(db, { action: "member set", workspaceId, subject: user, detail: { role } }, author),
   ]);
 }
@@ -155,10 +143,11 @@ export async function deleteMember(
   author: Author,
 ): Promise<boolean> {
   const [deleted] = await db.batch([
-    db
-      .prepare("DELETE FROM members WHERE workspace_id = ?1 AND user_id = ?2")
-      .bind(workspaceId, userId),
+    prepare(
+      db,
+      sql`DELETE FROM members WHERE workspace_id = ${workspaceId} AND user_id = ${userId}`,
+    ),
     noteAudit(db, { action: "member deleted", workspaceId, subject: user }, author),
   ]);
-  return (deleted?.meta.changes ?? 0) > 0;
+  return hasChanged(deleted);
 }

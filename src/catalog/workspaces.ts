@@ -1,8 +1,9 @@
 import { AppError } from "../protocol/errors.ts";
+import type { Author } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Metadata } from "../protocol/metadata.ts";
-import type { Author } from "../protocol/identity.ts";
 import { noteAudit } from "./audit.ts";
+import { hasChanged, prepare, sql } from "./sql.ts";
 
 export interface Workspace {
   id: number;
@@ -21,45 +22,29 @@ export interface Workspace {
 /** The workspace that administers all others. */
 export const SYSTEM = "system";
 
-type WorkspaceRow = {
-  id: number;
-  name: string;
-  public: number;
-  quota_bytes: number | null;
-  used_bytes: number;
-  entry_limit: number;
-  used_entries: number;
-  default_expiration_days: number | null;
-  created_at: number;
-};
+type WorkspaceRow = Omit<Workspace, "public"> & { public: number };
+
+const COLUMNS = sql`id, name, public, quota_bytes AS quotaBytes, used_bytes AS usedBytes,
+  entry_limit AS entryLimit, used_entries AS usedEntries, default_expiration_days AS defaultExpirationDays,
+  created_at AS createdAt`;
 
 function toWorkspace(row: WorkspaceRow): Workspace {
-  return {
-    id: row.id,
-    name: row.name,
-    public: row.public === 1,
-    quotaBytes: row.quota_bytes,
-    usedBytes: row.used_bytes,
-    entryLimit: row.entry_limit,
-    usedEntries: row.used_entries,
-    defaultExpirationDays: row.default_expiration_days,
-    createdAt: row.created_at,
-  };
+  return { ...row, public: row.public === 1 };
 }
 
 async function findWorkspace(db: D1Database, name: string): Promise<Workspace | null> {
-  const row = await db
-    .prepare("SELECT * FROM workspaces WHERE name = ?1")
-    .bind(name)
-    .first<WorkspaceRow>();
+  const row = await prepare(
+    db,
+    sql`SELECT ${COLUMNS} FROM workspaces WHERE name = ${name}`,
+  ).first<WorkspaceRow>();
   return row && toWorkspace(row);
 }
 
 export async function findWorkspaceById(db: D1Database, id: number): Promise<Workspace | null> {
-  const row = await db
-    .prepare("SELECT * FROM workspaces WHERE id = ?1")
-    .bind(id)
-    .first<WorkspaceRow>();
+  const row = await prepare(
+    db,
+    sql`SELECT ${COLUMNS} FROM workspaces WHERE id = ${id}`,
+  ).first<WorkspaceRow>();
   return row && toWorkspace(row);
 }
 
@@ -84,11 +69,6 @@ export function entriesOf({ entryLimit, usedEntries }: Workspace): string {
   return `${usedEntries} of ${entryLimit} are used`;
 }
 
-/** Was it the quota of entries that ended a statement? (schema.sql, entries_are_bounded) */
-export function isOverEntries(error: unknown): boolean {
-  return String(error).includes("workspace is over its quota of entries");
-}
-
 /** The workspace of that name, or a refusal. */
 export async function requireWorkspace(db: D1Database, name: string): Promise<Workspace> {
   const workspace = await findWorkspace(db, name);
@@ -107,23 +87,18 @@ export interface DescribedWorkspace extends Workspace {
   metadata: Metadata;
 }
 
-type DescribedRow = WorkspaceRow & {
-  key_names: string;
-  key_makers: string;
-  trusted_names: string;
-  metadata: string;
-};
+type DescribedRow = WorkspaceRow & Record<"keys" | "keyMakers" | "trusts" | "metadata", string>;
 
-const SELECT_DESCRIBED = `
-  SELECT w.*,
+const SELECT_DESCRIBED = sql`
+  SELECT ${COLUMNS},
     (SELECT json_group_array(name) FROM (
-       SELECT name FROM workspace_keys WHERE workspace_id = w.id ORDER BY name)) AS key_names,
+       SELECT name FROM workspace_keys WHERE workspace_id = w.id ORDER BY name)) AS keys,
     (SELECT json_group_array(json_array(name, json(makers))) FROM (
        SELECT name, json_group_array(maker) AS makers FROM key_makers
-       WHERE workspace_id = w.id GROUP BY name ORDER BY name)) AS key_makers,
+       WHERE workspace_id = w.id GROUP BY name ORDER BY name)) AS keyMakers,
     (SELECT json_group_array(name) FROM (
        SELECT o.name FROM trusts t JOIN workspaces o ON o.id = t.trusted_id
-       WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusted_names,
+       WHERE t.workspace_id = w.id ORDER BY o.name)) AS trusts,
     (SELECT json_group_object(key, json(value)) FROM (
        SELECT key, value FROM workspace_metadata WHERE workspace_id = w.id ORDER BY key)) AS metadata
   FROM workspaces w`;
@@ -131,19 +106,19 @@ const SELECT_DESCRIBED = `
 function toDescribed(row: DescribedRow): DescribedWorkspace {
   return {
     ...toWorkspace(row),
-    keys: JSON.parse(row.key_names) as string[],
-    keyMakers: Object.fromEntries(JSON.parse(row.key_makers) as [string, string[]][]),
-    trusts: JSON.parse(row.trusted_names) as string[],
+    keys: JSON.parse(row.keys) as string[],
+    keyMakers: Object.fromEntries(JSON.parse(row.keyMakers) as [string, string[]][]),
+    trusts: JSON.parse(row.trusts) as string[],
     metadata: JSON.parse(row.metadata) as Metadata,
   };
 }
 
 /** The workspace of that name with its keys and trusts, or a refusal. */
 export async function describeWorkspace(db: D1Database, name: string): Promise<DescribedWorkspace> {
-  const row = await db
-    .prepare(`${SELECT_DESCRIBED} WHERE w.name = ?1`)
-    .bind(name)
-    .first<DescribedRow>();
+  const row = await prepare(
+    db,
+    sql`${SELECT_DESCRIBED} WHERE w.name = ${name}`,
+  ).first<DescribedRow>();
   if (row === null) {
     throw new AppError("namespace_not_found", `'${name}'`);
   }
@@ -156,10 +131,10 @@ export async function listWorkspaces(
   after: string,
   limit: number,
 ): Promise<DescribedWorkspace[]> {
-  const { results } = await db
-    .prepare(`${SELECT_DESCRIBED} WHERE w.name > ?1 ORDER BY w.name LIMIT ?2`)
-    .bind(after, limit)
-    .all<DescribedRow>();
+  const { results } = await prepare(
+    db,
+    sql`${SELECT_DESCRIBED} WHERE w.name > ${after} ORDER BY w.name LIMIT ${limit}`,
+  ).all<DescribedRow>();
   return results.map(toDescribed);
 }
 
@@ -170,12 +145,11 @@ export async function createWorkspace(
   isPublic: boolean,
   author: Author,
 ): Promise<Workspace | null> {
-  const insert = db
-    .prepare(
-      `INSERT INTO workspaces (name, public, created_at) VALUES (?1, ?2, ?3)
-       ON CONFLICT (name) DO NOTHING RETURNING *`,
-    )
-    .bind(name, isPublic ? 1 : 0, author.now);
+  const insert = prepare(
+    db,
+    sql`INSERT INTO workspaces (name, public, created_at) VALUES (${name}, ${Number(isPublic)}, ${author.now})
+      ON CONFLICT (name) DO NOTHING RETURNING ${COLUMNS}`,
+  );
   const note = { action: "workspace made", workspace: name, detail: { public: isPublic } };
   const [made] = await db.batch<WorkspaceRow>([insert, noteAudit(db, note, author)]);
   const [row] = made?.results ?? [];
@@ -198,25 +172,15 @@ export async function updateWorkspace(
   author: Author,
 ): Promise<void> {
   const { public: isPublic, quotaBytes, quotaEntries, defaultExpirationDays: days } = changes;
-  const update = db
-    .prepare(
-      `UPDATE workspaces SET
-         public = coalesce(?2, public),
-         quota_bytes = iif(?3, ?4, quota_bytes),
-         default_expiration_days = iif(?5, ?6, default_expiration_days),
-         quota_entries = iif(?7, ?8, quota_entries)
-       WHERE id = ?1`,
-    )
-    .bind(
-      id,
-      isPublic === undefined ? null : Number(isPublic),
-      Number(quotaBytes !== undefined),
-      quotaBytes ?? null,
-      Number(days !== undefined),
-      days ?? null,
-      Number(quotaEntries !== undefined),
-      quotaEntries ?? null,
-    );
+  const update = prepare(
+    db,
+    sql`UPDATE workspaces SET
+        public = ${isPublic === undefined ? sql`public` : Number(isPublic)},
+        quota_bytes = ${quotaBytes === undefined ? sql`quota_bytes` : quotaBytes},
+        quota_entries = ${quotaEntries === undefined ? sql`quota_entries` : quotaEntries},
+        default_expiration_days = ${days === undefined ? sql`default_expiration_days` : days}
+      WHERE id = ${id}`,
+  );
   const note = { action: "workspace changed", workspaceId: id, detail: { ...changes } };
   await db.batch([update, noteAudit(db, note, author)]);
 }
@@ -230,20 +194,18 @@ export async function deleteWorkspace(
 ): Promise<boolean> {
   const note = { action: "workspace deleted", workspaceId: id, workspace: name };
   const [, deleted] = await db.batch([
-    db
-      .prepare(
-        `DELETE FROM artifacts WHERE workspace_id = ?1 AND deleted_at IS NOT NULL
-           AND NOT EXISTS (SELECT 1 FROM versions WHERE artifact_id = artifacts.id)`,
-      )
-      .bind(id),
-    db
-      .prepare(
-        `DELETE FROM workspaces WHERE id = ?1
-           AND NOT EXISTS (SELECT 1 FROM artifacts WHERE workspace_id = ?1)
-           AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ?1)`,
-      )
-      .bind(id),
+    prepare(
+      db,
+      sql`DELETE FROM artifacts WHERE workspace_id = ${id} AND deleted_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM versions WHERE artifact_id = artifacts.id)`,
+    ),
+    prepare(
+      db,
+      sql`DELETE FROM workspaces WHERE id = ${id}
+        AND NOT EXISTS (SELECT 1 FROM artifacts WHERE workspace_id = ${id})
+        AND NOT EXISTS (SELECT 1 FROM uploads WHERE workspace_id = ${id})`,
+    ),
     noteAudit(db, note, author),
   ]);
-  return (deleted?.meta.changes ?? 0) > 0;
+  return hasChanged(deleted);
 }

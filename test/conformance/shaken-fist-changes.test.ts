@@ -1,7 +1,7 @@
 // What happens to artifacts after they are made: lists, versions, sharing, metadata, events, labels, gifts and the
 // end (docs/conformance.md, Shaken Fist). Who may do it is in permissions.test.ts.
 
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,7 +1,7 @@
 // What a request under /a/ is about, in one statement: D1 takes longer to answer than to look.
 
 import type { Uuid } from "../../protocol/ids.ts";
-import { ARTIFACT_COLUMNS, NEWEST, toArtifact } from "../artifacts.ts";
+import { COLUMNS, NEWEST, toArtifact } from "../artifacts.ts";
 import type { Artifact, ArtifactRow } from "../artifacts.ts";
 import { livingAt, readable } from "../reader.ts";
 import type { Reader } from "../reader.ts";
@@ -41,9 +41,7 @@ export interface BrowseQuery {
   version: number | null;
 }
 
-type AdmissionRow = {
-  readable: number;
-  expiresAt: number | null;
+type VersionRow = {
   versionId: number | null;
   versionIndex: number;
   versionCreatedAt: number;
@@ -52,6 +50,8 @@ type AdmissionRow = {
   manifestKey: string | null;
   manifest: string | null;
 };
+
+type AdmissionRow = VersionRow & { readable: number; expiresAt: number | null };
 
 /** Of every request. */
 function admission(reader: Reader): Sql {
@@ -78,17 +78,37 @@ export async function findBrowsed(
 ): Promise<BrowsedArtifact | null> {
   const row = await prepare(
     db,
-    sql`SELECT ${ARTIFACT_COLUMNS}, ${admission(reader)},
+    sql`SELECT ${COLUMNS}, ${admission(reader)},
       iif(${query.version} IS NULL, v.version_index, ${NEWEST}) AS newest FROM ${asked(query, now)}`,
   ).first<ArtifactRow & AdmissionRow & { newest: number }>();
   if (row === null) {
     return null;
   }
-  const { newest, expiresAt } = row;
-  const version = toVersion(row);
+  const {
+    newest,
+    expiresAt,
+    readable: mayRead,
+    versionId,
+    versionIndex,
+    versionCreatedAt,
+    isSealed,
+    draft,
+    manifestKey,
+    manifest,
+    ...artifact
+  } = row;
+  const version = toVersion({
+    versionId,
+    versionIndex,
+    versionCreatedAt,
+    isSealed,
+    draft,
+    manifestKey,
+    manifest,
+  });
   return {
-    ...toArtifact(row),
-    readable: row.readable === 1,
+    ...toArtifact(artifact),
+    readable: mayRead === 1,
     expiresAt,
     version: version && { ...version, newest },
   };
@@ -117,7 +137,7 @@ export async function findBrowsedFile(
   );
 }
 
-function toVersion(row: AdmissionRow): BrowsedVersion | null {
+function toVersion(row: VersionRow): BrowsedVersion | null {
   const { versionId: id, versionIndex: index, versionCreatedAt: createdAt, draft } = row;
   if (id === null) {
     return null;

@@ -48,7 +48,7 @@ export function endExpired(db: D1Database, key: ArtifactKey, now: number): D1Pre
   ];
 }
 
-/** The state of artifact `a` for which nothing is fetched or exploded any more, an expression: that of its versions. */
+/** The state of a row of `artifacts` that is updated, for which nothing is fetched or exploded any more: that of its versions. */
 export const SETTLED_STATE: Sql = stateWithout("error");
 
 /** The same while something is. */

@@ -18,9 +18,9 @@ import { noteRefused } from "../refused-archives.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 import { endUpload } from "../uploads.ts";
-import { SETTLED_STATE } from "./artifact-key.ts";
 import { findConversionStatement, noteConversion } from "./conversions.ts";
 import { addVersion } from "./next-version.ts";
+import { settleFailed } from "./settle-failed.ts";
 
 /** The artifacts `a` of a workspace that an upload is exploded for, as a FROM clause: one, if it lives. */
 function explodedFor(upload: Uuid, workspaceId: number): Sql {
@@ -142,20 +142,9 @@ function failStatements(
   { uuid, intent, message }: { uuid: Uuid; intent: ArtifactIntent; message: string },
   now: number,
 ): D1PreparedStatement[] {
-  const { workspaceId } = intent;
+  const workspace = sql`${intent.workspaceId}`;
   return [
-    noteEvent(db, explodedFor(uuid, workspaceId), {
-      type: "status",
-      message: "explode failed",
-      extra: sql`json_object('error', ${message})`,
-      actor: SERVICE_ACTOR,
-      now,
-    }),
-    prepare(
-      db,
-      sql`UPDATE artifacts SET fetching = NULL, error_message = ${message}, state = ${SETTLED_STATE}
-        WHERE workspace_id = ${workspaceId} AND fetching = ${uuid}`,
-    ),
+    ...settleFailed(db, { uuid, workspace, message: "explode failed", error: message }, now),
     prepare(db, sql`DELETE FROM explosions WHERE upload_uuid = ${uuid}`),
   ];
 }

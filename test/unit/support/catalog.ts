@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 
 import schema from "../../../schema.sql?raw";
-import type { Author } from "../../../src/catalog/artifact-changes.ts";
+import type { Author } from "../../../src/protocol/identity.ts";
 import { createWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 
