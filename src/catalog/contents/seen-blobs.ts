@@ -1,7 +1,7 @@
 // Blobs as one reader sees them: contents of versions that it can read. The index `contents` knows of them, the manifest of
 // any version that holds one says where its bytes are.
 
-import { blobUuidOf, sha512PrefixOf } from "../../protocol/blob-uuid.ts";
+import { blobUuidOf } from "../../protocol/blob-uuid.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import type { Metadata } from "../../protocol/metadata.ts";
 import type { BlobFacts } from "../../protocol/uploads.ts";
@@ -10,6 +10,7 @@ import type { Reader } from "../reader.ts";
 import { metadataOf, referencesTo } from "../references.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
+import { hasUuid } from "./blob-metadata.ts";
 import { HELD_FILE, toHeldFile } from "./held-files.ts";
 import type { HeldFile, HeldFileRow } from "./held-files.ts";
 
@@ -87,19 +88,16 @@ export async function findHeldFile(
 
 /** The id of a content, 0 where there is none. */
 function idOf(key: BlobKey): Sql {
-  return sql`SELECT coalesce((SELECT id FROM contents WHERE ${condition(key)} LIMIT 1), 0) AS id`;
+  return sql`SELECT coalesce((SELECT c.id FROM contents c WHERE ${condition(key)} LIMIT 1), 0) AS id`;
 }
 
 function condition(key: BlobKey): Sql {
-  if ("sha512" in key) {
-    return sql`sha512 = unhex(${key.sha512})`;
+  if ("uuid" in key) {
+    return hasUuid(key.uuid);
   }
-  if ("sha256" in key) {
-    return sql`sha256 = unhex(${key.sha256})`;
-  }
-  const prefix = sha512PrefixOf(key.uuid) ?? "";
-  return sql`sha512 BETWEEN unhex(${prefix.padEnd(128, "0")}) AND unhex(${prefix.padEnd(128, "f")})
-    AND ${prefix} <> ''`;
+  return "sha512" in key
+    ? sql`c.sha512 = unhex(${key.sha512})`
+    : sql`c.sha256 = unhex(${key.sha256})`;
 }
 
 /** All blobs that a living version holds, `pageSize` of them in memory at a time; for a reader of all. */
