@@ -254,7 +254,7 @@ export class DraftObjectBase extends DurableObject<Env> {
       const sealed = this.#seal(draft).catch((error: unknown) => {
         console.error("Cannot seal a draft yet", error);
       });
-      await Promise.race([sealed, scheduler.wait(LIMITS.sealWait)]);
+      await waitAtMost(sealed, LIMITS.sealWait);
     }
   }
 
@@ -271,4 +271,12 @@ export class DraftObjectBase extends DurableObject<Env> {
     this.#draft = null;
     await this.#rows.clear();
   }
+}
+
+/** Waits for something that does not fail, but not for longer than so many milliseconds. */
+async function waitAtMost(promise: Promise<void>, milliseconds: number): Promise<void> {
+  const timeout = Promise.withResolvers<void>();
+  const timer = setTimeout(timeout.resolve, milliseconds);
+  await Promise.race([promise, timeout.promise]);
+  clearTimeout(timer);
 }
