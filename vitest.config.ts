@@ -13,6 +13,7 @@ const STORAGE_TESTS = [
   "test/unit/artifacts/!(numbering).test.ts",
   "test/unit/catalog/**/*.test.ts",
   "test/unit/costs.test.ts",
+  "test/unit/drafts/**/*.test.ts",
   "test/unit/{faults,model}/*.test.ts",
   "test/unit/uploads/{faults,fetch,memory,refused-archives,upload-object}.test.ts",
 ];

@@ -1,8 +1,8 @@
 import { app } from "./app.ts";
-import { IntakeObjectBase } from "./artifacts/intake.ts";
 import { catalogDesk } from "./artifacts/publish.ts";
 import { sweep } from "./artifacts/sweep.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
+import { DraftObjectBase } from "./drafts/draft-object.ts";
 import { readSettings } from "./settings.ts";
 import { UploadObjectBase } from "./uploads/upload-object.ts";
 
@@ -13,8 +13,8 @@ export class UploadObject extends UploadObjectBase {
   }
 }
 
-/** The Durable Object behind the binding INTAKES. */
-export class IntakeObject extends IntakeObjectBase {}
+/** The Durable Object behind the binding DRAFTS. */
+export class DraftObject extends DraftObjectBase {}
 
 export default {
   fetch: app.fetch,

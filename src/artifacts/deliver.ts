@@ -1,18 +1,18 @@
-// The bytes of a declared file, from the first to the last, unless it is small and comes whole (intake.ts). They
+// The bytes of a declared file, from the first to the last, unless it is small and comes whole (src/drafts). They
 // go through an upload object, one for each content of an artifact, whichever path it was sent under. Several clients may bring the same file: whoever is at another offset is told the right one.
 
-import { claimUpload } from "../catalog/contents.ts";
-import type { AwaitedContent } from "../catalog/contents.ts";
+import { claimUpload, findClaim } from "../catalog/publish/drafted.ts";
+import type { AwaitedContent } from "../catalog/publish/drafted.ts";
 import type { BodyPromise } from "../protocol/body-promise.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { UploadGateway } from "../uploads/gateway.ts";
 
-/** A missing file; `uploadUuid` is the upload that brings its content, if one has begun. */
+/** A missing file of a draft. */
 export interface Awaited extends AwaitedContent {
   workspaceId: number;
-  uploadUuid: Uuid | null;
+  draft: Uuid;
 }
 
 /** Bytes of a file from `start` on. */
@@ -30,14 +30,15 @@ export type Delivered = Outcome<
 
 /** Adds bytes to a file. */
 export async function deliverPiece(env: Env, to: Awaited, piece: Piece): Promise<Delivered> {
-  if (to.uploadUuid === null && piece.start > 0) {
+  const begun = await findClaim(env.DB, to);
+  if (begun === null && piece.start > 0) {
     await piece.body?.cancel();
     return gap(piece.start, 0);
   }
   const claimed =
-    to.uploadUuid === null
+    begun === null
       ? await claimUpload(env.DB, newUuid(), to, Date.now())
-      : { ok: true as const, uuid: to.uploadUuid };
+      : { ok: true as const, uuid: begun };
   if (!claimed.ok || claimed.uuid === null) {
     await piece.body?.cancel();
     return claimed.ok ? { ok: true, kind: "elsewhere" } : claimed;
@@ -47,9 +48,10 @@ export async function deliverPiece(env: Env, to: Awaited, piece: Piece): Promise
 
 /** Finds how much of a file is there. */
 export async function askHeld(env: Env, to: Awaited): Promise<Delivered> {
-  return to.uploadUuid === null
+  const begun = await findClaim(env.DB, to);
+  return begun === null
     ? { ok: true, kind: "partial", held: 0 }
-    : new Delivery(env, to, to.uploadUuid).settle();
+    : new Delivery(env, to, begun).settle();
 }
 
 function gap(start: number, held: number): Delivered {
@@ -118,11 +120,11 @@ class Delivery {
   }
 
   async #judge(held: number): Promise<Delivered> {
-    const { workspaceId, versionId, sha256, size } = this.#to;
+    const { workspaceId, versionId, draft, sha256, size } = this.#to;
     if (held < size) {
       return this.#partial(held);
     }
-    const intent = { workspaceId, versionId, sha256, size };
+    const intent = { workspaceId, versionId, draft, sha256, size };
     const sealed = await this.#gateway.seal(this.#uuid, intent, { size: null, sha512: null });
     if (sealed.ok) {
       return { ok: true, kind: "complete" };

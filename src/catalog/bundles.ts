@@ -1,9 +1,11 @@
-// Artifacts as Debusine's API describes them, with their files as they were declared.
+// Artifacts as Debusine's API describes and fills them. Where the files of a version are, its row says: in its manifest, or while
+// some are missing in its draft.
 
 import type { Uuid } from "../protocol/ids.ts";
 import { NEWEST } from "./artifacts.ts";
-import { livingAt, READABLE, readerParameters, VISIBLE, WRITABLE } from "./reader.ts";
+import { livingAt, readable, visible, writable } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { prepare, sql } from "./sql.ts";
 
 /** What a reader may do with a workspace or what is in it. */
 export interface Rights {
@@ -13,8 +15,8 @@ export interface Rights {
 
 export type RightsRow = { readable: number; writable: number };
 
-export function toRights({ readable, writable }: RightsRow): Rights {
-  return { readable: readable === 1, writable: writable === 1 };
+export function toRights(row: RightsRow): Rights {
+  return { readable: row.readable === 1, writable: row.writable === 1 };
 }
 
 /** A workspace that artifacts are to be made in. */
@@ -25,21 +27,40 @@ export interface Home extends Rights {
 }
 
 export async function findHome(db: D1Database, reader: Reader, name: string): Promise<Home | null> {
-  const row = await db
-    .prepare(
-      `SELECT w.id, w.name, w.default_expiration_days, ${VISIBLE} AS readable, ${WRITABLE} AS writable
-       FROM workspaces w WHERE w.name = ?4`,
-    )
-    .bind(...readerParameters(reader), name)
-    .first<RightsRow & { id: number; name: string; default_expiration_days: number | null }>();
-  return (
-    row && {
-      id: row.id,
-      name: row.name,
-      defaultExpirationDays: row.default_expiration_days,
-      ...toRights(row),
-    }
-  );
+  const row = await prepare(
+    db,
+    sql`SELECT w.id, w.name, w.default_expiration_days AS defaultExpirationDays,
+        ${visible(reader)} AS readable, ${writable(reader)} AS writable
+      FROM workspaces w WHERE w.name = ${name}`,
+  ).first<Omit<Home, keyof Rights> & RightsRow>();
+  return row && { ...row, ...toRights(row) };
+}
+
+/** A version, and where its files are. */
+export interface BundleVersion {
+  id: number;
+  /** In its manifest, as its row has it in hexadecimal digits; null while files are missing. */
+  manifest: { key: string | null; row: string } | null;
+  /** The draft that it was filled in; null: it came whole. */
+  draft: Uuid | null;
+}
+
+type VersionRow = {
+  versionId: number | null;
+  draft: Uuid | null;
+  manifestKey: string | null;
+  manifest: string | null;
+};
+
+const VERSION = sql`v.id AS versionId, v.draft, v.manifest_key AS manifestKey, hex(v.manifest) AS manifest`;
+
+/** The newest version of artifact `a`. */
+const JOIN_VERSION = sql`LEFT JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL AND v.version_index = ${NEWEST}`;
+
+function toVersion(row: VersionRow): BundleVersion | null {
+  const { versionId: id, draft, manifestKey: key, manifest } = row;
+  // hex() of NULL is ''.
+  return id === null ? null : { id, draft, manifest: manifest ? { key, row: manifest } : null };
 }
 
 /** An artifact as Debusine's API describes it, without its files. */
@@ -52,77 +73,52 @@ export interface Bundle extends Rights {
   data: string;
   createdAt: number;
   expiresAt: number | null;
-  /** Null when the artifact has no version. */
-  versionId: number | null;
+  /** Null when the artifact has none. */
+  version: BundleVersion | null;
 }
-
-type BundleRow = RightsRow & {
-  id: number;
-  uuid: Uuid;
-  workspace: string;
-  category: string;
-  data: string;
-  created_at: number;
-  expires_at: number | null;
-  version_id: number | null;
-};
 
 /** A living artifact by its id, whichever API made it. */
 export async function findBundle(
   db: D1Database,
   reader: Reader,
-  id: number,
+  artifactId: number,
   now: number,
 ): Promise<Bundle | null> {
-  const row = await db
-    .prepare(
-      `SELECT a.id, a.uuid, w.name AS workspace, coalesce(a.category, a.type) AS category,
-         coalesce(a.data, '{}') AS data, a.created_at, a.expires_at,
-         ${READABLE} AS readable, ${WRITABLE} AS writable,
-         (SELECT id FROM versions WHERE artifact_id = a.id AND version_index = ${NEWEST}) AS version_id
-       FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id
-       WHERE a.id = ?4 AND ${livingAt("?5")}`,
-    )
-    .bind(...readerParameters(reader), id, now)
-    .first<BundleRow>();
-  return (
-    row && {
-      id: row.id,
-      uuid: row.uuid,
-      workspace: row.workspace,
-      category: row.category,
-      data: row.data,
-      createdAt: row.created_at,
-      expiresAt: row.expires_at,
-      versionId: row.version_id,
-      ...toRights(row),
-    }
-  );
+  const row = await prepare(
+    db,
+    sql`SELECT a.id, a.uuid, w.name AS workspace, coalesce(a.category, a.type) AS category,
+        coalesce(a.data, '{}') AS data, a.created_at AS createdAt, a.expires_at AS expiresAt, ${VERSION},
+        ${readable(reader)} AS readable, ${writable(reader)} AS writable
+      FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id ${JOIN_VERSION}
+      WHERE a.id = ${artifactId} AND ${livingAt(now)}`,
+  ).first<Omit<Bundle, keyof Rights | "version"> & RightsRow & VersionRow>();
+  if (row === null) {
+    return null;
+  }
+  const { id, uuid, workspace, category, data, createdAt, expiresAt } = row;
+  const described = { id, uuid, workspace, category, data, createdAt, expiresAt };
+  return { ...described, version: toVersion(row), ...toRights(row) };
 }
 
-/** A file as it was declared. */
-export interface DeclaredFile {
-  ordinal: number;
-  path: string;
-  size: number;
-  sha256: string;
-  contentType: string | null;
+/** An artifact that bytes are sent to. */
+export interface Destination extends Rights {
+  workspaceId: number;
+  version: BundleVersion | null;
 }
 
-/** The first `limit` files of a version after the entry `after`, in order; all of them, or those missing. */
-export async function listDeclared(
+/** Where bytes for files of a living artifact go. */
+export async function findDestination(
   db: D1Database,
-  versionId: number,
-  which: "all" | "missing",
-  { after, limit }: { after: number; limit: number },
-): Promise<DeclaredFile[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT ordinal, path, size, sha256, content_type AS contentType FROM files
-       WHERE version_id = ?1 AND ordinal > ?2 ${which === "missing" ? "AND blob_id IS NULL" : ""}
-       ORDER BY ordinal LIMIT ?3`,
-    )
-    .bind(versionId, after, limit)
-    .all<DeclaredFile>();
-  return results;
+  reader: Reader,
+  artifactId: number,
+  now: number,
+): Promise<Destination | null> {
+  const row = await prepare(
+    db,
+    sql`SELECT a.workspace_id AS workspaceId, ${VERSION},
+        ${readable(reader)} AS readable, ${writable(reader)} AS writable
+      FROM artifacts a JOIN workspaces w ON w.id = a.workspace_id ${JOIN_VERSION}
+      WHERE a.id = ${artifactId} AND ${livingAt(now)}`,
+  ).first<{ workspaceId: number } & RightsRow & VersionRow>();
+  return row && { workspaceId: row.workspaceId, version: toVersion(row), ...toRights(row) };
 }

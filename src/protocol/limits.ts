@@ -189,9 +189,25 @@ export const LIMITS = {
   workspaceBytes: 2 ** 52,
   /** Refusals of single files that one answer names. */
   refusalsNamed: 20,
-  /** Rows, and characters of them as JSON, that one statement inserts: D1 takes a parameter of 2 MB. */
-  stagedRows: 5_000,
-  stagedText: 500_000,
+  /** Versions of its workspace that a declaration looks for its files in, artifacts whose versions these are, and bytes that it
+   * reads of them: the hashes of 13 versions of 100,000 files. */
+  knownVersions: 64,
+  knownArtifacts: 256,
+  knownBytes: 16 * MiB,
+  /** Contents looked up in one statement, and versions whose rows one gives: of up to 128 KiB each. */
+  contentsAtOnce: 1_000,
+  manifestsAtOnce: 8,
+  /** Bytes of what is declared that travel to a draft at once: a call takes 32 MiB. */
+  draftCall: 8 * MiB,
+  /** Milliseconds after which a draft asks whether its version was made. */
+  draftCheck: 3_600_000,
+  /** Numbers of packs that a draft sets aside at a time. */
+  packNumbers: 16,
+  /** Milliseconds for which whoever brings the last file waits for the seal. */
+  sealWait: 10_000,
+  /** Bytes of memory that a seal claims for each file beside twice what was declared of it, and at least: 48 MiB for 100,000. */
+  sealPerFile: 280,
+  sealLeast: 256 * KiB,
   /** Bytes of a file that is packed with others when it comes whole: it is held in memory. */
   smallFile: MiB,
   /** Files of a pack, and their bytes: a pack stays while one of its files does. */
@@ -199,8 +215,10 @@ export const LIMITS = {
   packSize: 4 * MiB,
   /** Milliseconds after a pack of several files in which the next one gathers. */
   packPause: 10,
-  /** Files read from the catalog at a time while an artifact is described. */
-  describedPage: 2_000,
+  /** Bytes of files' records that a draft gives at a time while an artifact is described: some thousand files. */
+  describedBytes: 512 * KiB,
+  /** Entries that a draft gives at a time. */
+  draftPage: 500,
   /** Relations listed of one artifact. */
   relationsListed: 1_000,
   /** Entries on a page of a listing (docs/conformance.md, `/a/`). */

@@ -75,3 +75,32 @@ function* newFolders(previous: string, path: string): Generator<string> {
     yield path.slice(0, slash);
   }
 }
+
+/** Compares paths as their bytes of UTF-8, in which a version has them. */
+export function comparePaths(one: string, other: string): number {
+  const shorter = Math.min(one.length, other.length);
+  for (let at = 0; at < shorter; at += 1) {
+    const difference = codeOrder(one.charCodeAt(at)) - codeOrder(other.charCodeAt(at));
+    if (difference !== 0) {
+      return difference;
+    }
+  }
+  return one.length - other.length;
+}
+
+/** UTF-8 sorts as code points do: surrogates, which stand for those from U+10000, come after all others. */
+function codeOrder(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x1_0000 : unit;
+}
+
+/** Counts the folders that paths name, which are in order and free of conflicts. */
+export function countFolders(sorted: readonly { path: string }[]): number {
+  let [folders, previous] = [0, ""];
+  for (const { path } of sorted) {
+    for (const _ of newFolders(previous, path)) {
+      folders += 1;
+    }
+    previous = path;
+  }
+  return folders;
+}

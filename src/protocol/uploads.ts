@@ -46,9 +46,11 @@ export interface ArtifactIntent {
 }
 
 /** The declared content whose bytes an upload brings to an incomplete version. */
-interface ContentIntent {
+export interface ContentIntent {
   workspaceId: number;
   versionId: number;
+  /** The draft of the version. */
+  draft: Uuid;
   sha256: string;
   size: number;
 }

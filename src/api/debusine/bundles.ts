@@ -2,7 +2,6 @@ import type { Context } from "hono";
 
 import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
-import { declareArtifact } from "../../artifacts/declare.ts";
 import { mayAdd, readerFor } from "../../auth/access.ts";
 import { requireAdder } from "../../auth/adders.ts";
 import { requesterOf } from "../../auth/author.ts";
@@ -10,6 +9,9 @@ import { lookUp } from "../../auth/look-up.ts";
 import { findBundle, findHome } from "../../catalog/bundles.ts";
 import type { Bundle, Home } from "../../catalog/bundles.ts";
 import { SYSTEM } from "../../catalog/workspaces.ts";
+import { sealIfComplete } from "../../drafts/call-draft.ts";
+import { declareArtifact } from "../../drafts/declare.ts";
+import type { Made } from "../../drafts/declare.ts";
 import { useText } from "../../http/read-body.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { parseCount } from "../../protocol/ids.ts";
@@ -31,15 +33,19 @@ async function create(c: Context<AppEnv>): Promise<Response> {
   await requireAdder(c.var.identity, c.env.DB, "namespace_not_found");
   const now = Date.now();
   const declare = (text: string) => declareFrom(c, text, now);
-  const id = await useText(c.req.raw, declare, {
+  const { id, draft, isComplete } = await useText(c.req.raw, declare, {
     limit: LIMITS.bundleBody,
     tooLong: "bundle_too_large",
   });
+  if (isComplete) {
+    // Not while the body holds memory, of which a seal needs some.
+    await sealIfComplete(c.env.DRAFTS, draft);
+  }
   return describe(c, await requireBundle(c, id), 201);
 }
 
 /** The workspace is looked at before the files, which may be many. */
-async function declareFrom(c: Context<AppEnv>, text: string, now: number): Promise<number> {
+async function declareFrom(c: Context<AppEnv>, text: string, now: number): Promise<Made> {
   const request = await readBundleRequest(text, now);
   const home = await requireHome(c, request.workspace);
   const declaration = {
@@ -49,7 +55,7 @@ async function declareFrom(c: Context<AppEnv>, text: string, now: number): Promi
     expiresAt: expiryOf(request, home, now),
     ...requesterOf(c),
   };
-  return declareArtifact(c.env.DB, declaration, now);
+  return declareArtifact(c.env, declaration, now);
 }
 
 async function show(c: Context<AppEnv>): Promise<Response> {
@@ -58,7 +64,8 @@ async function show(c: Context<AppEnv>): Promise<Response> {
 }
 
 function describe(c: Context<AppEnv>, bundle: Bundle, status: 200 | 201): Response {
-  const body = describeBundle(c.env.DB, bundle, new URL(c.req.url).origin);
+  const find = () => findBundle(c.env.DB, readerFor(c.var.identity), bundle.id, Date.now());
+  const body = describeBundle(c.env, bundle, { find, origin: new URL(c.req.url).origin });
   return c.body(body, status, { "Content-Type": "application/json", "Cache-Control": "no-store" });
 }
 

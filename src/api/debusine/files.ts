@@ -3,14 +3,15 @@ import type { Context } from "hono";
 import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { askHeld, deliverPiece } from "../../artifacts/deliver.ts";
-import type { Delivered, Piece } from "../../artifacts/deliver.ts";
-import { takeIn } from "../../artifacts/intake.ts";
+import type { Awaited, Delivered, Piece } from "../../artifacts/deliver.ts";
+import { readManifest } from "../../artifacts/manifests.ts";
 import { mayAdd, readerFor, requireSomebody } from "../../auth/access.ts";
 import { Memory } from "../../auth/memory.ts";
 import { RunningChecksums } from "../../blobs/checksums.ts";
-import { findDestinations } from "../../catalog/contents.ts";
-import type { Destination } from "../../catalog/contents.ts";
-import { readerParameters } from "../../catalog/reader.ts";
+import { findDestination } from "../../catalog/bundles.ts";
+import type { BundleVersion, Rights } from "../../catalog/bundles.ts";
+import { findDraftFile, takeIn } from "../../drafts/call-draft.ts";
+import type { DraftFile, SmallFile } from "../../drafts/store-pack.ts";
 import { BodyCheck } from "../../http/body-check.ts";
 import { useBytes } from "../../http/read-body.ts";
 import type { BodyPromise } from "../../protocol/body-promise.ts";
@@ -18,6 +19,8 @@ import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import { actorOf } from "../../protocol/identity.ts";
 import { parseCount } from "../../protocol/ids.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { readSent } from "./sent-piece.ts";
 import type { Sent, SentPiece } from "./sent-piece.ts";
 
@@ -30,18 +33,26 @@ export const files = new Routes().put("/artifact/:id/files/*", (c) => {
   return mayBeWhole ? putSmall(c, body, sent) : putPiece(c, sent);
 });
 
-/** Artifacts that took a file of a reader a moment ago. */
-const places = new Memory<true>();
+/** The drafts of artifacts that took a file of a reader a moment ago. */
+const places = new Memory<Uuid>();
 
-/** Refuses what is for no file before anything of it is read, and before there is an intake object for it. */
-async function requirePlace(c: Context<AppEnv>): Promise<void> {
+function placeName(c: Context<AppEnv>): string {
   const { reader, artifactId } = readPlace(c);
-  const name = JSON.stringify([artifactId, ...readerParameters(reader)]);
+  return JSON.stringify([artifactId, reader.all, reader.workspaceId, reader.userId]);
+}
+
+/** The draft that a file goes to, null when it is sealed. Refuses what is for no file before anything of it is read. */
+async function requirePlace(c: Context<AppEnv>): Promise<Uuid | null> {
   const now = Date.now();
-  if (places.get(name, now) === null) {
-    await requireFile(c);
-    places.add(name, true, now);
+  const known = places.get(placeName(c), now);
+  if (known !== null) {
+    return known;
   }
+  const { draft } = await requireFile(c);
+  if (draft !== null) {
+    places.add(placeName(c), draft, now);
+  }
+  return draft;
 }
 
 /** A question, or bytes that are not all of a small file. */
@@ -51,13 +62,14 @@ async function putPiece(c: Context<AppEnv>, sent: Sent): Promise<Response> {
     throw new AppError("file_range_malformed", `the file has ${to.size} bytes, not ${sent.size}`);
   }
   const isQuestion = sent.kind === "question";
-  if (to.isComplete) {
+  const { awaited } = to;
+  if (awaited === null) {
     await (isQuestion ? c.req.raw.body?.cancel() : passOver(c.req.raw.body, sent.promise));
     return c.body(null, isQuestion ? 200 : 201);
   }
   return isQuestion
-    ? answer(c, await askHeld(c.env, to), 206)
-    : answer(c, await deliver(c, to, { ...sent, body: c.req.raw.body }), 200);
+    ? answer(c, await askHeld(c.env, awaited), 206)
+    : answer(c, await deliver(c, awaited, { ...sent, body: c.req.raw.body }), 200);
 }
 
 /** A small body that may be a whole file. */
@@ -66,12 +78,13 @@ async function putSmall(
   body: ReadableStream<Uint8Array>,
   { length, promise }: SentPiece,
 ): Promise<Response> {
-  await requirePlace(c);
-  return useBytes(body, length, (bytes) => putBytes(c, bytes, promise));
+  const draft = await requirePlace(c);
+  return useBytes(body, length, (bytes) => putBytes(c, draft, bytes, promise));
 }
 
 async function putBytes(
   c: Context<AppEnv>,
+  draft: Uuid | null,
   bytes: Uint8Array,
   promise: BodyPromise,
 ): Promise<Response> {
@@ -81,20 +94,14 @@ async function putBytes(
   const running = new RunningChecksums();
   running.update(bytes);
   const checksums = running.digests();
-  const { reader, artifactId, path } = readPlace(c);
-  const place = { reader, artifactId, actor: actorOf(c.var.identity) };
-  const taken = await takeIn(c.env.INTAKES, place, { path, bytes, checksums });
-  const { to, isStored } = valueOf(taken);
-  const file = requireTarget(c, to, path);
-  if (isStored || file.isComplete) {
+  const file = await takeFile(c, draft, { path: readPlace(c).path, bytes, checksums });
+  if (file.isComplete) {
     return c.body(null, 201);
   }
   if (length !== file.size) {
-    return answer(
-      c,
-      await deliver(c, file, { start: 0, length, body: new Blob([bytes]).stream() }),
-      200,
-    );
+    const { awaited } = await requireFile(c);
+    const piece = { start: 0, length, body: new Blob([bytes]).stream() };
+    return awaited === null ? c.body(null, 201) : answer(c, await deliver(c, awaited, piece), 200);
   }
   if (checksums.sha256 !== file.sha256) {
     throw new AppError("file_content_mismatch", `sha256 ${checksums.sha256}`);
@@ -102,7 +109,27 @@ async function putBytes(
   return answer(c, { ok: true, kind: "elsewhere" }, 200);
 }
 
-function deliver(c: Context<AppEnv>, to: Target, piece: Piece): Promise<Delivered> {
+/** Gives a small file to its draft, and says what the file is then. */
+async function takeFile(
+  c: Context<AppEnv>,
+  draft: Uuid | null,
+  file: SmallFile,
+): Promise<DraftFile> {
+  const { reader } = readPlace(c);
+  const delivery = { reader, file, actor: actorOf(c.var.identity) };
+  const taken =
+    draft === null
+      ? { kind: "gone" as const }
+      : valueOf(await takeIn(c.env.DRAFTS, draft, delivery));
+  if (taken.kind === "gone") {
+    places.remove(placeName(c));
+    return requireFile(c);
+  }
+  const known = requireKnown(c, taken, taken.file, file.path);
+  return { ...known, isComplete: known.isComplete || taken.isStored };
+}
+
+function deliver(c: Context<AppEnv>, to: Awaited, piece: Piece): Promise<Delivered> {
   const end = piece.start + piece.length;
   if (end > to.size) {
     throw new AppError("file_too_long", `the file has ${to.size} bytes, not ${end}`);
@@ -111,7 +138,12 @@ function deliver(c: Context<AppEnv>, to: Target, piece: Piece): Promise<Delivere
 }
 
 /** The file that a request is about. */
-type Target = NonNullable<Destination["file"]> & { workspaceId: number };
+interface Target extends DraftFile {
+  /** Where it comes into; null: the version is sealed. */
+  draft: Uuid | null;
+  /** How its bytes come; null: they are there. */
+  awaited: Awaited | null;
+}
 
 /** Refuses what turned out not to be what was promised. */
 function requirePromised(refusal: ErrorCode | null): void {
@@ -142,24 +174,73 @@ function readPlace(c: Context<AppEnv>) {
 }
 
 async function requireFile(c: Context<AppEnv>): Promise<Target> {
-  const { reader, artifactId, path } = readPlace(c);
-  const wanted = { reader, artifactId, paths: [path] };
-  const [to = null] = await findDestinations(c.env.DB, wanted, null, Date.now());
-  return requireTarget(c, to, path);
+  for (let round = 1; ; round += 1) {
+    const found = await findFile(c);
+    if (found !== "gone") {
+      return found;
+    }
+    if (round === LIMITS.storageAttempts) {
+      throw new AppError("storage_unavailable");
+    }
+  }
 }
 
-function requireTarget(c: Context<AppEnv>, to: Destination | null, path: string): Target {
+/** Finds a file; `gone` when its draft ended after the catalog was asked: it is sealed, or deleted. */
+async function findFile(c: Context<AppEnv>): Promise<Target | "gone"> {
+  const { reader, artifactId, path } = readPlace(c);
+  const to = await findDestination(c.env.DB, reader, artifactId, Date.now());
+  const version = requireRights(c, to).version;
+  if (version === null) {
+    throw new AppError("path_not_found", `'${path}'`);
+  }
+  const { id: versionId, draft, manifest } = version;
+  if (manifest !== null) {
+    const file = await findSealed(c.env.BUCKET, manifest, path);
+    return { ...requireKnown(c, to, file, path), draft: null, awaited: null };
+  }
+  const file = draft === null ? "gone" : await findDraftFile(c.env.DRAFTS, draft, path);
+  if (draft === null || file === "gone") {
+    return "gone";
+  }
+  const known = requireKnown(c, to, file, path);
+  const { size, sha256, isComplete } = known;
+  const workspaceId = to?.workspaceId ?? 0;
+  const awaited = isComplete ? null : { workspaceId, versionId, draft, sha256, size };
+  return { ...known, draft, awaited };
+}
+
+async function findSealed(
+  bucket: Env["BUCKET"],
+  { key, row }: NonNullable<BundleVersion["manifest"]>,
+  path: string,
+): Promise<DraftFile | null> {
+  const entry = await readManifest(bucket, { key, row: Uint8Array.fromHex(row) }).find(path);
+  return entry?.kind === "file"
+    ? { size: entry.size, sha256: entry.sha256.toHex(), isComplete: true }
+    : null;
+}
+
+function requireRights<To extends Rights>(c: Context<AppEnv>, to: To | null): To {
   if (to === null || !to.readable) {
     throw new AppError("artifact_not_found");
   }
   if (!mayAdd(c.var.identity, to)) {
     throw new AppError("contributor_needed");
   }
-  const { file } = to;
+  return to;
+}
+
+function requireKnown(
+  c: Context<AppEnv>,
+  to: Rights | null,
+  file: DraftFile | null,
+  path: string,
+): DraftFile {
+  requireRights(c, to);
   if (file === null) {
     throw new AppError("path_not_found", `'${path}'`);
   }
-  return { ...file, workspaceId: to.workspaceId };
+  return file;
 }
 
 /** The path behind `/files/`, without the slash that Debusine puts at its end. */

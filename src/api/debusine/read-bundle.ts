@@ -4,14 +4,18 @@
 
 import * as v from "valibot";
 
-import type { Declaration } from "../../artifacts/declare.ts";
-import { comparePaths } from "../../artifacts/numbering.ts";
-import { EMPTY_SHA256 } from "../../catalog/staging.ts";
+import type { Declaration } from "../../drafts/declare.ts";
 import { CreateBundleRequest, FileDeclaration } from "../../protocol/bundle-requests.ts";
+import { EMPTY_CONTENT } from "../../protocol/empty-content.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { Pace } from "../../protocol/pace.ts";
-import { CONFLICTS_STEP, findPathConflicts, findPathFault } from "../../protocol/paths.ts";
+import {
+  comparePaths,
+  CONFLICTS_STEP,
+  findPathConflicts,
+  findPathFault,
+} from "../../protocol/paths.ts";
 import { sortInSteps } from "../../protocol/sort-in-steps.ts";
 import { parseLargeJson } from "../json-body.ts";
 
@@ -132,8 +136,8 @@ function readFile(path: string, value: unknown, faults: Faults): DeclaredFile | 
     return null;
   }
   const { size, checksums, content_type: contentType } = parsed.output;
-  if (size === 0 && checksums.sha256 !== EMPTY_SHA256) {
-    faults.add(path, `checksums.sha256: that of an empty file is ${EMPTY_SHA256}`);
+  if (size === 0 && checksums.sha256 !== EMPTY_CONTENT.sha256) {
+    faults.add(path, `checksums.sha256: that of an empty file is ${EMPTY_CONTENT.sha256}`);
   }
   return { path, size, sha256: checksums.sha256, contentType };
 }

@@ -206,7 +206,7 @@ export const calls = new Calls();
 
 /** An env whose calls are counted and may fail. `die` ends the object that makes them. */
 export function watch<
-  E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "INTAKES" | "RATE_CALLERS" | "RATE_STRANGERS">,
+  E extends Pick<Env, "DB" | "BUCKET" | "UPLOADS" | "DRAFTS" | "RATE_CALLERS" | "RATE_STRANGERS">,
 >(env: E, die: () => void = () => {}): E {
   return {
     ...env,
@@ -221,10 +221,7 @@ export function watch<
           return new Response(await response.text(), response);
         }, die),
     })),
-    INTAKES: watchObjects(env.INTAKES, (stub) => ({
-      take: (...args: Parameters<ReturnType<typeof stub>["take"]>) =>
-        request(async (): Promise<unknown> => await stub().take(...args), die),
-    })),
+    DRAFTS: watchObjects(env.DRAFTS, (stub) => watchMethods(stub, die)),
   };
 }
 
@@ -424,6 +421,22 @@ function watchObjects<N extends { getByName(name: string): unknown }>(
       return (id: string) => watched(() => target.getByName(id) as ReturnType<N["getByName"]>);
     },
   });
+}
+
+/** Any method of an object, which is there anew for each call. */
+function watchMethods(stub: () => object, die: () => void): object {
+  return new Proxy(
+    {},
+    {
+      get:
+        (_, name) =>
+        (...args: unknown[]) =>
+          request(async (): Promise<unknown> => {
+            const object = stub();
+            return await Reflect.apply(Reflect.get(object, name) as Method, object, args);
+          }, die),
+    },
+  );
 }
 
 /** A request to an object. */

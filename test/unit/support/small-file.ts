@@ -1,4 +1,4 @@
-import type { SmallFile } from "../../../src/artifacts/pack.ts";
+import type { SmallFile } from "../../../src/drafts/store-pack.ts";
 import { RunningChecksums } from "../../../src/blobs/checksums.ts";
 
 /** A file as a request brings it. */

@@ -5,8 +5,8 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 
 import { app } from "../../../src/app.ts";
-import { IntakeObjectBase } from "../../../src/artifacts/intake.ts";
 import { catalogDesk } from "../../../src/artifacts/publish.ts";
+import { DraftObjectBase } from "../../../src/drafts/draft-object.ts";
 import { UploadObjectBase } from "../../../src/uploads/upload-object.ts";
 import { watch, watchStorage } from "./calls.ts";
 
@@ -19,9 +19,10 @@ export class UploadObject extends UploadObjectBase {
   }
 }
 
-/** The intake object, watched. It stores nothing of its own. */
-export class IntakeObject extends IntakeObjectBase {
+/** The draft object, watched. */
+export class DraftObject extends DraftObjectBase {
   constructor(ctx: DurableObjectState, given: Env) {
+    watchStorage(ctx.storage);
     super(
       ctx,
       watch(given, () => ctx.abort("Crash")),

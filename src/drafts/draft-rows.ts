@@ -1,0 +1,147 @@
+// The tables of a draft object. None is there before open(): an object that is asked about a draft that never was leaves
+// nothing behind. docs/drafts.md explains each column.
+
+import type { Uuid } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS draft (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  uuid TEXT NOT NULL,           -- its name, and of its version in the catalog
+  artifact_uuid TEXT NOT NULL,
+  workspace_id INTEGER NOT NULL,
+  phase TEXT NOT NULL,          -- open: files come; sealing: all are there, the catalog may know of some objects
+  opened_at INTEGER NOT NULL,
+  next_pack INTEGER NOT NULL    -- numbers of packs below this one may be used already
+);
+CREATE TABLE IF NOT EXISTS declared (
+  n INTEGER PRIMARY KEY,        -- 1, 2, ...
+  bytes BLOB NOT NULL           -- src/drafts/declared.ts
+);
+CREATE TABLE IF NOT EXISTS places (
+  source TEXT PRIMARY KEY,      -- what brought them: found/<n>, pack/<n>, or the uuid of an upload
+  at INTEGER NOT NULL,          -- when
+  bytes BLOB NOT NULL           -- src/drafts/places.ts
+) WITHOUT ROWID;
+`;
+
+/** What a draft is for. */
+export interface DraftHead {
+  uuid: Uuid;
+  artifactUuid: Uuid;
+  workspaceId: number;
+}
+
+export interface DraftState extends DraftHead {
+  phase: "open" | "sealing";
+  openedAt: number;
+  nextPack: number;
+}
+
+/** A row that comes with the declaration: of the files, or of those whose bytes the workspace has. */
+export interface DeclarationPart {
+  table: "declared" | "found";
+  /** 1, 2, ... within its table. */
+  n: number;
+  bytes: Uint8Array;
+}
+
+/** A row of `places` without its bytes. */
+export interface PlacesRow {
+  source: string;
+  at: number;
+}
+
+export class DraftRows {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  /** The draft, if it was opened and has not ended. */
+  read(): DraftState | null {
+    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'draft'").toArray();
+    if (tables.length === 0) {
+      return null;
+    }
+    const [row] = this.#sql
+      .exec<{ [Name in keyof DraftState]: SqlStorageValue }>(
+        `SELECT uuid, artifact_uuid AS artifactUuid, workspace_id AS workspaceId, phase, opened_at AS openedAt,
+           next_pack AS nextPack FROM draft`,
+      )
+      .toArray();
+    return (row ?? null) as DraftState | null; // written by open() and beginSeal() alone
+  }
+
+  /** Adds parts of a declaration; with a head these are the last ones, and the draft is open. */
+  add(parts: readonly DeclarationPart[], head: DraftHead | null, now: number): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec(SCHEMA);
+      for (const { table, n, bytes } of parts) {
+        if (table === "declared") {
+          this.#sql.exec("INSERT INTO declared (n, bytes) VALUES (?, ?)", n, bytes);
+        } else {
+          this.addPlaces(`found/${n}`, bytes, now);
+        }
+      }
+      if (head !== null) {
+        this.#sql.exec(
+          "INSERT INTO draft (id, uuid, artifact_uuid, workspace_id, phase, opened_at, next_pack) VALUES (1, ?, ?, ?, 'open', ?, 1)",
+          head.uuid,
+          head.artifactUuid,
+          head.workspaceId,
+          now,
+        );
+      }
+    });
+    this.setAlarm(now + LIMITS.draftCheck);
+  }
+
+  declared(): Uint8Array[] {
+    const rows = this.#sql.exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM declared ORDER BY n");
+    return Array.from(rows, ({ bytes }) => new Uint8Array(bytes));
+  }
+
+  /** @yields The rows of places, with their bytes. */
+  *places(): Generator<PlacesRow & { bytes: Uint8Array }> {
+    const rows = this.#sql.exec<{ source: string; at: number; bytes: ArrayBuffer }>(
+      "SELECT source, at, bytes FROM places ORDER BY source",
+    );
+    for (const { source, at, bytes } of rows) {
+      yield { source, at, bytes: new Uint8Array(bytes) };
+    }
+  }
+
+  placesOf(source: string): Uint8Array {
+    const { bytes } = this.#sql
+      .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM places WHERE source = ?", source)
+      .one();
+    return new Uint8Array(bytes);
+  }
+
+  addPlaces(source: string, bytes: Uint8Array, at: number): void {
+    this.#sql.exec("INSERT INTO places (source, at, bytes) VALUES (?, ?, ?)", source, at, bytes);
+  }
+
+  setNextPack(number: number): void {
+    this.#sql.exec("UPDATE draft SET next_pack = ?", number);
+  }
+
+  beginSeal(now: number): void {
+    this.#sql.exec("UPDATE draft SET phase = 'sealing'");
+    this.setAlarm(now + LIMITS.alarmRetry);
+  }
+
+  setAlarm(at: number): void {
+    void this.#storage.setAlarm(at);
+  }
+
+  /** Removes all. */
+  async clear(): Promise<void> {
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+  }
+}
