@@ -1,90 +1,9 @@
 // Rows as `npm run fsck` compares them with each other and with R2, a bounded page at a time. Each statement sees
 // the catalog at one moment: what belongs together is read together, since the service goes on meanwhile.
 
-import type { Uuid } from "../protocol/ids.ts";
-import type { Extent } from "../protocol/uploads.ts";
-import { extentsOf, toExtents } from "./blobs.ts";
-
-export interface CheckedBlob {
-  id: number;
-  uuid: Uuid;
-  size: number;
-  /** Bytes of its extents, how many there are, and one more than the last position. */
-  held: number;
-  extents: number;
-  end: number;
-  referenced: number;
-}
-
-/** Blobs after `after`, each with what its extents and files say of it. */
-export async function checkBlobs(
-  db: D1Database,
-  after: number,
-  limit: number,
-): Promise<CheckedBlob[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT b.id, b.uuid, b.size,
-         (SELECT coalesce(sum(length), 0) FROM extents WHERE blob_id = b.id) AS held,
-         (SELECT count(*) FROM extents WHERE blob_id = b.id) AS extents,
-         (SELECT coalesce(max(position) + 1, 0) FROM extents WHERE blob_id = b.id) AS "end",
-         EXISTS (SELECT 1 FROM files WHERE blob_id = b.id) AS referenced
-       FROM blobs b WHERE b.id > ?1 ORDER BY b.id LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<CheckedBlob>();
-  return results;
-}
-
-export interface CheckedExtent extends Extent {
-  blobId: number;
-  position: number;
-  uuid: Uuid;
-}
-
-/** Extents after (blob, position). */
-export async function checkExtents(
-  db: D1Database,
-  [blobId, position]: readonly [number, number],
-  limit: number,
-): Promise<CheckedExtent[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT e.blob_id AS blobId, e.position, e.key, e.start, e.length, b.uuid
-       FROM extents e CROSS JOIN blobs b ON b.id = e.blob_id
-       WHERE (e.blob_id, e.position) > (?1, ?2) ORDER BY e.blob_id, e.position LIMIT ?3`,
-    )
-    .bind(blobId, position, limit)
-    .all<CheckedExtent>();
-  return results;
-}
-
-/** A blob whose bytes are to be read again. */
-export interface HashedBlob {
-  id: number;
-  uuid: Uuid;
-  size: number;
-  sha512: string;
-  sha256: string;
-  crc32: string;
-  extents: Extent[];
-}
-
-/** Blobs from `from` on; of those after it only every so many, drawn by lot: `percent` of 100. */
-export async function drawBlobs(
-  db: D1Database,
-  { from, percent, limit }: { from: number; percent: number; limit: number },
-): Promise<HashedBlob[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT b.id, b.uuid, b.size, b.sha512, b.sha256, b.crc32, ${extentsOf("b.id")} AS extents
-       FROM blobs b WHERE b.id >= ?1 AND (b.id = ?1 OR abs(random() % 100) < ?2)
-       ORDER BY b.id LIMIT ?3`,
-    )
-    .bind(from, percent, limit)
-    .all<Omit<HashedBlob, "extents"> & { extents: string }>();
-  return results.map(({ extents, ...blob }) => ({ ...blob, extents: toExtents(extents) }));
-}
+import type { Uuid } from "../../protocol/ids.ts";
+import { prepare, raw, rowsOf, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 export interface CheckedArtifact {
   id: number;
@@ -104,33 +23,30 @@ export async function checkArtifacts(
   after: number,
   limit: number,
 ): Promise<CheckedArtifact[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT a.id, a.uuid, a.name, a.highest_index AS highestIndex,
-         (SELECT coalesce(max(version_index), 0) FROM versions WHERE artifact_id = a.id) AS lastIndex,
-         iif(a.deleted_at IS NULL, a.fetching, NULL) AS fetching,
-         EXISTS (SELECT 1 FROM uploads WHERE uuid = a.fetching) AS isFetched,
-         a.deleted_at IS NULL AND a.state = 'initial' AND a.fetching IS NULL AS isStuck
-       FROM artifacts a WHERE a.id > ?1 ORDER BY a.id LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<CheckedArtifact>();
+  const { results } = await prepare(
+    db,
+    sql`
+      SELECT a.id, a.uuid, a.name, a.highest_index AS highestIndex,
+        (SELECT coalesce(max(version_index), 0) FROM versions WHERE artifact_id = a.id) AS lastIndex,
+        iif(a.deleted_at IS NULL, a.fetching, NULL) AS fetching,
+        EXISTS (SELECT 1 FROM uploads WHERE uuid = a.fetching) AS isFetched,
+        a.deleted_at IS NULL AND a.state = 'initial' AND a.fetching IS NULL AS isStuck
+      FROM artifacts a WHERE a.id > ${after} ORDER BY a.id LIMIT ${limit}`,
+  ).all<CheckedArtifact>();
   return results;
 }
 
 /** The sum that `workspaces.used_bytes` of a workspace `w` is kept at. */
-export const USED_BYTES = `(
-  SELECT coalesce(sum(d.total_bytes), 0)
+export const USED_BYTES: Sql = sql`(
+  SELECT coalesce(sum(v.total_bytes), 0)
   FROM artifacts a JOIN versions v ON v.artifact_id = a.id AND v.deleted_at IS NULL
-  JOIN folders d ON d.version_id = v.id AND d.ordinal = 0
   WHERE a.workspace_id = w.id)`;
 
 /** The sum that `workspaces.used_entries` of a workspace `w` is kept at. */
-export const USED_ENTRIES = `(
+export const USED_ENTRIES: Sql = sql`(
   (SELECT coalesce(sum(a.entries), 0) FROM artifacts a WHERE a.workspace_id = w.id)
-  + (SELECT coalesce(sum(1 + d.entry_count), 0)
-     FROM artifacts a JOIN versions v ON v.artifact_id = a.id
-     JOIN folders d ON d.version_id = v.id AND d.ordinal = 0 WHERE a.workspace_id = w.id)
+  + (SELECT coalesce(sum(1 + v.entry_count), 0)
+     FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE a.workspace_id = w.id)
   + (SELECT coalesce(sum(m.entries), 0)
      FROM artifacts a JOIN artifact_metadata m ON m.artifact_id = a.id WHERE a.workspace_id = w.id)
   + (SELECT coalesce(sum(entries), 0) FROM workspace_metadata WHERE workspace_id = w.id)
@@ -148,21 +64,50 @@ export interface CheckedWorkspace {
   summedEntries: number;
 }
 
-/** Workspaces after `after`. Reads a few rows of every version that they have. */
+/** Workspaces after `after`. Reads a row or two of every version that they have. */
 export async function checkWorkspaces(
   db: D1Database,
   after: number,
   limit: number,
 ): Promise<CheckedWorkspace[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT w.id, w.name, w.used_bytes AS usedBytes, ${USED_BYTES} AS summedBytes,
-         w.used_entries AS usedEntries, ${USED_ENTRIES} AS summedEntries
-       FROM workspaces w WHERE w.id > ?1 ORDER BY w.id LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<CheckedWorkspace>();
+  const { results } = await prepare(
+    db,
+    sql`
+      SELECT w.id, w.name, w.used_bytes AS usedBytes, ${USED_BYTES} AS summedBytes,
+        w.used_entries AS usedEntries, ${USED_ENTRIES} AS summedEntries
+      FROM workspaces w WHERE w.id > ${after} ORDER BY w.id LIMIT ${limit}`,
+  ).all<CheckedWorkspace>();
   return results;
+}
+
+export interface CheckedContent {
+  id: number;
+  /** 128 hexadecimal digits. */
+  sha512: string;
+  size: number;
+  isHeld: number;
+}
+
+/** Contents after `after`, and whether a version holds them. */
+export async function checkContents(
+  db: D1Database,
+  after: number,
+  limit: number,
+): Promise<CheckedContent[]> {
+  const { results } = await prepare(
+    db,
+    sql`
+      SELECT c.id, lower(hex(c.sha512)) AS sha512, c.size,
+        EXISTS (SELECT 1 FROM holders h WHERE h.content_id = c.id) AS isHeld
+      FROM contents c WHERE c.id > ${after} ORDER BY c.id LIMIT ${limit}`,
+  ).all<CheckedContent>();
+  return results;
+}
+
+/** Is an object named by a version or the audit? `key` is an expression. */
+export function isNamed(key: Sql): Sql {
+  return sql`(EXISTS (SELECT 1 FROM object_refs r WHERE r.key = ${key})
+    OR EXISTS (SELECT 1 FROM audit_objects o WHERE o.key = ${key}))`;
 }
 
 /** Keys of garbage after `after`, and whether something names them all the same. */
@@ -170,15 +115,12 @@ export async function checkGarbage(
   db: D1Database,
   after: string,
   limit: number,
-): Promise<{ key: string; referenced: number }[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT g.key, EXISTS (SELECT 1 FROM extents WHERE key = g.key)
-         OR EXISTS (SELECT 1 FROM audit_objects WHERE key = g.key) AS referenced
-       FROM garbage g WHERE g.key > ?1 ORDER BY g.key LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<{ key: string; referenced: number }>();
+): Promise<{ key: string; isReferenced: number }[]> {
+  const { results } = await prepare(
+    db,
+    sql`SELECT g.key, ${isNamed(sql`g.key`)} AS isReferenced
+      FROM garbage g WHERE g.key > ${after} ORDER BY g.key LIMIT ${limit}`,
+  ).all<{ key: string; isReferenced: number }>();
   return results;
 }
 
@@ -194,71 +136,80 @@ export async function checkUploads(
   after: string,
   limit: number,
 ): Promise<CheckedUpload[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT uuid, workspace_id AS workspaceId, created_at AS createdAt
-       FROM uploads WHERE uuid > ?1 ORDER BY uuid LIMIT ?2`,
-    )
-    .bind(after, limit)
-    .all<CheckedUpload>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT uuid, workspace_id AS workspaceId, created_at AS createdAt
+      FROM uploads WHERE uuid > ${after} ORDER BY uuid LIMIT ${limit}`,
+  ).all<CheckedUpload>();
   return results;
 }
 
-/** Of these keys those that no blob, no object of the audit and no line of garbage names. */
+/** Of these keys those that no version, no object of the audit and no line of garbage names. */
 export async function findUnnamed(db: D1Database, keys: readonly string[]): Promise<string[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT k.value AS key FROM json_each(?1) k
-       WHERE NOT EXISTS (SELECT 1 FROM extents WHERE key = k.value)
-         AND NOT EXISTS (SELECT 1 FROM audit_objects WHERE key = k.value)
-         AND NOT EXISTS (SELECT 1 FROM garbage WHERE key = k.value)`,
-    )
-    .bind(JSON.stringify(keys))
-    .all<{ key: string }>();
+  const { results } = await prepare(
+    db,
+    sql`SELECT e.value AS key FROM ${rowsOf(keys)} WHERE NOT ${isNamed(sql`e.value`)}
+      AND NOT EXISTS (SELECT 1 FROM garbage g WHERE g.key = e.value)`,
+  ).all<{ key: string }>();
   return results.map(({ key }) => key);
 }
 
 /** Of these uploads those that the catalog lists. */
-export async function findListed(db: D1Database, uuids: readonly Uuid[]): Promise<Set<Uuid>> {
-  const { results } = await db
-    .prepare("SELECT uuid FROM uploads WHERE uuid IN (SELECT value FROM json_each(?1))")
-    .bind(JSON.stringify(uuids))
-    .all<{ uuid: Uuid }>();
+export function findListed(db: D1Database, uuids: readonly Uuid[]): Promise<Set<Uuid>> {
+  return findUuids(db, sql`SELECT u.uuid FROM uploads u WHERE u.uuid IN`, uuids);
+}
+
+/** Of these drafts those that a version has. */
+export function findDrafts(db: D1Database, uuids: readonly Uuid[]): Promise<Set<Uuid>> {
+  return findUuids(db, sql`SELECT v.draft AS uuid FROM versions v WHERE v.draft IN`, uuids);
+}
+
+async function findUuids(db: D1Database, among: Sql, uuids: readonly Uuid[]): Promise<Set<Uuid>> {
+  const { results } = await prepare(
+    db,
+    sql`${among} (SELECT e.value FROM ${rowsOf(uuids)})`,
+  ).all<{ uuid: Uuid }>();
   return new Set(results.map(({ uuid }) => uuid));
 }
 
-/** How many rows there are, up to ?4. */
-function count(rows: string): string {
-  return `(SELECT count(*) FROM (SELECT 1 FROM ${rows} LIMIT ?4))`;
+/** Times before which something should have been done. */
+export interface Overdue {
+  /** The end of a grace. */
+  due: number;
+  /** The last byte of what is idle. */
+  idle: number;
+  /** The expiry of an artifact. */
+  expired: number;
+  /** The time of rows of the audit that go to R2. */
+  moved: number;
 }
 
-/** How much of each kind the sweep should have taken by now; `due` is when the grace of it ended, `idle` when its
- * idle time did, `moved` when rows of the audit should have gone to R2. Counts up to `most`. */
+/** How much of each kind the sweep should have taken by now. Counts up to `most`. */
 export async function countOverdue(
   db: D1Database,
-  {
-    due,
-    idle,
-    expired,
-    moved,
-    most,
-  }: { due: number; idle: number; expired: number; moved: number; most: number },
+  { due, idle, expired, moved }: Overdue,
+  most: number,
 ): Promise<Record<string, number>> {
-  const row = await db
-    .prepare(
-      `SELECT ${count("garbage WHERE since < ?1")} AS "objects that are garbage",
-         ${count("versions WHERE deleted_at < ?1")} AS "deleted versions",
-         ${count("artifacts WHERE deleted_at IS NULL AND expires_at < ?3")} AS "expired artifacts",
-         ${count("uploads WHERE last_append_at < ?2")} AS "idle uploads",
-         ${count(`versions v WHERE v.sealed_at IS NULL AND v.deleted_at IS NULL AND v.progress_at < ?2
-           AND NOT EXISTS (SELECT 1 FROM uploads WHERE version_id = v.id AND last_append_at >= ?2)`)}
-           AS "incomplete versions",
-         ${count(`audit WHERE at < ?5 AND (at, id) > (
-           coalesce((SELECT last_at FROM audit_objects ORDER BY number DESC LIMIT 1), -1),
-           coalesce((SELECT last_id FROM audit_objects ORDER BY number DESC LIMIT 1), 0))`)}
-           AS "rows of the audit"`,
-    )
-    .bind(due, idle, expired, most, moved)
-    .first<Record<string, number>>();
+  const count = (what: string, rows: Sql) =>
+    sql`(SELECT count(*) FROM (SELECT 1 FROM ${rows} LIMIT ${most})) AS ${raw(`"${what}"`)}`;
+  const row = await prepare(
+    db,
+    sql`
+      SELECT ${count("objects that are garbage", sql`garbage WHERE since < ${due}`)},
+        ${count("deleted versions", sql`versions WHERE deleted_at < ${due}`)},
+        ${count("expired artifacts", sql`artifacts WHERE deleted_at IS NULL AND expires_at < ${expired}`)},
+        ${count("idle uploads", sql`uploads WHERE last_append_at < ${idle}`)},
+        ${count(
+          "incomplete versions",
+          sql`versions v WHERE v.sealed_at IS NULL AND v.deleted_at IS NULL AND v.progress_at < ${idle}
+            AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.version_id = v.id AND u.last_append_at >= ${idle})`,
+        )},
+        ${count(
+          "rows of the audit",
+          sql`audit WHERE at < ${moved} AND (at, id) > (
+            coalesce((SELECT last_at FROM audit_objects ORDER BY number DESC LIMIT 1), -1),
+            coalesce((SELECT last_id FROM audit_objects ORDER BY number DESC LIMIT 1), 0))`,
+        )}`,
+  ).first<Record<string, number>>();
   return row ?? {};
 }
