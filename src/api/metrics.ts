@@ -55,7 +55,7 @@ function describeNow({ counts }: CatalogMetrics, now: number): Metric[] {
       incomplete: counts.incompleteVersions,
       deleted: counts.deletedVersions,
     }),
-    gauge("blobs", `Different contents${UP_TO}`, counts.blobs),
+    gauge("contents", `Different contents that are found by their hashes${UP_TO}`, counts.contents),
     gauge("uploads", `Open uploads${UP_TO}`, counts.uploads),
     gauge(
       "uploads_overdue",
@@ -129,11 +129,7 @@ function describeSweeps({ sweep }: CatalogMetrics): Metric[] {
     counter("sweeps", "Sweeps that ended", sweep.runs),
     counter("sweep_failures", "What sweeps could not do", sweep.failures),
     counter("sweep_uploads_expired", "Uploads that sweeps ended", sweep.uploadsExpired),
-    counter(
-      "sweep_files_removed",
-      "Files of deleted versions that sweeps removed",
-      sweep.filesRemoved,
-    ),
+    counter("sweep_versions_removed", "Deleted versions that sweeps removed", sweep.versionsRemoved),
     counter("sweep_objects_deleted", "R2 objects that sweeps deleted", sweep.objectsDeleted),
   ];
 }

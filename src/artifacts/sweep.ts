@@ -4,15 +4,6 @@
 import { removeObjects } from "../blobs/objects.ts";
 import { forgetAudit } from "../catalog/audit.ts";
 import { openDatabase } from "../catalog/database.ts";
-import {
-  deleteAbandonedVersions,
-  deleteExpiredArtifacts,
-  forgetArtifacts,
-  forgetConversions,
-  forgetGarbage,
-  listGarbage,
-  removeDeletedFiles,
-} from "../catalog/garbage.ts";
 import { forgetNetworks } from "../catalog/known-networks.ts";
 import { forgetLoginFailures } from "../catalog/login-failures.ts";
 import { forgetRefused } from "../catalog/refused-archives.ts";
@@ -21,11 +12,77 @@ import { forgetSessions } from "../catalog/sessions.ts";
 import { isCatalogFull } from "../catalog/size.ts";
 import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
 import type { SweepReport } from "../catalog/sweeps.ts";
+import {
+  deleteAbandonedVersion,
+  deleteExpiredArtifacts,
+  forgetArtifacts,
+  forgetConversions,
+  forgetGarbage,
+  listGarbage,
+  listIdleDrafts,
+  noteProgress,
+  pickDoomed,
+  removeDoomed,
+} from "../catalog/upkeep/sweep-steps.ts";
+import type { IdleDraft } from "../catalog/upkeep/sweep-steps.ts";
 import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";
 import { expireObjects, moveAudit } from "./audit/move.ts";
+
+/** What a sweep works on. */
+interface Sweep {
+  env: Env;
+  now: number;
+  /** The time before which an upload or draft must have got its last byte to be idle. */
+  idleBefore: number;
+  /** The time before which rows of the audit are too old. */
+  auditBefore: number;
+  report: SweepReport;
+}
+
+/** Does a bounded piece of work, and says whether there is more. */
+type Step = (sweep: Sweep) => Promise<boolean>;
+
+const BATCH = LIMITS.sweepBatch;
+
+/** In this order, by what they do. */
+const STEPS: Record<string, Step> = {
+  "expire idle uploads": expireIdleUploads,
+  // After the uploads: those that are not idle have just said so.
+  "expire idle drafts": expireIdleDrafts,
+  "delete expired artifacts": async ({ env, now }) => {
+    await deleteExpiredArtifacts(env.DB, now, BATCH);
+    return false;
+  },
+  "remove deleted versions": removeVersions,
+  // What is too old for the audit is not moved first.
+  "forget the audit": ({ env, auditBefore, now }) =>
+    isWhole(forgetAudit(env.DB, auditBefore, now, BATCH)),
+  "expire objects of the audit": ({ env, auditBefore, now }) =>
+    isWhole(expireObjects(env.DB, auditBefore, now)),
+  "move the audit": async ({ env, now }) => {
+    await moveAudit(env, now);
+    return false;
+  },
+  "delete garbage": deleteGarbage,
+  "forget conversions": ({ env, now }) =>
+    isWhole(forgetConversions(env.DB, now - LIMITS.conversionMemory, BATCH)),
+  "forget artifacts": ({ env, now }) =>
+    isWhole(forgetArtifacts(env.DB, now - LIMITS.tombstoneMemory, BATCH)),
+  "forget refused archives": ({ env, now }) =>
+    isWhole(forgetRefused(env.DB, now - LIMITS.refusalMemory, BATCH)),
+  "forget sessions": ({ env, now }) =>
+    isWhole(forgetSessions(env.DB, now - LIMITS.sessionIdle, BATCH)),
+  "forget failed logins": ({ env, now }) =>
+    isWhole(
+      forgetLoginFailures(env.DB, now - LIMITS.loginMemory, LIMITS.sweepFailures),
+      LIMITS.sweepFailures,
+    ),
+  "forget networks": ({ env, now }) =>
+    isWhole(forgetNetworks(env.DB, now - LIMITS.networkMemory, BATCH)),
+};
 
 /** Removes idle uploads, incomplete and expired artifacts, deleted versions and the R2 objects that nothing names. */
 export async function sweep(
@@ -35,113 +92,127 @@ export async function sweep(
   auditMs: number = LIMITS.auditKept,
 ): Promise<SweepReport> {
   const db = openDatabase(env.DB);
-  const before = now - LIMITS.garbageGrace;
-  const report = { uploadsExpired: 0, filesRemoved: 0, objectsDeleted: 0, failures: 0 };
-  const run = (step: () => Promise<void>) => attempt(report, () => withReserve(db, step));
-  const steps = [
-    () => expireIdleUploads({ ...env, DB: db }, now - idleMs, run, report),
-    // After the uploads: those that are not idle have just said so.
-    () => deleteAbandonedVersions(db, now - idleMs, now, LIMITS.sweepBatch),
-    () => deleteExpiredArtifacts(db, now, LIMITS.sweepBatch),
-    () =>
-      repeat(async () => {
-        const removed = await removeDeletedFiles(db, before, now, LIMITS.sweepBatch);
-        report.filesRemoved += removed;
-        return removed;
-      }),
-    // What is too old for the audit is not moved first.
-    () => repeat(() => forgetAudit(db, now - auditMs, now, LIMITS.sweepBatch)),
-    () => repeat(() => expireObjects(db, now - auditMs, now)),
-    () => moveAudit({ DB: db, BUCKET: env.BUCKET }, now),
-    () =>
-      repeat(async () => {
-        const keys = await listGarbage(db, before, LIMITS.sweepBatch);
-        // Objects first: a crash in between leaves keys that are deleted once more.
-        await removeObjects(env.BUCKET, keys);
-        await forgetGarbage(db, keys);
-        report.objectsDeleted += keys.length;
-        return keys.length;
-      }),
-    () => repeat(() => forgetConversions(db, now - LIMITS.conversionMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetArtifacts(db, now - LIMITS.tombstoneMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetRefused(db, now - LIMITS.refusalMemory, LIMITS.sweepBatch)),
-    () => repeat(() => forgetSessions(db, now - LIMITS.sessionIdle, LIMITS.sweepBatch)),
-    () => forgetFailures(db, now - LIMITS.loginMemory),
-    () => repeat(() => forgetNetworks(db, now - LIMITS.networkMemory, LIMITS.sweepBatch)),
-  ];
-  await run(() => noteSweepBegun(db, now));
-  for (const step of steps) {
-    await run(step);
+  const report = { uploadsExpired: 0, versionsRemoved: 0, objectsDeleted: 0, failures: 0 };
+  const [idleBefore, auditBefore] = [now - idleMs, now - auditMs];
+  const work: Sweep = { env: { ...env, DB: db }, now, idleBefore, auditBefore, report };
+  const end = Date.now() + LIMITS.sweepTime;
+  await attempt(work, "note that a sweep begins", () => noteSweepBegun(db, now));
+  for (const [name, step] of Object.entries(STEPS)) {
+    await attempt(work, name, () => repeat(work, step, end));
   }
-  await attempt(report, () => refillReserve(db));
-  await run(() => noteSweepEnded(db, report, Date.now()));
+  await attempt(work, "refill the reserve", () => refillReserve(db));
+  await attempt(work, "note that a sweep ends", () => noteSweepEnded(db, report, Date.now()));
   return report;
 }
 
-/** Runs a step; a failure is logged and counted, and what follows goes on. */
-async function attempt(report: SweepReport, step: () => Promise<void>): Promise<void> {
+/** Does something for which the database may have no page left, then with those of the reserve. A failure is logged and
+ * counted, and what follows goes on; says whether it was done. */
+async function attempt(
+  { env, report }: Sweep,
+  what: string,
+  action: () => Promise<void>,
+): Promise<boolean> {
   try {
-    await step();
+    await action().catch(async (error: unknown) => {
+      if (!isCatalogFull(error)) {
+        throw error;
+      }
+      await releaseReserve(env.DB);
+      await action();
+    });
+    return true;
   } catch (error) {
     report.failures += 1;
-    console.error("Cannot finish a step of the sweep", error);
+    console.error(`The sweep cannot ${what}`, error);
+    return false;
   }
 }
 
-/** Runs a step; one for which the database has no page left is repeated with those of the reserve. */
-async function withReserve(db: Env["DB"], step: () => Promise<void>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
-    if (!isCatalogFull(error)) {
-      throw error;
-    }
-    await releaseReserve(db);
-    await step();
-  }
-}
-
-/** Repeats a step while it finds a whole batch to do. */
-async function repeat(
-  step: () => Promise<number>,
-  batch: number = LIMITS.sweepBatch,
-): Promise<void> {
-  for (let round = 0; round < LIMITS.sweepRounds; round += 1) {
-    if ((await step()) < batch) {
+/** Repeats a step while there is more to do and time for it. */
+async function repeat(work: Sweep, step: Step, end: number): Promise<void> {
+  for (let round = 1; round <= LIMITS.sweepRounds; round += 1) {
+    const hasMore = await step(work);
+    if (!hasMore || Date.now() >= end) {
       return;
     }
   }
 }
 
-/** Asks uploads that look idle one by one: what fails for one does not stop the others. */
-async function expireIdleUploads(
-  env: Env,
-  before: number,
-  run: (step: () => Promise<void>) => Promise<void>,
-  report: SweepReport,
-): Promise<void> {
-  for (const uuid of await listIdleUploads(env.DB, before, LIMITS.sweepBatch)) {
-    await run(() => expireIdle(env, uuid, before, report));
-  }
+/** Was it a whole batch, so that there may be more? */
+async function isWhole(count: Promise<number>, batch: number = BATCH): Promise<boolean> {
+  return (await count) >= batch;
 }
 
-function forgetFailures(db: Env["DB"], before: number): Promise<void> {
-  const batch = LIMITS.sweepFailures;
-  return repeat(() => forgetLoginFailures(db, before, batch), batch);
+/** Asks uploads that look idle one by one: what fails for one does not stop the others. */
+async function expireIdleUploads(work: Sweep): Promise<boolean> {
+  for (const uuid of await listIdleUploads(work.env.DB, work.idleBefore, BATCH)) {
+    await attempt(work, `expire upload ${uuid}`, () => expireIdleUpload(work, uuid));
+  }
+  return false;
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself. */
-async function expireIdle(
-  env: Env,
-  uuid: Uuid,
-  before: number,
-  report: SweepReport,
-): Promise<void> {
-  const reply = await expireUpload(env.UPLOADS, uuid, before);
+async function expireIdleUpload({ env, idleBefore, report }: Sweep, uuid: Uuid): Promise<void> {
+  const reply = await expireUpload(env.UPLOADS, uuid, idleBefore);
   if (reply.kind === "kept") {
     await noteAppend(env.DB, uuid, reply.lastAppendAt);
   } else {
-    await forgetUpload(env.DB, uuid, "the fetch stood still for too long", before);
+    await forgetUpload(env.DB, uuid, "the fetch stood still for too long", idleBefore);
     report.uploadsExpired += 1;
   }
+}
+
+/** Asks drafts likewise. */
+async function expireIdleDrafts(work: Sweep): Promise<boolean> {
+  for (const idle of await listIdleDrafts(work.env.DB, work.idleBefore, BATCH)) {
+    await attempt(work, `expire draft ${idle.draft}`, () => expireIdleDraft(work, idle));
+  }
+  return false;
+}
+
+async function expireIdleDraft(
+  { env, idleBefore, now }: Sweep,
+  { versionId, draft }: IdleDraft,
+): Promise<void> {
+  const reply = await env.DRAFTS.getByName(draft).expire(idleBefore);
+  if (reply.kind === "kept") {
+    await noteProgress(env.DB, versionId, reply.lastAppendAt);
+  } else {
+    await deleteAbandonedVersion(env.DB, versionId, now);
+  }
+}
+
+/** A draft that does not answer keeps its version until the next run. */
+async function removeVersions(work: Sweep): Promise<boolean> {
+  const { env, now, report } = work;
+  const before = now - LIMITS.garbageGrace;
+  const limits = { limit: LIMITS.sweepRefs, drafts: BATCH };
+  const { ids, refs, drafts, isCut } = await pickDoomed(env.DB, before, limits);
+  const kept = new Set<number>();
+  for (const { versionId, draft } of drafts) {
+    const isDropped = await attempt(work, `drop draft ${draft}`, () =>
+      env.DRAFTS.getByName(draft).drop(),
+    );
+    if (!isDropped) {
+      kept.add(versionId);
+    }
+  }
+  const doomed = {
+    ids: ids.filter((id) => !kept.has(id)),
+    refs: refs.filter(({ versionId }) => !kept.has(versionId)),
+  };
+  if (doomed.ids.length === 0) {
+    return false;
+  }
+  report.versionsRemoved += await removeDoomed(env.DB, doomed, now);
+  return isCut;
+}
+
+async function deleteGarbage({ env, now, report }: Sweep): Promise<boolean> {
+  const keys = await listGarbage(env.DB, now - LIMITS.garbageGrace, LIMITS.sweepKeys);
+  // Objects first: a crash in between leaves keys that are deleted once more.
+  await removeObjects(env.BUCKET, keys);
+  await forgetGarbage(env.DB, keys);
+  report.objectsDeleted += keys.length;
+  return keys.length >= LIMITS.sweepKeys;
 }

@@ -2,6 +2,8 @@
 // ever made is what AUTOINCREMENT notes anyway.
 
 import { LIMITS } from "../protocol/limits.ts";
+import { join, prepare, raw, rowsOf, sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 import { findLastSweep } from "./sweeps.ts";
 import type { SweepTotals } from "./sweeps.ts";
 
@@ -11,25 +13,27 @@ export async function probeCatalog(db: D1Database): Promise<void> {
 }
 
 /** What is there now, by the name of the count. */
-type Counts = Record<keyof typeof COUNTED, number> & {
+type Counts = Record<keyof ReturnType<typeof countedRows>, number> & {
   /** When the oldest of the garbage became that; null without any. */
   garbageSince: number | null;
 };
 
-/** What to count, each through an index. ?1 is the time before which an open upload is overdue. */
-const COUNTED = {
-  workspaces: "workspaces",
-  users: "users",
-  artifacts: "artifacts WHERE deleted_at IS NULL",
-  deletedArtifacts: "artifacts WHERE deleted_at IS NOT NULL",
-  incompleteVersions: "versions WHERE sealed_at IS NULL AND deleted_at IS NULL",
-  deletedVersions: "versions WHERE deleted_at IS NOT NULL",
-  blobs: "blobs",
-  uploads: "uploads",
-  overdueUploads: "uploads WHERE last_append_at < ?1",
-  fetches: "artifacts WHERE fetching IS NOT NULL",
-  garbage: "garbage",
-} as const;
+/** What to count, each through an index; open uploads from before `overdue` should be gone. */
+function countedRows(overdue: number) {
+  return {
+    workspaces: sql`workspaces`,
+    users: sql`users`,
+    artifacts: sql`artifacts WHERE deleted_at IS NULL`,
+    deletedArtifacts: sql`artifacts WHERE deleted_at IS NOT NULL`,
+    incompleteVersions: sql`versions WHERE sealed_at IS NULL AND deleted_at IS NULL`,
+    deletedVersions: sql`versions WHERE deleted_at IS NOT NULL`,
+    contents: sql`contents`,
+    uploads: sql`uploads`,
+    overdueUploads: sql`uploads WHERE last_append_at < ${overdue}`,
+    fetches: sql`artifacts WHERE fetching IS NOT NULL`,
+    garbage: sql`garbage`,
+  } satisfies Record<string, Sql>;
+}
 
 /** A workspace and how full it is. */
 interface WorkspaceUsage {
@@ -51,18 +55,17 @@ export interface CatalogMetrics {
 }
 
 /** Tables whose rows are numbered and never numbered again. */
-const NUMBERED = ["workspaces", "users", "tokens", "artifacts", "versions", "blobs"];
+const NUMBERED = ["workspaces", "users", "tokens", "artifacts", "versions", "contents"];
 
 /** Reads them in one batch. */
 export async function readMetrics(db: D1Database, overdue: number): Promise<CatalogMetrics> {
   const results = await db.batch([
     countAll(db, overdue),
     ...measureWorkspaces(db),
-    db
-      .prepare(
-        "SELECT name, seq FROM sqlite_sequence WHERE name IN (SELECT value FROM json_each(?1))",
-      )
-      .bind(JSON.stringify(NUMBERED)),
+    prepare(
+      db,
+      sql`SELECT name, seq FROM sqlite_sequence WHERE name IN (SELECT e.value FROM ${rowsOf(NUMBERED)})`,
+    ),
     findLastSweep(db),
   ]);
   const [counted, used, fullest, made, sweeps] = results.map((result) => result.results) as [
@@ -83,25 +86,27 @@ export async function readMetrics(db: D1Database, overdue: number): Promise<Cata
 }
 
 function countAll(db: D1Database, overdue: number): D1PreparedStatement {
-  const counts = Object.entries(COUNTED).map(
-    ([name, from]) => `(SELECT count(*) FROM (SELECT 1 FROM ${from} LIMIT ?2)) AS ${name}`,
+  const counts = Object.entries(countedRows(overdue)).map(
+    ([name, from]) =>
+      sql`(SELECT count(*) FROM (SELECT 1 FROM ${from} LIMIT ${LIMITS.counted})) AS ${raw(name)}`,
   );
-  return db
-    .prepare(`SELECT ${counts.join(", ")}, (SELECT min(since) FROM garbage) AS garbageSince`)
-    .bind(overdue, LIMITS.counted);
+  return prepare(
+    db,
+    sql`SELECT ${join(counts)}, (SELECT min(since) FROM garbage) AS garbageSince`,
+  );
 }
 
 /** What they use together, and the fullest. */
 function measureWorkspaces(db: D1Database): D1PreparedStatement[] {
-  const some = "(SELECT name, used_bytes, quota_bytes FROM workspaces ORDER BY id LIMIT ?1)";
+  const some = sql`(SELECT name, used_bytes, quota_bytes FROM workspaces ORDER BY id LIMIT ${LIMITS.counted})`;
   return [
     // A sum of integers could pass 2^63, which ends the statement; a float cannot.
-    db.prepare(`SELECT total(used_bytes) AS bytes FROM ${some}`).bind(LIMITS.counted),
-    db
-      .prepare(
-        `SELECT name, used_bytes AS usedBytes, quota_bytes AS quotaBytes FROM ${some}
-         ORDER BY used_bytes DESC, name LIMIT ?2`,
-      )
-      .bind(LIMITS.counted, LIMITS.workspacesMeasured),
+    prepare(db, sql`SELECT total(used_bytes) AS bytes FROM ${some}`),
+    prepare(
+      db,
+      sql`
+        SELECT name, used_bytes AS usedBytes, quota_bytes AS quotaBytes FROM ${some}
+        ORDER BY used_bytes DESC, name LIMIT ${LIMITS.workspacesMeasured}`,
+    ),
   ];
 }

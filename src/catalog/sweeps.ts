@@ -1,9 +1,11 @@
 // What the sweeps did, in one row: nothing else remembers, for isolates come and go.
 
+import { prepare, sql } from "./sql.ts";
+
 /** What one sweep did. */
 export interface SweepReport {
   uploadsExpired: number;
-  filesRemoved: number;
+  versionsRemoved: number;
   objectsDeleted: number;
   failures: number;
 }
@@ -21,35 +23,36 @@ export interface SweepTotals extends SweepReport {
 
 /** Notes that a sweep begins: one that is cut off has begun later than the last one ended. */
 export async function noteSweepBegun(db: D1Database, now: number): Promise<void> {
-  await db
-    .prepare(
-      "INSERT INTO sweeps (id, began_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET began_at = ?1",
-    )
-    .bind(now)
-    .run();
+  await prepare(
+    db,
+    sql`INSERT INTO sweeps (id, began_at) VALUES (1, ${now}) ON CONFLICT (id) DO UPDATE SET began_at = ${now}`,
+  ).run();
 }
 
 /** Adds what a sweep did. */
 export async function noteSweepEnded(
   db: D1Database,
-  { uploadsExpired, filesRemoved, objectsDeleted, failures }: SweepReport,
+  { uploadsExpired, versionsRemoved, objectsDeleted, failures }: SweepReport,
   now: number,
 ): Promise<void> {
-  await db
-    .prepare(
-      `UPDATE sweeps SET ended_at = ?5, runs = runs + 1, uploads_expired = uploads_expired + ?1,
-         files_removed = files_removed + ?2, objects_deleted = objects_deleted + ?3,
-         failures = failures + ?4, last_failures = ?4`,
-    )
-    .bind(uploadsExpired, filesRemoved, objectsDeleted, failures, now)
-    .run();
+  await prepare(
+    db,
+    sql`
+      UPDATE sweeps SET ended_at = ${now}, runs = runs + 1,
+        uploads_expired = uploads_expired + ${uploadsExpired},
+        versions_removed = versions_removed + ${versionsRemoved},
+        objects_deleted = objects_deleted + ${objectsDeleted},
+        failures = failures + ${failures}, last_failures = ${failures}`,
+  ).run();
 }
 
 /** The statement that reads the row as SweepTotals, if there was a sweep. */
 export function findLastSweep(db: D1Database): D1PreparedStatement {
-  return db.prepare(
-    `SELECT uploads_expired AS uploadsExpired, files_removed AS filesRemoved,
-       objects_deleted AS objectsDeleted, failures, runs, began_at AS beganAt, ended_at AS endedAt,
-       last_failures AS lastFailures FROM sweeps`,
+  return prepare(
+    db,
+    sql`
+      SELECT uploads_expired AS uploadsExpired, versions_removed AS versionsRemoved,
+        objects_deleted AS objectsDeleted, failures, runs, began_at AS beganAt, ended_at AS endedAt,
+        last_failures AS lastFailures FROM sweeps`,
   );
 }

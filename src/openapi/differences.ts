@@ -4,23 +4,16 @@
 import type { Difference } from "../protocol/differences.ts";
 
 const REPAIR = "run again with --repair";
+const ANEW = "delete the version and make it anew";
 const RESTORE =
-  "restore the object from a copy, or delete the versions that hold the blob and upload them again";
+  "restore the object from a copy, or delete the versions that name it and upload them again";
 const LOST_AUDIT =
   "restore the object from a copy, and find out who writes to this bucket beside Stowage";
 
 export const DIFFERENCES = {
-  blob_extents: {
-    means: "the extents of the blob do not make up its size",
-    todo: "delete the versions that hold the blob and upload them again",
-  },
-  blob_unreferenced: {
-    means: "no file holds the blob, so the sweep never looks at it",
-    todo: `${REPAIR}: the blob goes, its objects become garbage`,
-  },
-  object_missing: { means: "bytes that a blob or an upload names are gone from R2", todo: RESTORE },
+  object_missing: { means: "bytes that a version or an upload names are gone from R2", todo: RESTORE },
   object_short: {
-    means: "the object in R2 ends before the bytes that a blob or an upload names",
+    means: "the object in R2 ends before the bytes that a version or an upload names",
     todo: RESTORE,
   },
   object_orphan: {
@@ -48,26 +41,31 @@ export const DIFFERENCES = {
     means: "the bytes are not those that were sealed: another checksum comes out",
     todo: RESTORE,
   },
-  content_unreadable: { means: "the bytes of the blob cannot all be read", todo: RESTORE },
+  content_unreadable: { means: "the bytes of files cannot all be read", todo: RESTORE },
   version_state: {
-    means: "the version's seal does not agree with what its files miss",
-    todo: `${REPAIR}: a version that misses nothing is sealed; one that misses bytes must be deleted and made anew`,
+    means: "the version misses files, and has no draft that they could come into, or misses none and is not sealed",
+    todo: "declare its files again: the sweep removes this one a while after its last file came",
   },
   version_order: {
-    means: "the version's files and folders are not numbered in the order of their paths",
-    todo: "delete the version and make it anew",
+    means: "the version's files and folders are not in the order of their paths",
+    todo: ANEW,
   },
-  version_sums: {
-    means: "counts or sums of the version's files and folders are wrong",
-    todo: `${REPAIR}: they are computed again`,
+  version_sums: { means: "counts or sums of the version's files and folders are wrong", todo: ANEW },
+  version_manifest: {
+    means: "the version's list of files is damaged, or its row does not go with it",
+    todo: `${REPAIR}: the row gets the index of the list; where that did not repair it, ${RESTORE}`,
   },
-  file_blob: {
-    means: "files repeat other sizes or checksums than their blobs have",
-    todo: "delete the version and make it anew",
+  version_refs: {
+    means: "the catalog has not the objects that the version's files name: the sweep might delete them",
+    todo: `${REPAIR}: they are noted again`,
   },
-  file_owner: {
-    means: "files are marked with another workspace, or another sharing, than their artifact",
-    todo: `${REPAIR}: they get the artifact's`,
+  version_contents: {
+    means: "large files of the version are not found by their hashes, or others are",
+    todo: `${REPAIR}: they are noted again`,
+  },
+  content_unheld: {
+    means: "no version holds the content, so the sweep never looks at it",
+    todo: `${REPAIR}: its row goes`,
   },
   artifact_index: {
     means: "the artifact would give a version index a second time",
@@ -78,7 +76,7 @@ export const DIFFERENCES = {
     todo: `${REPAIR}: it says that the fetch failed, and can be fetched again`,
   },
   garbage_referenced: {
-    means: "the sweep would delete an object that a blob names",
+    means: "the sweep would delete an object that a version or the audit names",
     todo: `${REPAIR} before the sweep does: the object is garbage no more`,
   },
   sweep_behind: {

@@ -13,7 +13,7 @@ export const checking: Area = {
     "POST /fsck": {
       summary: "Compare a piece of what is stored",
       description: [
-        "The catalog, the uploads and R2 are compared with each other while the service goes on. `npm run fsck` asks for all pieces:",
+        "The catalog, the manifests, the uploads and R2 are compared with each other while the service goes on. `npm run fsck` asks for all pieces:",
         "first without a `cursor`, then with the one of the last answer, until that is null. The kinds of differences:\n",
         ...KINDS,
       ].join("\n"),
@@ -27,7 +27,7 @@ export const checking: Area = {
             type: "number",
             minimum: 0,
             maximum: 100,
-            description: "How many of 100 blobs, drawn by lot, are read and hashed again",
+            description: "How many of 100 files, drawn by lot, are read and hashed again",
           },
         },
       },

@@ -1,7 +1,5 @@
 /** Every kind of difference that the check finds; src/openapi/differences.ts tells what they mean. */
 export const DIFFERENCE_KINDS = [
-  "blob_extents",
-  "blob_unreferenced",
   "object_missing",
   "object_short",
   "object_orphan",
@@ -14,8 +12,10 @@ export const DIFFERENCE_KINDS = [
   "version_state",
   "version_order",
   "version_sums",
-  "file_blob",
-  "file_owner",
+  "version_manifest",
+  "version_refs",
+  "version_contents",
+  "content_unheld",
   "artifact_index",
   "artifact_fetching",
   "garbage_referenced",

@@ -210,6 +210,8 @@ export const LIMITS = {
   sealLeast: 256 * KiB,
   /** Bytes of a file that is packed with others when it comes whole: it is held in memory. */
   smallFile: MiB,
+  /** Bytes from which on a file is found by its hashes, whatever version it is in; the only file of a version always is. */
+  indexedFile: MiB,
   /** Files of a pack, and their bytes: a pack stays while one of its files does. */
   packFiles: 100,
   packSize: 4 * MiB,
@@ -381,18 +383,23 @@ export const LIMITS = {
   workspacesMeasured: 100,
   /** Milliseconds after its end at which an idle upload should be gone, whatever a sweep had to do. */
   uploadOverdue: 3_600_000,
-  /** Rows of one kind that a sweep handles at a time, and how many times in one run; the next run goes on. */
+  /** Rows of one kind that a sweep handles at a time, how many times in one run, and milliseconds after which none of its
+   * steps begins another batch: the next run goes on. D1 answers 1,000 queries a run. */
   sweepBatch: 200,
-  sweepRounds: 20,
+  sweepRounds: 50,
+  sweepTime: 4 * 60_000,
+  /** References to R2 objects that it takes from deleted versions at a time, and keys that it deletes: R2 takes 1,000. */
+  sweepRefs: 2_000,
+  sweepKeys: 1_000,
   /** The same for failed logins: a hundred bytes each, and guesses from ever new networks make 30 a second in each isolate. */
   sweepFailures: 5_000,
-  /** Rows, keys of R2 and uploads that one call of `npm run fsck` compares: each key and upload may take a call. */
+  /** Rows, keys of R2, and uploads and drafts that one call of `npm run fsck` compares: each of these may take a call. */
   fsckRows: 500,
-  fsckKeys: 200,
+  fsckKeys: 500,
   fsckUploads: 50,
-  /** Entries of versions that it numbers again: one version may have as many as `bundleFiles` and `bundleFolders`. */
+  /** Entries of versions that it goes through: one version may have as many as `bundleFiles` and `bundleFolders`. */
   fsckEntries: 20_000,
-  /** Workspaces whose bytes it sums: three rows a version. */
+  /** Workspaces whose bytes it sums: two rows a version. */
   fsckWorkspaces: 10,
   /** Bytes that it hashes: about 0.1 seconds of the processor, and a second of reading. */
   fsckBytes: 16 * MiB,

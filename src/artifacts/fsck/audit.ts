@@ -7,8 +7,8 @@ import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { readObject, withObject } from "../audit/object.ts";
-import { following, numberAt, page } from "./part.ts";
-import type { Check } from "./part.ts";
+import { following, numberAt, page } from "./page.ts";
+import type { Check } from "./page.ts";
 
 /** Position: the number of the last object. */
 export const checkAuditObjects: Check = async ({ env }, from) => {

@@ -1,78 +1,222 @@
-// Bytes against their checksums (docs/storage.md, "Checking"): a blob may be larger than what one call reads, so
+// Bytes against their checksums (docs/upkeep.md, "Checking"): a file may be larger than what one call reads, so
 // the state of the hashes travels in the position.
 
 import { RunningChecksums } from "../../blobs/checksums.ts";
-import { cutSlices, slicesFor } from "../../blobs/extents.ts";
 import { readPiece, StorageError } from "../../blobs/objects.ts";
-import { drawBlobs } from "../../catalog/check-rows.ts";
-import type { HashedBlob } from "../../catalog/check-rows.ts";
+import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
+import { ManifestDamage } from "../../manifest/damage.ts";
+import type { FileEntry } from "../../manifest/entries.ts";
+import type { VersionReader } from "../../manifest/version-reader.ts";
+import { blobUuidOf } from "../../protocol/blob-uuid.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
+import type { FileExtent } from "../../protocol/entries.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { numberAt, page } from "./part.ts";
-import type { Check, Position } from "./part.ts";
+import { eachVersion } from "./each-version.ts";
+import type { VersionPage } from "./each-version.ts";
+import { hasManifest, openChecked } from "./manifest.ts";
+import { numberAt } from "./page.ts";
+import type { CheckContext, Position } from "./page.ts";
 
-const BLOBS = 50;
-
-/** Position: the next blob; in the middle of one its id, the offset and the state there. */
-export const checkContent: Check = async ({ env, percent }, from) => {
-  const first = numberAt(from, 0, 0);
-  const blobs = await drawBlobs(env.DB, { from: first, percent, limit: BLOBS });
-  const differences: Difference[] = [];
-  let bytes = 0;
-  for (const blob of blobs) {
-    const begun = blob.id === first ? from : [];
-    // Of the first only the rest is read, or nothing when it is where the last call ended.
-    if (blob.id === first && from.length === 1) {
-      continue;
-    }
-    const read = await readOn(env.BUCKET, blob, begun, LIMITS.fsckBytes - bytes);
-    bytes += read.bytes;
-    differences.push(...read.differences);
-    if (read.next !== null || bytes >= LIMITS.fsckBytes) {
-      return page({ next: read.next ?? [blob.id], rows: 1, bytes, differences });
-    }
+/** Position in a version: the last entry that is done; in the middle of the next file also the offset and the state there. */
+export const checkContent = eachVersion(async (context, version, at, left) => {
+  if (version.sealedAt === null || !(await hasManifest(context.env.BUCKET, version))) {
+    return { work: 0 };
   }
-  const last = blobs.at(-1);
-  const next = last === undefined || blobs.length < BLOBS ? null : [last.id];
-  return page({ next, rows: blobs.length, bytes, differences });
-};
-
-async function readOn(
-  bucket: Env["BUCKET"],
-  blob: HashedBlob,
-  begun: Position,
-  most: number,
-): Promise<{ next: Position | null; bytes: number; differences: Difference[] }> {
-  const start = numberAt(begun, 1, 0);
-  const end = Math.min(blob.size, start + most);
-  const checksums = stateOf(begun);
   try {
-    for (const slice of cutSlices(slicesFor(blob.extents, start, end), LIMITS.readWindow)) {
-      checksums.update(await readPiece(bucket, slice.key, slice.offset, slice.length));
-    }
+    return await new ContentCheck(context, version, left).run(at);
   } catch (error) {
-    if (!(error instanceof StorageError)) {
-      throw error;
+    if (error instanceof ManifestDamage) {
+      return { work: 1 }; // the check of versions tells
     }
-    const unreadable = difference("content_unreadable", blob.uuid, error.message);
-    return { next: null, bytes: end - start, differences: [unreadable] };
+    throw error;
   }
-  if (end < blob.size) {
-    const next = [blob.id, end, checksums.save().toBase64()];
-    return { next, bytes: end - start, differences: [] };
-  }
-  return { next: null, bytes: end - start, differences: compareDigests(blob, checksums) };
+});
+
+/** A file that is whole in one object. */
+interface WholeFile {
+  file: FileEntry;
+  key: string;
+  start: number;
 }
 
-function compareDigests(blob: HashedBlob, checksums: RunningChecksums): Difference[] {
-  const digests = checksums.digests();
-  const wrong = (["sha512", "sha256", "crc32"] as const).filter(
-    (name) => digests[name] !== blob[name],
-  );
-  const detail = `${blob.size} bytes have ${wrong.map((name) => `${name} ${digests[name]}`).join(", ")}`;
-  return wrong.length === 0 ? [] : [difference("content_damaged", blob.uuid, detail)];
+/** A version's files, those that come next. */
+class ContentCheck {
+  readonly #bucket: Env["BUCKET"];
+  readonly #percent: number;
+  readonly #version: CheckedVersion;
+  readonly #reader: VersionReader;
+  /** Bytes that may be read. */
+  readonly #most: number;
+  readonly #differences: Difference[] = [];
+  /** Small files: they are read together, in the order of their objects. */
+  readonly #whole: WholeFile[] = [];
+  #bytes = 0;
+
+  constructor({ env, percent }: CheckContext, version: CheckedVersion, left: number) {
+    this.#bucket = env.BUCKET;
+    this.#percent = percent;
+    this.#version = version;
+    this.#reader = openChecked(env.BUCKET, version);
+    this.#most = Math.max(1, Math.floor(left * LIMITS.fsckBytes));
+  }
+
+  async run(at: Position): Promise<VersionPage> {
+    const after = numberAt(at, 0, 0);
+    const last = Math.min(after + LIMITS.fsckEntries, this.#version.entryCount);
+    const next = (await this.#readFiles(after, last, at)) ?? [last];
+    await this.#readWhole();
+    return {
+      work: this.#bytes / LIMITS.fsckBytes + (numberAt(next, 0, 0) - after) / LIMITS.fsckEntries,
+      rows: 1,
+      bytes: this.#bytes,
+      differences: this.#differences,
+      next: next.length === 1 && next[0] === this.#version.entryCount ? null : next,
+    };
+  }
+
+  /** Reads files up to an entry; gives where to go on when the bytes of a call do not last. */
+  async #readFiles(after: number, last: number, at: Position): Promise<Position | null> {
+    for await (const entries of this.#reader.walk({ after, last })) {
+      for (const entry of entries) {
+        if (entry.kind === "folder") {
+          continue;
+        }
+        const isBegun = at.length > 1 && entry.ordinal === after + 1;
+        if (!isBegun && Math.random() * 100 >= this.#percent) {
+          continue;
+        }
+        const left = this.#most - this.#bytes;
+        if (left <= 0) {
+          return [entry.ordinal - 1];
+        }
+        const { place, size } = entry;
+        if (place.kind === "object" && size <= Math.min(left, LIMITS.readWindow) && !isBegun) {
+          this.#whole.push({ file: entry, key: place.key, start: place.start });
+          this.#bytes += size;
+          continue;
+        }
+        const goOn = await this.#readOn(entry, isBegun ? at : [], left);
+        if (goOn !== null) {
+          return goOn;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** Reads a file from where it was left, up to `most` bytes; gives where to go on if there are more. */
+  async #readOn(file: FileEntry, begun: Position, most: number): Promise<Position | null> {
+    const start = numberAt(begun, 1, 0);
+    const end = Math.min(file.size, start + most);
+    const checksums = stateOf(begun);
+    this.#bytes += end - start;
+    try {
+      for await (const extents of this.#reader.extents(file, start, end)) {
+        for (const extent of extents) {
+          await this.#hashExtent(extent, checksums);
+        }
+      }
+    } catch (error) {
+      this.#noteUnreadable([file], error);
+      return null;
+    }
+    if (end < file.size) {
+      return [file.ordinal - 1, end, checksums.save().toBase64()];
+    }
+    this.#compareDigests(file, checksums);
+    return null;
+  }
+
+  async #hashExtent({ key, start, length }: FileExtent, checksums: RunningChecksums): Promise<void> {
+    for (let from = 0; from < length; from += LIMITS.readWindow) {
+      const most = Math.min(LIMITS.readWindow, length - from);
+      const isHole = key === null;
+      checksums.update(
+        isHole ? new Uint8Array(most) : await readPiece(this.#bucket, key, start + from, most),
+      );
+    }
+  }
+
+  /** Reads the small files, those that lie near each other at once. */
+  async #readWhole(): Promise<void> {
+    this.#whole.sort((one, other) => {
+      return one.key === other.key ? one.start - other.start : one.key < other.key ? -1 : 1;
+    });
+    for (const { key, start, end, files } of joinFiles(this.#whole)) {
+      let bytes: Uint8Array;
+      try {
+        bytes = await readPiece(this.#bucket, key, start, end - start);
+      } catch (error) {
+        this.#noteUnreadable(
+          files.map(({ file }) => file),
+          error,
+        );
+        continue;
+      }
+      for (const { file, start: at } of files) {
+        const checksums = new RunningChecksums();
+        checksums.update(bytes.subarray(at - start, at - start + file.size));
+        this.#compareDigests(file, checksums);
+      }
+    }
+  }
+
+  #noteUnreadable(files: readonly FileEntry[], error: unknown): void {
+    const [first] = files;
+    if (!(error instanceof StorageError) || first === undefined) {
+      throw error;
+    }
+    const others = files.length === 1 ? "" : ` and ${files.length - 1} others`;
+    this.#add("content_unreadable", first, `${others}: ${error.message}`);
+  }
+
+  #compareDigests(file: FileEntry, checksums: RunningChecksums): void {
+    const { sha512, sha256, crc32 } = checksums.digests();
+    const wrong = [
+      ...(sha512 === file.sha512.toHex() ? [] : ["sha512"]),
+      ...(sha256 === file.sha256.toHex() ? [] : ["sha256"]),
+      ...(Number.parseInt(crc32, 16) === file.crc32 ? [] : ["crc32"]),
+    ];
+    if (wrong.length > 0) {
+      this.#add("content_damaged", file, `: another ${wrong.join(", ")}`);
+    }
+  }
+
+  #add(kind: Difference["kind"], { path, sha512 }: FileEntry, what: string): void {
+    const { artifactUuid, index } = this.#version;
+    const detail = `'${path}' of ${artifactUuid} version ${index}${what}`;
+    this.#differences.push(difference(kind, blobUuidOf(sha512.toHex()), detail));
+  }
+}
+
+interface Run {
+  key: string;
+  start: number;
+  end: number;
+  files: WholeFile[];
+}
+
+/** Puts files together that one read gives; they are in the order of their objects. */
+function joinFiles(files: readonly WholeFile[]): Run[] {
+  const runs: Run[] = [];
+  for (const whole of files) {
+    const { key, start } = whole;
+    const end = start + whole.file.size;
+    const run = runs.at(-1);
+    if (
+      run?.key === key &&
+      start - run.end <= LIMITS.smallSlice &&
+      end - run.start <= LIMITS.readWindow
+    ) {
+      run.end = Math.max(run.end, end);
+      run.files.push(whole);
+    } else {
+      runs.push({ key, start, end, files: [whole] });
+    }
+  }
+  return runs;
 }
 
 function stateOf(begun: Position): RunningChecksums {

@@ -6,28 +6,29 @@ import { StorageError } from "../../blobs/objects.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { checkAuditObjects } from "./audit.ts";
 import { checkContent } from "./content.ts";
-import { checkBlobObjects, checkListedObjects } from "./objects.ts";
-import type { Check, CheckContext, CheckedPage, Position } from "./part.ts";
+import { checkListedObjects } from "./objects.ts";
+import type { Check, CheckContext, CheckedPage, Position } from "./page.ts";
 import {
   checkArtifactRows,
-  checkBlobRows,
+  checkContentRows,
   checkGarbageRows,
   checkOverdue,
   checkWorkspaceRows,
 } from "./rows.ts";
+import { checkStored } from "./stored.ts";
 import { checkListedUploads } from "./uploads.ts";
 import { checkVersionRows } from "./versions.ts";
 
-/** In order: what a repair changes comes before what is computed from it. */
+/** In order: what a repair changes comes before what is computed from it, and before a sweep what it may not take. */
 const CHECKS = {
+  versions: checkVersionRows,
+  contents: checkContentRows,
   garbage: checkGarbageRows,
   overdue: checkOverdue,
-  blobs: checkBlobRows,
-  versions: checkVersionRows,
   artifacts: checkArtifactRows,
   workspaces: checkWorkspaceRows,
   uploads: checkListedUploads,
-  extents: checkBlobObjects,
+  stored: checkStored,
   audit: checkAuditObjects,
   objects: checkListedObjects,
   content: checkContent,
@@ -53,7 +54,7 @@ export async function checkOn(
   context: CheckContext,
   cursor: CheckCursor | null,
 ): Promise<CheckedPage & { cursor: CheckCursor | null }> {
-  const { check, from } = cursor ?? { check: "garbage", from: [] };
+  const { check, from } = cursor ?? { check: "versions", from: [] };
   const found = await CHECKS[check](context, from).catch((error: unknown) => {
     throw error instanceof StorageError ? new AppError("storage_unavailable") : error;
   });

@@ -1,10 +1,10 @@
-// The catalog and the upload objects against R2, both ways. An open multipart upload is seen by neither: R2 does
+// R2 against the catalog, the upload objects and the drafts. An open multipart upload is seen by neither: R2 does
 // not list them through a binding, and drops them by itself after seven days.
 
 import { listObjects, objectSizes } from "../../blobs/list.ts";
 import type { ListedObject } from "../../blobs/list.ts";
-import { checkExtents, findListed, findUnnamed } from "../../catalog/check-rows.ts";
-import { listUpload, noteOrphans } from "../../catalog/repair.ts";
+import { findDrafts, findListed, findUnnamed } from "../../catalog/upkeep/check-rows.ts";
+import { listUpload, noteOrphans } from "../../catalog/upkeep/repair.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { parseUuid } from "../../protocol/ids.ts";
@@ -13,34 +13,11 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { inspectUpload } from "../../uploads/gateway.ts";
 import type { Inspection } from "../../uploads/internal.ts";
 import { isAuditKey } from "../audit/object.ts";
-import { following, numberAt, page } from "./part.ts";
-import type { Check, CheckContext } from "./part.ts";
+import { findHeldPacks } from "./drafts.ts";
+import { page } from "./page.ts";
+import type { Check, CheckContext } from "./page.ts";
 
-/** Every run of bytes that a blob names is in R2. */
-export const checkBlobObjects: Check = async ({ env }, from) => {
-  const after = [numberAt(from, 0, 0), numberAt(from, 1, -1)] as const;
-  const extents = await checkExtents(env.DB, after, LIMITS.fsckKeys);
-  const keys = extents.map(({ key }) => key);
-  const sizes = await objectSizes(env.BUCKET, keys);
-  const differences = extents.flatMap(({ key, start, length, uuid }) =>
-    compareObject({ key, end: start + length, of: `blob ${uuid}` }, sizes.get(key) ?? null),
-  );
-  const next = following(extents, LIMITS.fsckKeys, ({ blobId, position }) => [blobId, position]);
-  return page({ next, rows: extents.length, differences });
-};
-
-/** Compares what names bytes up to `end` of an object with the object's size. */
-export function compareObject(
-  { key, end, of }: { key: string; end: number; of: string },
-  size: number | null,
-): Difference[] {
-  if (size === null) {
-    return [difference("object_missing", key, `${end} bytes of ${of}`)];
-  }
-  return size < end ? [difference("object_short", key, `${size} of ${end} bytes of ${of}`)] : [];
-}
-
-/** Every object in R2 is named by a blob, the audit, the list of garbage or an upload. */
+/** Every object in R2 is named by a version, the audit, the list of garbage, an upload or a draft. */
 export const checkListedObjects: Check = async (context, from) => {
   const { env, now } = context;
   const cursor = from[0] === undefined ? null : String(from[0]);
@@ -66,16 +43,24 @@ async function compareUnnamed(
   objects: readonly ListedObject[],
 ): Promise<Difference[]> {
   const byUpload = new Map<Uuid, ListedObject[]>();
+  const byDraft = new Map<Uuid, ListedObject[]>();
   const orphans: ListedObject[] = [];
   const differences: Difference[] = [];
   for (const object of objects) {
     const owner = ownerOf(object.key);
-    if (owner === null) {
-      differences.push(difference("object_foreign", object.key, `${object.size} bytes`));
-    } else if (owner === "direct") {
-      orphans.push(object);
-    } else {
-      byUpload.set(owner, [...(byUpload.get(owner) ?? []), object]);
+    switch (owner.kind) {
+      case "nobody":
+        differences.push(difference("object_foreign", object.key, `${object.size} bytes`));
+        break;
+      case "catalog":
+        orphans.push(object);
+        break;
+      case "upload":
+        byUpload.set(owner.uuid, [...(byUpload.get(owner.uuid) ?? []), object]);
+        break;
+      case "draft":
+        byDraft.set(owner.uuid, [...(byDraft.get(owner.uuid) ?? []), object]);
+        break;
     }
   }
   // Before the objects are asked: an upload that is open then was listed at this moment.
@@ -85,23 +70,44 @@ async function compareUnnamed(
     orphans.push(...asked.orphans);
     differences.push(...asked.differences);
   }
+  orphans.push(...(await findLeftPacks(context, byDraft)));
   return [...differences, ...(await concludeOrphans(context, orphans))];
 }
 
-/** The upload that an object is of; `direct` is one of small files or of the audit, null is none of ours. */
-function ownerOf(key: string): Uuid | "direct" | null {
-  const [folder, name = "", ...rest] = key.split("/");
+/** Who knows of an object that is on its way into a version: an upload, a draft, or nobody but the catalog, as of manifests
+ * and of the audit. */
+type Owner = { kind: "upload" | "draft"; uuid: Uuid } | { kind: "catalog" } | { kind: "nobody" };
+
+function ownerOf(key: string): Owner {
+  const [folder, name = "", last = "", ...rest] = key.split("/");
   if (isAuditKey(key)) {
-    return "direct";
+    return { kind: "catalog" };
   }
   const uuid = parseUuid(name);
-  if (uuid === null) {
-    return null;
+  if (uuid !== null && rest.length === 0) {
+    if (folder === "manifests" && parseUuid(last) !== null) {
+      return { kind: "catalog" };
+    }
+    if ((folder === "uploads" || folder === "packs") && /^\d+$/u.test(last)) {
+      return { kind: folder === "uploads" ? "upload" : "draft", uuid };
+    }
   }
-  if (folder === "files") {
-    return rest.length === 0 ? "direct" : null;
+  return { kind: "nobody" };
+}
+
+/** Packs of drafts that have no version any more, or that their drafts do not have. */
+async function findLeftPacks(
+  { env }: CheckContext,
+  byDraft: ReadonlyMap<Uuid, ListedObject[]>,
+): Promise<ListedObject[]> {
+  const orphans: ListedObject[] = [];
+  const known = await findDrafts(env.DB, [...byDraft.keys()]);
+  for (const [uuid, own] of byDraft) {
+    const numbers = own.map(({ key }) => Number(key.split("/")[2]));
+    const held = known.has(uuid) ? await findHeldPacks(env.DRAFTS, uuid, numbers) : new Set();
+    orphans.push(...own.filter(({ key }) => !held.has(key)));
   }
-  return folder === "uploads" && rest.length === 1 && /^\d+$/u.test(rest[0] ?? "") ? uuid : null;
+  return orphans;
 }
 
 /** Asks an upload's object about keys. */

@@ -2,54 +2,42 @@
 
 import {
   checkArtifacts,
-  checkBlobs,
+  checkContents,
   checkGarbage,
   checkWorkspaces,
   countOverdue,
-} from "../../catalog/check-rows.ts";
-import type { CheckedArtifact, CheckedBlob } from "../../catalog/check-rows.ts";
+} from "../../catalog/upkeep/check-rows.ts";
+import type { CheckedArtifact } from "../../catalog/upkeep/check-rows.ts";
 import {
   endFetch,
   keepReferenced,
   raiseIndex,
-  removeUnreferenced,
+  removeUnheld,
   sumUsedBytes,
   sumUsedEntries,
-} from "../../catalog/repair.ts";
+} from "../../catalog/upkeep/repair.ts";
+import { blobUuidOf } from "../../protocol/blob-uuid.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { endOfMoved } from "../audit/move.ts";
 import { sweep } from "../sweep.ts";
-import { following, numberAt, page } from "./part.ts";
-import type { Check, CheckContext } from "./part.ts";
+import { following, numberAt, page } from "./page.ts";
+import type { Check, CheckContext } from "./page.ts";
 
-export const checkBlobRows: Check = async (context, from) => {
-  const blobs = await checkBlobs(context.env.DB, numberAt(from, 0, 0), LIMITS.fsckRows);
+export const checkContentRows: Check = async ({ env, repairs }, from) => {
+  const contents = await checkContents(env.DB, numberAt(from, 0, 0), LIMITS.fsckRows);
   const differences: Difference[] = [];
-  for (const blob of blobs) {
-    differences.push(...(await compareBlob(context, blob)));
+  for (const { id, sha512, size, isHeld } of contents) {
+    if (isHeld === 0) {
+      const isRepaired = repairs && (await removeUnheld(env.DB, id));
+      const found = difference("content_unheld", blobUuidOf(sha512), `${size} bytes`);
+      differences.push({ ...found, isRepaired });
+    }
   }
-  const next = following(blobs, LIMITS.fsckRows, ({ id }) => [id]);
-  return page({ next, rows: blobs.length, differences });
+  const next = following(contents, LIMITS.fsckRows, ({ id }) => [id]);
+  return page({ next, rows: contents.length, differences });
 };
-
-async function compareBlob(
-  { env, now, repairs }: CheckContext,
-  { id, uuid, size, held, extents, end, referenced }: CheckedBlob,
-): Promise<Difference[]> {
-  const found: Difference[] = [];
-  if (held !== size || extents !== end) {
-    const detail = `${extents} extents up to position ${end} have ${held} of ${size} bytes`;
-    found.push(difference("blob_extents", uuid, detail));
-  }
-  // That of no bytes is kept: it has no object.
-  if (referenced === 0 && size > 0) {
-    const isRepaired = repairs && (await removeUnreferenced(env.DB, id, now));
-    found.push({ ...difference("blob_unreferenced", uuid, `${size} bytes`), isRepaired });
-  }
-  return found;
-}
 
 export const checkArtifactRows: Check = async (context, from) => {
   const artifacts = await checkArtifacts(context.env.DB, numberAt(from, 0, 0), LIMITS.fsckRows);
@@ -85,12 +73,12 @@ async function compareArtifact(
 export const checkGarbageRows: Check = async ({ env, repairs }, from) => {
   const garbage = await checkGarbage(env.DB, String(from[0] ?? ""), LIMITS.fsckRows);
   const differences: Difference[] = [];
-  for (const { key, referenced } of garbage) {
-    if (referenced === 1) {
+  for (const { key, isReferenced } of garbage) {
+    if (isReferenced === 1) {
       if (repairs) {
         await keepReferenced(env.DB, key);
       }
-      const found = difference("garbage_referenced", key, "in garbage and in extents");
+      const found = difference("garbage_referenced", key, "in garbage, and named");
       differences.push({ ...found, isRepaired: repairs });
     }
   }
@@ -119,7 +107,7 @@ async function overdue({ env, idleMs, now }: CheckContext): Promise<Map<string, 
   const expired = now - LIMITS.fsckSlack;
   const [due, idle] = [expired - LIMITS.garbageGrace, expired - idleMs];
   const moved = endOfMoved(expired);
-  const counts = await countOverdue(env.DB, { due, idle, expired, moved, most: LIMITS.fsckRows });
+  const counts = await countOverdue(env.DB, { due, idle, expired, moved }, LIMITS.fsckRows);
   return new Map(Object.entries(counts).filter(([, count]) => count > 0));
 }
 

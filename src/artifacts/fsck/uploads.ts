@@ -2,16 +2,16 @@
 // one that neither a row nor an object in R2 leads to is not seen, and has nothing in R2.
 
 import { objectSizes } from "../../blobs/list.ts";
-import { checkUploads } from "../../catalog/check-rows.ts";
-import type { CheckedUpload } from "../../catalog/check-rows.ts";
+import { checkUploads } from "../../catalog/upkeep/check-rows.ts";
+import type { CheckedUpload } from "../../catalog/upkeep/check-rows.ts";
 import { forgetUpload } from "../../catalog/uploads.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { inspectUpload } from "../../uploads/gateway.ts";
-import { compareObject } from "./objects.ts";
-import { following, page } from "./part.ts";
-import type { Check, CheckContext } from "./part.ts";
+import { following, page } from "./page.ts";
+import type { Check, CheckContext } from "./page.ts";
+import { compareObject } from "./stored.ts";
 
 export const checkListedUploads: Check = async (context, from) => {
   const limit = LIMITS.fsckUploads;

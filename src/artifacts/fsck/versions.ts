@@ -1,192 +1,283 @@
-// The entries of versions, numbered again from their paths and sizes. Nothing of a living version changes but that
-// missing files come, so its rows may be read page by page; what looks wrong counts only if it lives to the end.
+// Versions against their manifests, and these against themselves. Nothing of a sealed version changes, so it may be
+// checked piece by piece; what looks wrong counts only if it lives to the end.
 
-import { checkFiles, checkVersions, compareFolders } from "../../catalog/check-versions.ts";
-import type {
-  CheckedFile,
-  CheckedVersion,
-  FileSums,
-  FolderRow,
-} from "../../catalog/check-versions.ts";
-import { isLivingVersion } from "../../catalog/contents.ts";
-import { sealComplete, setFileSums, setFolders, setOwner } from "../../catalog/repair.ts";
-import { difference } from "../../protocol/differences.ts";
+import { setHolders, setManifestRow, setRefs } from "../../catalog/upkeep/repair.ts";
+import { checkHolders, checkRefs, findUnheld } from "../../catalog/upkeep/check-versions.ts";
+import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
+import type { IndexedContent } from "../../catalog/contents/version-rows.ts";
+import { ManifestDamage } from "../../manifest/damage.ts";
+import type { Entry, FileEntry } from "../../manifest/entries.ts";
+import { sortTexts } from "../../manifest/front-coding.ts";
+import type { VersionReader } from "../../manifest/version-reader.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { comparePaths, numberEntries } from "../numbering.ts";
-import type { NumberedFile, NumberedFolder } from "../numbering.ts";
-import { numberAt, page } from "./part.ts";
-import type { Check, CheckContext } from "./part.ts";
+import { Pace } from "../../protocol/pace.ts";
+import { inspectDraft } from "./drafts.ts";
+import { eachVersion, isUnchanged, ofVersion } from "./each-version.ts";
+import type { VersionPage } from "./each-version.ts";
+import { hasManifest, openChecked, readIndex } from "./manifest.ts";
+import { numberAt } from "./page.ts";
+import type { CheckContext, Position } from "./page.ts";
+import { Renumbering } from "./renumber.ts";
 
-export const checkVersionRows: Check = async (context, from) => {
-  const { DB: db } = context.env;
-  const { versions, last } = await checkVersions(db, numberAt(from, 0, 0), LIMITS.fsckRows);
-  const differences: Difference[] = [];
-  let rows = 0;
-  for (const version of versions) {
-    if (rows >= LIMITS.fsckEntries) {
-      return page({ next: [version.id - 1], rows, differences });
-    }
-    const check = new VersionCheck(context, version);
-    rows += await check.run();
-    if (check.differences.length > 0 && (await isLivingVersion(db, version.id))) {
-      differences.push(...check.differences);
-    }
+/** Units of work for an entry. */
+const ENTRY_WORK = 500;
+
+/** Position in a version: the last entry. */
+export const checkVersionRows = eachVersion(async (context, version, at) => {
+  if (version.sealedAt === null) {
+    return checkIncomplete(context, version);
   }
-  return page({ next: last === null ? null : [last], rows, differences });
-};
+  if (!(await hasManifest(context.env.BUCKET, version))) {
+    return { work: 0 };
+  }
+  try {
+    const found = await new ManifestCheck(context, version).run(at);
+    const { differences = [] } = found;
+    const counts = differences.length === 0 || (await isUnchanged(context.env.DB, version));
+    return { ...found, differences: counts ? differences : [] };
+  } catch (error) {
+    if (!(error instanceof ManifestDamage)) {
+      throw error;
+    }
+    return { work: 1, differences: [ofVersion(version, "version_manifest", error.message)] };
+  }
+});
 
-/** One version. */
-class VersionCheck {
-  readonly differences: Difference[] = [];
+/** Its files are in a draft, which knows how many are missing. */
+async function checkIncomplete(
+  { env, now }: CheckContext,
+  version: CheckedVersion,
+): Promise<VersionPage> {
+  const work = 1 / LIMITS.fsckUploads;
+  const { draft, fileCount, createdAt } = version;
+  const found = draft === null ? null : await inspectDraft(env.DRAFTS, draft, 0);
+  const old = now - LIMITS.fsckSlack;
+  let why: string | null = null;
+  if (found === null) {
+    // Until then its client may still be declaring it.
+    why = createdAt < old ? "its draft is gone" : null;
+  } else if (found.missing > fileCount) {
+    why = `its draft misses ${found.missing} of ${fileCount} files`;
+  } else if (found.missing === 0 && found.progressAt < old) {
+    why = "it misses no file, and is not sealed";
+  }
+  if (why === null || !(await isUnchanged(env.DB, version))) {
+    return { work };
+  }
+  return { work, differences: [ofVersion(version, "version_state", why)] };
+}
+
+/** A version that is sealed, and its manifest. */
+class ManifestCheck {
   readonly #context: CheckContext;
-  readonly #version: CheckedVersion;
-  readonly #folders: FolderRow[] = [];
-  readonly #sums: FileSums[] = [];
-  /** How many rows there are of each thing wrong. */
-  readonly #wrong = { order: 0, files: 0, folders: 0, blobs: 0, owners: 0 };
-  #files = 0;
-  #folderCount = 0;
+  #version: CheckedVersion;
+  readonly #differences: Difference[] = [];
+  readonly #pace = new Pace();
 
   constructor(context: CheckContext, version: CheckedVersion) {
     this.#context = context;
     this.#version = version;
   }
 
-  /** Gives how many rows it read. */
-  async run(): Promise<number> {
-    await this.#compareSeal();
-    await this.#compareEntries();
-    await this.#flush(0);
-    const { folders } = this.#version;
-    if (folders !== this.#folderCount - 1) {
-      this.#wrong.order += 1; // rows of folders that no file is in
-    }
-    await this.#conclude();
-    return this.#files + folders + 1;
-  }
-
-  async #compareSeal(): Promise<void> {
-    const { id, isSealed, misses } = this.#version;
-    if (isSealed === misses) {
-      const { env, now, repairs } = this.#context;
-      const isRepaired = repairs && misses === 0 && (await sealComplete(env.DB, id, now));
-      const detail = misses === 1 ? "sealed, but files have no bytes" : "complete, but not sealed";
-      this.#add("version_state", detail, isRepaired);
-    }
-  }
-
-  async #compareEntries(): Promise<void> {
-    const queue: CheckedFile[] = [];
-    const numbered = numberEntries(
-      (function* drain() {
-        for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-          yield file;
-        }
-      })(),
-    );
-    let previous = "";
-    for (let after = 0, isLast = false; ;) {
-      // Each step takes one file at most, so that there must be one.
-      if (queue.length === 0 && !isLast) {
-        const files = await this.#read(after);
-        isLast = files.length < LIMITS.describedPage;
-        after = files.at(-1)?.ordinal ?? after;
-        if (!isAscending(previous, files)) {
-          this.#wrong.order += 1;
-          return;
-        }
-        previous = files.at(-1)?.path ?? previous;
-        queue.push(...files);
-      }
-      const entry = numbered.next();
-      if (entry.done === true) {
-        return;
-      }
-      await this.#compare(entry.value);
-    }
-  }
-
-  async #read(after: number): Promise<CheckedFile[]> {
+  /** Checks the whole at the beginning, then entries after a position. */
+  async run(at: Position): Promise<VersionPage> {
     const { env } = this.#context;
-    const files = await checkFiles(env.DB, this.#version.id, after, LIMITS.describedPage);
-    this.#files += files.length;
-    this.#wrong.blobs += files.filter(({ isBlobs }) => isBlobs === 0).length;
-    this.#wrong.owners += files.filter(({ isOwned }) => isOwned === 0).length;
-    return files;
+    const differences = this.#differences;
+    const after = numberAt(at, 0, 0);
+    let work = 0;
+    if (at.length === 0) {
+      work = (this.#version.manifestLength ?? 0) / LIMITS.fsckBytes;
+      if (!(await this.#compareBytes())) {
+        return { work, differences };
+      }
+    }
+    const reader = openChecked(env.BUCKET, this.#version);
+    if (at.length === 0) {
+      this.#compareCounts(reader);
+      await this.#compareKeys(reader);
+    }
+    const { entryCount } = this.#version;
+    const last = Math.min(after + LIMITS.fsckEntries, entryCount);
+    await this.#compareEntries(reader, after, last);
+    const rows = last - after;
+    work += rows / LIMITS.fsckEntries;
+    return { work, rows: rows + 1, differences, next: last < entryCount ? [last] : null };
   }
 
-  async #compare(entry: NumberedFile<CheckedFile> | NumberedFolder): Promise<void> {
-    if (entry.kind === "folder") {
-      const { ordinal, path, entryCount, fileCount, totalBytes } = entry;
-      this.#folderCount += 1;
-      this.#folders.push([ordinal, path, entryCount, fileCount, totalBytes]);
+  /** Compares the object with its own checksum, and the row with the object; false where nothing more can be read. */
+  async #compareBytes(): Promise<boolean> {
+    const { env, repairs } = this.#context;
+    const { id, manifestKey, manifestLength, row } = this.#version;
+    if (manifestKey === null) {
+      return true;
+    }
+    const read = await readIndex(env.BUCKET, manifestKey, manifestLength ?? 0);
+    if (!read.ok) {
+      this.#add("version_manifest", read.why);
+      return false;
+    }
+    const index = read.index.toHex();
+    if (index !== row.toLowerCase()) {
+      if (repairs) {
+        await setManifestRow(env.DB, id, read.index);
+      }
+      this.#add("version_manifest", "the row has another index than the manifest", repairs);
+      this.#version = { ...this.#version, row: index };
+    }
+    return true;
+  }
+
+  #compareCounts({ root }: VersionReader): void {
+    const { fileCount, entryCount, totalBytes } = this.#version;
+    const { files, entries, bytes } = root.below;
+    if (files !== fileCount || entries !== entryCount || bytes !== totalBytes) {
+      const [has, says] = [[fileCount, entryCount, totalBytes], [files, entries, bytes]];
+      this.#add("version_sums", `the row has ${has.join(", ")}, the manifest ${says.join(", ")}`);
+    }
+  }
+
+  /** The objects that its files name are those that the manifest lists, and that the version refers to. */
+  async #compareKeys(reader: VersionReader): Promise<void> {
+    const { env, now, repairs } = this.#context;
+    const { id, manifestKey, entryCount } = this.#version;
+    const named = new Set<string>();
+    let misfits = 0;
+    for await (const entries of reader.walk({ after: 0, last: entryCount })) {
+      for (const entry of entries) {
+        if (entry.kind === "file" && !(await addKeys(reader, entry, named))) {
+          misfits += 1;
+        }
+      }
+      await this.#pace.spendAndRest(ENTRY_WORK * entries.length);
+    }
+    if (misfits > 0) {
+      this.#add("version_manifest", `${misfits} files have other sizes than their extents`);
+    }
+    if (String(await reader.keys()) !== String(sortTexts([...named]))) {
+      this.#add("version_manifest", "it lists other objects than its files name");
+    }
+    if (manifestKey !== null) {
+      named.add(manifestKey);
+    }
+    const refs = new Set(await checkRefs(env.DB, id));
+    const missing = [...named.difference(refs)];
+    const extra = [...refs.difference(named)];
+    if (missing.length + extra.length > 0) {
+      if (repairs) {
+        await setRefs(env.DB, id, { missing, extra }, now);
+      }
+      const detail = `${missing.length} objects without a reference, ${extra.length} that it does not name`;
+      this.#add("version_refs", detail, repairs);
+    }
+  }
+
+  async #compareEntries(reader: VersionReader, after: number, last: number): Promise<void> {
+    const numbering = await Renumbering.after(reader, after);
+    const wrong = { order: 0, sums: 0 };
+    const indexed: IndexedContent[] = [];
+    const { fileCount, entryCount } = this.#version;
+    const numbers = { first: (await reader.sums(after)).files + 1, last: Number.MAX_SAFE_INTEGER };
+    for await (const entries of reader.walk({ after, last })) {
+      for (const entry of entries) {
+        const fault = numbering.take(entry);
+        if (fault !== null) {
+          wrong[fault] += 1;
+        }
+        if (entry.kind === "file" && (entry.size >= LIMITS.indexedFile || fileCount === 1)) {
+          indexed.push(contentOf(entry));
+        }
+      }
+      await this.#pace.spendAndRest(ENTRY_WORK * entries.length);
+    }
+    if (last === entryCount) {
+      wrong.sums += numbering.finish(reader.root);
     } else {
-      const { file, ordinal, fileNumber, tarEnd, zipEnd, directoryEnd } = entry;
-      const wanted: FileSums = [ordinal, fileNumber, tarEnd, zipEnd, directoryEnd];
-      const { ordinal: number, ...has } = file;
-      if (number !== ordinal) {
-        this.#wrong.order += 1;
-      } else if (
-        String(wanted) !==
-        String([number, has.fileNumber, has.tarEnd, has.zipEnd, has.directoryEnd])
-      ) {
-        this.#wrong.files += 1;
-        this.#sums.push(wanted);
-      }
+      numbers.last = (await reader.sums(last)).files;
     }
-    await this.#flush(LIMITS.fsckRows);
+    if (wrong.order > 0) {
+      this.#add("version_order", `${wrong.order} or more entries`);
+    }
+    if (wrong.sums > 0) {
+      this.#add("version_sums", `${wrong.sums} entries`);
+    }
+    await this.#compareHolders(indexed, [numbers.first, numbers.last]);
   }
 
-  /** Compares folders, and repairs, where there is more than `most` of either. */
-  async #flush(most: number): Promise<void> {
-    const { env, repairs } = this.#context;
-    const { id } = this.#version;
-    if (this.#folders.length > most) {
-      const folders = this.#folders.splice(0);
-      const wrong = await compareFolders(env.DB, id, folders);
-      const elsewhere = wrong.filter(({ path, found }) => path !== found);
-      this.#wrong.order += elsewhere.length;
-      this.#wrong.folders += wrong.length - elsewhere.length;
-      if (repairs && wrong.length > 0) {
-        await setFolders(env.DB, id, folders);
-      }
-    }
-    if (this.#sums.length > most) {
-      const sums = this.#sums.splice(0);
+  /** What is found by hashes is in the files of those numbers, and nothing else. */
+  async #compareHolders(
+    indexed: readonly IndexedContent[],
+    numbers: readonly [number, number],
+  ): Promise<void> {
+    const { env, now, repairs } = this.#context;
+    const { id, sealedAt } = this.#version;
+    const holders = await checkHolders(env.DB, id, numbers);
+    const files = new Map(indexed.map((content) => [content.fileNumber, content]));
+    const wrong = holders.filter((holder) => {
+      const { fileNumber, isOwned, size, sha512, sha256, crc32 } = holder;
+      const file = files.get(fileNumber);
+      const [has, says] = [[size, sha512, sha256, crc32], [file?.size, file?.sha512, file?.sha256, file?.crc32]];
+      return isOwned === 0 || String(has) !== String(says);
+    });
+    const held = new Set(holders.map(({ fileNumber }) => fileNumber));
+    const others = indexed.filter(({ fileNumber }) => !held.has(fileNumber));
+    // A content that comes twice in a version is held by one of its files.
+    const unheld = await findUnheld(
+      env.DB,
+      id,
+      others.map(({ sha512, size }) => [sha512, size]),
+    );
+    // They come after the seal.
+    const isOld = (sealedAt ?? 0) < now - LIMITS.fsckSlack;
+    const missing = others.filter(({ sha512 }) => isOld && unheld.has(sha512));
+    if (wrong.length + missing.length > 0) {
       if (repairs) {
-        await setFileSums(env.DB, id, sums);
+        const numbersOfWrong = new Set(wrong.map(({ fileNumber }) => fileNumber));
+        const contents = [
+          ...missing,
+          ...indexed.filter(({ fileNumber }) => numbersOfWrong.has(fileNumber)),
+        ];
+        const ids = wrong.map(({ contentId }) => contentId);
+        await setHolders(env.DB, id, { wrong: ids, contents }, now);
       }
+      const detail = `${missing.length} contents are not found by their hashes, ${wrong.length} in a wrong place`;
+      this.#add("version_contents", detail, repairs);
     }
   }
 
-  async #conclude(): Promise<void> {
-    const { env, repairs } = this.#context;
-    const { order, files, folders, blobs, owners } = this.#wrong;
-    if (order > 0) {
-      this.#add("version_order", `${order} or more entries`, false);
-    }
-    if (files + folders > 0) {
-      this.#add("version_sums", `${files} files, ${folders} folders`, repairs && order === 0);
-    }
-    if (blobs > 0) {
-      this.#add("file_blob", `${blobs} files`, false);
-    }
-    if (owners > 0) {
-      if (repairs) {
-        await setOwner(env.DB, this.#version.id);
-      }
-      this.#add("file_owner", `${owners} files`, repairs);
-    }
-  }
-
-  #add(kind: Difference["kind"], detail: string, isRepaired: boolean): void {
-    const { artifactUuid, index } = this.#version;
-    const found = difference(kind, `${artifactUuid} version ${index}`, detail);
-    this.differences.push({ ...found, isRepaired });
+  #add(kind: Difference["kind"], detail: string, isRepaired = false): void {
+    this.#differences.push(ofVersion(this.#version, kind, detail, isRepaired));
   }
 }
 
-function isAscending(previous: string, files: readonly CheckedFile[]): boolean {
-  return files.every(({ path }, at) => comparePaths(files[at - 1]?.path ?? previous, path) < 0);
+/** Adds the keys of a file's objects; false where its extents have other bytes than it says. */
+async function addKeys(
+  reader: VersionReader,
+  file: FileEntry,
+  keys: Set<string>,
+): Promise<boolean> {
+  if (file.place.kind === "object") {
+    keys.add(file.place.key);
+    return true;
+  }
+  let held = 0;
+  for await (const extents of reader.extents(file)) {
+    for (const { key, length } of extents) {
+      held += length;
+      if (key !== null) {
+        keys.add(key);
+      }
+    }
+  }
+  return held === file.size;
+}
+
+function contentOf({ size, crc32, sha256, sha512, sums }: Entry & { kind: "file" }): IndexedContent {
+  return {
+    size,
+    sha512: sha512.toHex(),
+    sha256: sha256.toHex(),
+    crc32: crc32.toString(16).padStart(8, "0"),
+    fileNumber: sums.files,
+  };
 }

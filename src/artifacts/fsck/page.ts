@@ -12,7 +12,7 @@ export interface CheckContext {
   now: number;
   /** Repair what is safe to repair? */
   repairs: boolean;
-  /** How many of 100 blobs are read again. */
+  /** How many of 100 files are read again. */
   percent: number;
 }
 
@@ -20,11 +20,12 @@ export interface CheckContext {
 export interface CheckedPage {
   /** Where to go on; null at the end of the part. */
   next: Position | null;
+  /** Rows, and entries of versions. */
   rows: number;
   /** Objects of R2 that were listed. */
   objects: number;
   uploads: number;
-  /** Bytes read again. */
+  /** Bytes of files read again. */
   bytes: number;
   /** Objects that nothing names and that are too young to tell: an upload may be about to. */
   young: number;
