@@ -152,12 +152,12 @@ async function expireIdleUploads(work: Sweep): Promise<boolean> {
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself. */
-async function expireIdleUpload({ env, idleBefore, report }: Sweep, uuid: Uuid): Promise<void> {
+async function expireIdleUpload({ env, idleBefore, now, report }: Sweep, uuid: Uuid): Promise<void> {
   const reply = await expireUpload(env.UPLOADS, uuid, idleBefore);
   if (reply.kind === "kept") {
     await noteAppend(env.DB, uuid, reply.lastAppendAt);
   } else {
-    await forgetUpload(env.DB, uuid, "the fetch stood still for too long", idleBefore);
+    await forgetUpload(env.DB, uuid, "the fetch stood still for too long", { now, idleBefore });
     report.uploadsExpired += 1;
   }
 }

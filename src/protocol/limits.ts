@@ -410,8 +410,8 @@ export const LIMITS = {
   tombstoneMemory: 30 * 24 * 3_600_000,
   /** Milliseconds before unreferenced bytes are deleted: downloads that began before go on. */
   garbageGrace: 24 * 3_600_000,
-  /** Bytes of a file from which on it is found by its hashes, whatever else its version holds. */
-  indexedFile: MiB,
+  /** Rows that one statement inserts: D1 takes a parameter of 2 MB. */
+  rowsAtOnce: 5_000,
   /** Bytes of a manifest that is kept in its version's row; a larger one is an R2 object (docs/decisions/028). */
   manifestInline: 4 * KiB,
   /** Bytes of the index of an object, which is in the row as well, and blocks: more entries make larger blocks. */

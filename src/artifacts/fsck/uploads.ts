@@ -87,12 +87,12 @@ function before(uuid: string): string {
 }
 
 async function forget(
-  { env, repairs }: CheckContext,
+  { env, now, repairs }: CheckContext,
   { uuid, createdAt }: CheckedUpload,
   why: string,
 ): Promise<Difference> {
   if (repairs) {
-    await forgetUpload(env.DB, uuid, why);
+    await forgetUpload(env.DB, uuid, why, { now });
   }
   const detail = `opened ${new Date(createdAt).toISOString()}`;
   return { ...difference("upload_lost", uuid, detail), isRepaired: repairs };

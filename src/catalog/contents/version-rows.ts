@@ -1,6 +1,7 @@
 // The rows that stand behind a version: which R2 objects it names, and the index of what it holds. Which version, an
 // expression says, as it may be one that the same batch adds.
 
+import { LIMITS } from "../../protocol/limits.ts";
 import type { BlobFacts } from "../../protocol/uploads.ts";
 import { prepare, rowsOf, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
@@ -30,9 +31,6 @@ export interface WholeVersion {
   copied: ReadonlySet<string>;
   indexed: readonly IndexedContent[];
 }
-
-/** Rows that one statement inserts. */
-const ROWS_AT_ONCE = 5_000;
 
 /** The statements that note which R2 objects a version names; none where the version is not there. */
 export function insertRefs(
@@ -133,8 +131,8 @@ export function noteGarbage(
 
 function inBatches<T>(all: readonly T[]): T[][] {
   const batches: T[][] = [];
-  for (let from = 0; from < all.length; from += ROWS_AT_ONCE) {
-    batches.push(all.slice(from, from + ROWS_AT_ONCE));
+  for (let from = 0; from < all.length; from += LIMITS.rowsAtOnce) {
+    batches.push(all.slice(from, from + LIMITS.rowsAtOnce));
   }
   return batches;
 }

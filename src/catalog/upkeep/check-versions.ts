@@ -113,11 +113,11 @@ export async function findUnheld(
   contents: readonly (readonly [sha512: string, size: number])[],
 ): Promise<Set<string>> {
   const found = new Set<string>();
-  for (let from = 0; from < contents.length; from += LIMITS.stagedRows) {
+  for (let from = 0; from < contents.length; from += LIMITS.rowsAtOnce) {
     const { results } = await prepare(
       db,
       sql`
-        SELECT e.value ->> 0 AS sha512 FROM ${rowsOf(contents.slice(from, from + LIMITS.stagedRows))}
+        SELECT e.value ->> 0 AS sha512 FROM ${rowsOf(contents.slice(from, from + LIMITS.rowsAtOnce))}
         WHERE NOT EXISTS (
           SELECT 1 FROM contents c JOIN holders h ON h.content_id = c.id
           WHERE c.sha512 = unhex(e.value ->> 0) AND c.size = e.value ->> 1 AND h.version_id = ${versionId})`,

@@ -52,8 +52,8 @@ export async function setHolders(
   now: number,
 ): Promise<void> {
   const batches: (readonly IndexedContent[])[] = [];
-  for (let from = 0; from < contents.length; from += LIMITS.stagedRows) {
-    batches.push(contents.slice(from, from + LIMITS.stagedRows));
+  for (let from = 0; from < contents.length; from += LIMITS.rowsAtOnce) {
+    batches.push(contents.slice(from, from + LIMITS.rowsAtOnce));
   }
   await db.batch([
     prepare(

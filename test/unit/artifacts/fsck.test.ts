@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { moveAudit } from "../../../src/artifacts/audit/move.ts";
 import { readAudit } from "../../../src/artifacts/audit/read.ts";
-import { declareArtifact } from "../../../src/artifacts/declare.ts";
+import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
 import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";

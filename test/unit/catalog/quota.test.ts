@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import schema from "../../../schema.sql?raw";
-import { declareArtifact } from "../../../src/artifacts/declare.ts";
+import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { catalogDesk, publishClaim } from "../../../src/artifacts/publish.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { findSeenBlob } from "../../../src/catalog/contents/seen-blobs.ts";
