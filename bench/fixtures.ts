@@ -12,6 +12,7 @@ import { expectStatus, sendPieces } from "./client.ts";
 import { crc32Of, sha256Of } from "./content.ts";
 import type { Content } from "./content.ts";
 import { WORKSPACE } from "./stowage.ts";
+import { bytesOf } from "../test/support/hex.ts";
 
 /** A file whose bytes are one R2 object. */
 interface StoredFile {
@@ -156,7 +157,7 @@ function toNewFile({ path, key, size, sha256, crc32 }: StoredFile): NewFile {
   return newFile({
     path,
     size,
-    sha256: Uint8Array.fromHex(sha256),
+    sha256: bytesOf(sha256),
     sha512: new Uint8Array(randomBytes(64)),
     crc32: Number.parseInt(crc32, 16),
     extents: [{ key, start: 0, length: size }],

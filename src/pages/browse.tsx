@@ -85,7 +85,7 @@ async function toNearest(
   } while ((await entries.find(parent))?.kind !== "folder");
   const to = folderUrl(artifact.id, parent, { version: artifact.version.index });
   c.header("Cache-Control", pageCaching(isPublic(artifact)));
-  return c.redirect(to, 302);
+  return c.redirect(to, 307);
 }
 
 /** Is a path that of a folder? */

@@ -369,10 +369,15 @@ describe("GET /a/:id/:folder/?checksums=", () => {
 });
 
 describe("the version switcher", () => {
-  it("leads to the same folder of other versions, or to the whole where they have none", async () => {
+  it("leads to the same folder of other versions, or to the nearest above it that they have", async () => {
     const made = await makeArtifact(service, home, "switch", FILES.slice(3, 4));
     await addVersion(service, home, made, FILES.slice(0, 1));
-    expect(await getText(`/a/${made.id}/doc/`)).toContain(`href="/a/${made.id}/?version=1"`);
+    const other = `/a/${made.id}/doc/?version=1`;
+    expect(await getText(`/a/${made.id}/doc/`)).toContain(`href="${other}&amp;nearest"`);
+    const moved = await get(`${other}&nearest`);
+    expect([moved.status, moved.headers.location]).toEqual([307, `/a/${made.id}/?version=1`]);
+    expect((await get(other)).status).toBe(404);
+    expect((await get(`/a/${made.id}/doc/?version=2&nearest`)).status).toBe(200);
     const whole = await getText(`/a/${made.id}/?version=1`);
     expect(whole).toContain(`href="/a/${made.id}/?version=2"`);
     expect(await getText(`/a/${artifact.id}/`)).not.toContain("Other versions");

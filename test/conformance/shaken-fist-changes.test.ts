@@ -161,7 +161,7 @@ describe("GET /artifacts", () => {
         `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
            object_count, manifest_length, manifest)
          SELECT a.id, 1, 5, 5, 1, 1, o.total_bytes, 1, o.manifest_length, o.manifest
-         FROM ${ours}, (SELECT v.* FROM ${holder} LIMIT 1) o`,
+         FROM (SELECT v.* FROM ${holder} LIMIT 1) o, ${ours}`,
       ).bind(workspace, sha512),
       DB.prepare(
         `INSERT INTO holders SELECT h.content_id, a.workspace_id, v.id, 1, 0

@@ -12,6 +12,7 @@ import { Members, MemberWriter } from "../../src/manifest/members.ts";
 import type { NewFile } from "../../src/manifest/members.ts";
 import { planTree } from "../../src/manifest/tree.ts";
 import type { Stores } from "./version-files.ts";
+import { hexOf } from "./hex.ts";
 
 /** A file of such a version, of the simplest kind unless it says more. */
 export function newFile(
@@ -77,8 +78,8 @@ function contentOf(file: NewFile | undefined) {
   }
   return {
     size: file.size,
-    sha512: file.sha512.toHex(),
-    sha256: file.sha256.toHex(),
+    sha512: hexOf(file.sha512),
+    sha256: hexOf(file.sha256),
     crc32: file.crc32.toString(16).padStart(8, "0"),
     fileNumber: 1,
   };

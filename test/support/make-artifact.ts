@@ -9,6 +9,7 @@ import type { FileExtent } from "../../src/protocol/entries.ts";
 import { insertVersion, newFile } from "./insert-version.ts";
 import type { Service, TestEnv } from "./service.ts";
 import { extentsOfContent } from "./version-files.ts";
+import { bytesOf } from "./hex.ts";
 
 /** A file of a version. Equal contents are uploaded once. */
 export interface MadeFile {
@@ -152,8 +153,8 @@ async function uploadContent(
   const [sha256, sha512] = [hexDigest("sha256", bytes), hexDigest("sha512", bytes)];
   await service.upload(`content-${sha256}`, bytes, bearer);
   return {
-    sha256: Uint8Array.fromHex(sha256),
-    sha512: Uint8Array.fromHex(sha512),
+    sha256: bytesOf(sha256),
+    sha512: bytesOf(sha512),
     crc32: crc32(bytes),
     extents: await extentsOfContent(service.env, sha512),
   };

@@ -3,6 +3,7 @@
 import { openManifest } from "../../src/manifest/open-manifest.ts";
 import { VersionReader } from "../../src/manifest/version-reader.ts";
 import type { FileExtent } from "../../src/protocol/entries.ts";
+import { bytesOf, hexOf } from "./hex.ts";
 
 /** D1 and R2, of the Worker under test or of the test itself. */
 export interface Stores {
@@ -63,7 +64,7 @@ async function readFiles(reader: VersionReader): Promise<ListedFile[]> {
       if (entry.kind === "file") {
         const { path, size, sha256, sha512 } = entry;
         const extents = (await Array.fromAsync(reader.extents(entry))).flat();
-        files.push({ path, size, sha256: sha256.toHex(), sha512: sha512.toHex(), extents });
+        files.push({ path, size, sha256: hexOf(sha256), sha512: hexOf(sha512), extents });
       }
     }
   }
@@ -80,7 +81,7 @@ export function openVersion(
     const object = await (BUCKET as R2Bucket).get(key ?? "", { range: { offset, length } });
     return new Uint8Array((await object?.arrayBuffer()) ?? []);
   };
-  return new VersionReader(openManifest(Uint8Array.fromHex(manifest), read));
+  return new VersionReader(openManifest(bytesOf(manifest), read));
 }
 
 /** Where the bytes of a content are that some version has as its only file. */

@@ -57,7 +57,7 @@ type AdmissionRow = VersionRow & { readable: number; expiresAt: number | null };
 function admission(reader: Reader): Sql {
   return sql`${readable(reader)} AS readable, a.expires_at AS expiresAt, v.id AS versionId,
     v.version_index AS versionIndex, v.created_at AS versionCreatedAt, v.sealed_at IS NOT NULL AS isSealed, v.draft,
-    v.manifest_key AS manifestKey, iif(${readable(reader)}, hex(v.manifest), NULL) AS manifest`;
+    v.manifest_key AS manifestKey, iif(v.manifest IS NOT NULL AND ${readable(reader)}, hex(v.manifest), NULL) AS manifest`;
 }
 
 /** The living artifact `a` of workspace `w` with its version `v`, as a FROM clause. */
