@@ -249,8 +249,8 @@ CREATE TABLE IF NOT EXISTS artifacts (
 
 CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id);
-CREATE INDEX IF NOT EXISTS artifacts_living ON artifacts (workspace_id, id) WHERE deleted_at IS NULL;
+-- With its last column, the id: the living ones of a workspace are in order.
+CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id, deleted_at);
 CREATE INDEX IF NOT EXISTS artifacts_shared
   ON artifacts (workspace_id, id) WHERE shared = 1 AND deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
@@ -287,7 +287,9 @@ CREATE TABLE IF NOT EXISTS events (
 
 -- A version: what is in it, and where its list of files is. Nothing of a sealed one changes but when it is deleted.
 CREATE TABLE IF NOT EXISTS versions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- May come again once its row is gone, a day after the deletion: what lives longer names a version by its draft, or by its
+  -- artifact and index.
+  id INTEGER PRIMARY KEY,
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id),
   version_index INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
@@ -346,7 +348,7 @@ END;
 
 -- An index of manifests: contents of at least a MiB, and of every version's only file. What a manifest says holds.
 CREATE TABLE IF NOT EXISTS contents (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   size INTEGER NOT NULL,
   -- The uuid of a blob is made of its first digits (src/protocol/blob-uuid.ts): the same whenever the content comes again, so
   -- that it does not tell whether somebody else kept it meanwhile.

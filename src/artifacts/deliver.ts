@@ -120,11 +120,11 @@ class Delivery {
   }
 
   async #judge(held: number): Promise<Delivered> {
-    const { workspaceId, versionId, draft, sha256, size } = this.#to;
+    const { workspaceId, draft, sha256, size } = this.#to;
     if (held < size) {
       return this.#partial(held);
     }
-    const intent = { workspaceId, versionId, draft, sha256, size };
+    const intent = { workspaceId, draft, sha256, size };
     const sealed = await this.#gateway.seal(this.#uuid, intent, { size: null, sha512: null });
     if (sealed.ok) {
       return { ok: true, kind: "complete" };

@@ -72,7 +72,7 @@ export function catalogDesk(env: Env): CatalogDesk {
 }
 
 async function publish(env: Env, { intent, ...sealed }: SealedUpload): Promise<Published> {
-  return "versionId" in intent
+  return "draft" in intent
     ? completeDeclared(env, { intent, ...sealed })
     : publishOnce(env.DB, sealed.uuid, intent, () => publishFile(env, { intent, ...sealed }));
 }

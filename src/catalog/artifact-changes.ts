@@ -44,7 +44,7 @@ export async function deleteArtifactsOf(
 ): Promise<Uuid[]> {
   const { now } = author;
   const doomed = sql`(
-    SELECT a.id FROM artifacts a INDEXED BY artifacts_living
+    SELECT a.id FROM artifacts a INDEXED BY artifacts_by_workspace
     WHERE a.workspace_id = ${workspaceId} AND a.created_at <= ${before} AND ${livingAt(before)}
     ORDER BY a.id LIMIT ${limit})`;
   const deleted = { type: "audit", message: "artifact deleted", ...author } as const;

@@ -36,7 +36,7 @@ interface Source {
   where: Sql;
 }
 
-const LIVING = { index: sql`artifacts_living`, where: sql`TRUE` };
+const LIVING = { index: sql`artifacts_by_workspace`, where: sql`TRUE` };
 const SHARED = { index: sql`artifacts_shared`, where: sql`a.shared = 1` };
 
 /** Which workspaces' artifacts are listed, each list in order of id, none in two of them. What is merely public is

@@ -28,7 +28,7 @@ export async function completeDeclared(
   const content = { size, sha512, sha256, crc32, extents };
   const brought = await bringUpload(env.DRAFTS, intent.draft, uuid, content);
   const keys = extents.map(({ key }) => key);
-  const ended = { versionId: intent.versionId, keys, isTaken: brought === "taken" };
+  const ended = { draft: intent.draft, keys, isTaken: brought === "taken" };
   try {
     const result = await endBrought(db, uuid, ended, Date.now());
     if (result === null) {

@@ -48,7 +48,6 @@ export interface ArtifactIntent {
 /** The declared content whose bytes an upload brings to an incomplete version. */
 export interface ContentIntent {
   workspaceId: number;
-  versionId: number;
   /** The draft of the version. */
   draft: Uuid;
   sha256: string;

@@ -25,7 +25,7 @@ export async function seal(
   const { ledger } = context;
   const state = requireState(context);
   const { sha512, sha256 } = ledger.checksums().digests();
-  const isContent = "versionId" in intent;
+  const isContent = "draft" in intent;
   if (isContent && (offsetOf(state) !== intent.size || sha256 !== intent.sha256)) {
     return { ok: false, code: "upload_content_mismatch", detail: `sha256 ${sha256}` };
   }

@@ -311,8 +311,8 @@ function isSameIntent(one: SealIntent, other: SealIntent): boolean {
 
 /** What an intent is about, whoever asked. */
 function essenceOf(intent: SealIntent) {
-  if ("versionId" in intent) {
-    return [intent.versionId, intent.sha256, intent.size];
+  if ("draft" in intent) {
+    return [intent.draft, intent.sha256, intent.size];
   }
   const { workspaceId, type, name, sourceUrl, shared, explode = false } = intent;
   return [workspaceId, type, name, sourceUrl, shared, explode];

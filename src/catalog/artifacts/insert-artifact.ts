@@ -13,6 +13,8 @@ export interface NewArtifact {
   maxVersions: number;
   /** `initial`: its first version is fetched or exploded. */
   state: "initial" | "created";
+  /** 1: the same batch adds its first version. */
+  highestIndex?: 0 | 1;
   /** What has to hold besides, an expression. */
   condition?: Sql;
 }
@@ -20,16 +22,16 @@ export interface NewArtifact {
 /** The statement that makes an artifact, which expires as its workspace says, unless it lives already. */
 export function insertArtifact(
   db: D1Database,
-  { key, made, name, shared, maxVersions, state, condition = sql`TRUE` }: NewArtifact,
+  { key, made, name, shared, maxVersions, state, highestIndex = 0, condition = sql`TRUE` }: NewArtifact,
   now: number,
 ): D1PreparedStatement {
   const { workspaceId, type, sourceUrl } = key;
   return prepare(
     db,
     sql`INSERT INTO artifacts (workspace_id, type, source_url, uuid, name, shared, max_versions, created_at,
-        expires_at, state)
+        expires_at, state, highest_index)
       SELECT id, ${type}, ${sourceUrl}, ${made}, ${name}, ${Number(shared)}, ${maxVersions}, ${now},
-        ${now} + default_expiration_days * 86400000, ${state}
+        ${now} + default_expiration_days * 86400000, ${state}, ${highestIndex}
       FROM workspaces WHERE id = ${workspaceId} AND ${condition}
       ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
   );

@@ -129,6 +129,19 @@ export function noteGarbage(
   );
 }
 
+/** The statement that takes an R2 object off the list of garbage, where a manifest is until a version refers to it. */
+export function forgetAttempt(db: D1Database, key: string | null): D1PreparedStatement[] {
+  return key === null
+    ? []
+    : [
+        prepare(
+          db,
+          sql`DELETE FROM garbage
+            WHERE key = ${key} AND EXISTS (SELECT 1 FROM object_refs WHERE key = ${key})`,
+        ),
+      ];
+}
+
 function inBatches<T>(all: readonly T[]): T[][] {
   const batches: T[][] = [];
   for (let from = 0; from < all.length; from += LIMITS.rowsAtOnce) {

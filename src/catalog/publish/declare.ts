@@ -128,7 +128,7 @@ export async function listKnownVersions(
       SELECT v.id, v.file_count AS fileCount, v.manifest_length AS manifestLength,
         v.manifest_key IS NOT NULL AS hasObject
       FROM (
-        SELECT a.id, a.category FROM artifacts a INDEXED BY artifacts_living
+        SELECT a.id, a.category FROM artifacts a INDEXED BY artifacts_by_workspace
         WHERE a.workspace_id = ${workspaceId} AND ${livingAt(now)} ORDER BY a.id DESC LIMIT ${LIMITS.knownArtifacts}) k
       CROSS JOIN versions v ON v.artifact_id = k.id AND v.deleted_at IS NULL AND v.sealed_at IS NOT NULL
       ORDER BY k.category IS ${category} DESC, v.id DESC LIMIT ${LIMITS.knownVersions}`,

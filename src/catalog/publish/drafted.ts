@@ -8,7 +8,7 @@ import type { SealResult } from "../../protocol/uploads.ts";
 import type { Rights } from "../bundles.ts";
 import { toRights } from "../bundles.ts";
 import type { RightsRow } from "../bundles.ts";
-import { indexContents, insertRefs, noteGarbage } from "../contents/version-rows.ts";
+import { forgetAttempt, indexContents, insertRefs, noteGarbage } from "../contents/version-rows.ts";
 import type { IndexedContent, KeptManifest } from "../contents/version-rows.ts";
 import { repeatable } from "../database.ts";
 import { livingAt, readable, writable } from "../reader.ts";
@@ -97,7 +97,7 @@ async function isAwaiting(db: D1Database, versionId: number): Promise<boolean> {
 export async function endBrought(
   db: D1Database,
   upload: Uuid,
-  { versionId, keys, isTaken }: { versionId: number; keys: readonly string[]; isTaken: boolean },
+  { draft, keys, isTaken }: { draft: Uuid; keys: readonly string[]; isTaken: boolean },
   now: number,
 ): Promise<SealResult | null> {
   const hasSome = sql`${Number(isTaken)} = 1 OR EXISTS (
@@ -109,8 +109,8 @@ export async function endBrought(
       sql`
         INSERT INTO conversions (upload_uuid, artifact_id, version_index, created_at)
         SELECT ${upload}, v.artifact_id, v.version_index, ${now}
-        FROM (SELECT ${versionId} AS id) wanted
-        LEFT JOIN versions v ON v.id = wanted.id AND (v.deleted_at IS NULL OR ${hasSome})`,
+        FROM (SELECT ${draft} AS draft) wanted
+        LEFT JOIN versions v ON v.draft = wanted.draft AND (v.deleted_at IS NULL OR ${hasSome})`,
     ),
     endUpload(db, upload),
     findConversionStatement(db, upload),
@@ -166,7 +166,7 @@ export async function sealVersion(
           object_count = ${keys.length + Number(key !== null)}
         WHERE id = ${unsealed}`,
     ),
-    ...(key === null ? [] : [forgetAttempt(db, key)]),
+    ...forgetAttempt(db, key),
     ...(indexed.length <= INDEXED_AT_ONCE ? indexContents(db, sealedNow, indexed, now) : []),
   ]);
 }
@@ -190,12 +190,4 @@ export async function indexSealed(
 
 async function prepareAlone(db: D1Database, statement: D1PreparedStatement): Promise<void> {
   await repeatable(db).batch([statement]);
-}
-
-/** The statement that takes a manifest off the list of garbage, where it was put until a version refers to it. */
-function forgetAttempt(db: D1Database, key: string): D1PreparedStatement {
-  return prepare(
-    db,
-    sql`DELETE FROM garbage WHERE key = ${key} AND EXISTS (SELECT 1 FROM object_refs WHERE key = ${key})`,
-  );
 }

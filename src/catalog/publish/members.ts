@@ -51,7 +51,7 @@ export async function publishMembers(
   const { workspaceId, actor, origin } = intent;
   const id = sql`(SELECT a.id FROM artifacts a WHERE a.id = ${artifact} AND a.deleted_at IS NULL)`;
   const results = await repeatable(db).batch<SealResult>([
-    ...addVersion(db, id, whole, null, {
+    ...addVersion(db, { artifact: id, made: null }, whole, null, {
       event: {
         message: "version added",
         extra: sql`json_object('index', v.version_index, 'files', v.file_count, 'bytes', v.total_bytes)`,

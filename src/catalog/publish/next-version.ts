@@ -1,15 +1,23 @@
-// The version that comes after an artifact's highest index. Until that is raised, the statements of the batch name the version
-// by it.
+// The next version of an artifact: the first of one that the same batch made, which has index 1 as its highest from the
+// beginning, else the one after the highest index. Until that is raised, the statements of the batch name the version by it.
 
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { pruneVersions } from "../artifact-changes.ts";
-import { countRefs, indexContents, insertAllRefs } from "../contents/version-rows.ts";
+import { countRefs, forgetAttempt, indexContents, insertAllRefs } from "../contents/version-rows.ts";
 import type { WholeVersion } from "../contents/version-rows.ts";
 import { noteEvent, trimEvents } from "../events.ts";
 import type { NewEvent } from "../events.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
+
+/** The artifact that gets a version. */
+export interface NextOf {
+  /** Its id, an expression. */
+  artifact: Sql;
+  /** Its uuid if the same batch made it; null where it was there. */
+  made: Uuid | null;
+}
 
 /** What makes a version with one file be added or not. */
 export interface OnlyFileTerms {
@@ -22,17 +30,22 @@ export interface OnlyFileTerms {
   giftTo: Uuid | null;
 }
 
-/** The artifact `a` of an id, an expression, with the version `v` that was just added, as a FROM clause. */
-function nextVersion(artifact: Sql): Sql {
-  return sql`artifacts a JOIN versions v ON v.artifact_id = a.id AND v.version_index = a.highest_index + 1
-    WHERE a.id = ${artifact}`;
+/** The index of the next version of artifact `a`. */
+function nextIndex({ made }: NextOf): Sql {
+  return sql`a.highest_index + iif(a.uuid = ${made}, 0, 1)`;
+}
+
+/** The artifact `a` with the version `v` that was just added, as a FROM clause. */
+function nextVersion(next: NextOf): Sql {
+  return sql`artifacts a JOIN versions v ON v.artifact_id = a.id AND v.version_index = ${nextIndex(next)}
+    WHERE a.id = ${next.artifact}`;
 }
 
 /** The statements that add a version to an artifact, note it, end those that are too many, and refuse it (`quota_exceeded`) where
  * the workspace is over its quota then. */
 export function addVersion(
   db: D1Database,
-  artifact: Sql,
+  next: NextOf,
   whole: WholeVersion,
   only: OnlyFileTerms | null,
   { event, upload = null, limits = [], author }: {
@@ -45,24 +58,21 @@ export function addVersion(
   },
 ): D1PreparedStatement[] {
   const { now } = author;
-  const id = sql`(SELECT v.id FROM ${nextVersion(artifact)})`;
+  const { artifact, made } = next;
+  const id = sql`(SELECT v.id FROM ${nextVersion(next)})`;
   return [
-    prepare(
-      db,
-      sql`UPDATE artifacts SET state = 'created', error_message = NULL, fetching = nullif(fetching, ${upload})
-        WHERE id = ${artifact}`,
-    ),
-    insertVersion(db, artifact, whole, only, now),
+    insertVersion(db, next, whole, only, now),
     ...insertAllRefs(db, id, whole),
-    ...forgetAttempt(db, whole),
+    ...forgetAttempt(db, whole.manifest.key),
     ...indexContents(db, id, whole.indexed, now),
-    noteEvent(db, nextVersion(artifact), { type: "audit", ...event, ...author }),
+    noteEvent(db, nextVersion(next), { type: "audit", ...event, ...author }),
     prepare(
       db,
-      sql`UPDATE artifacts SET highest_index = highest_index + 1
-        WHERE id = ${artifact} AND EXISTS (
-          SELECT 1 FROM versions v
-          WHERE v.artifact_id = artifacts.id AND v.version_index = artifacts.highest_index + 1)`,
+      sql`UPDATE artifacts SET state = 'created', error_message = NULL, fetching = nullif(fetching, ${upload}),
+          highest_index = highest_index + EXISTS (
+            SELECT 1 FROM versions v
+            WHERE v.artifact_id = artifacts.id AND v.version_index = artifacts.highest_index + 1)
+        WHERE id = ${artifact} AND uuid IS NOT ${made}`,
     ),
     ...limits,
     ...pruneVersions(db, artifact, author),
@@ -73,13 +83,13 @@ export function addVersion(
 
 function insertVersion(
   db: D1Database,
-  artifact: Sql,
+  next: NextOf,
   whole: WholeVersion,
   only: OnlyFileTerms | null,
   now: number,
 ): D1PreparedStatement {
   const { fileCount, entryCount, totalBytes, manifest } = whole;
-  const index = sql`a.highest_index + 1`;
+  const index = nextIndex(next);
   return prepare(
     db,
     sql`
@@ -88,7 +98,7 @@ function insertVersion(
       SELECT a.id, ${only === null ? index : sql`iif(${isNotOwn(only)}, NULL, ${index})`}, ${now}, ${now},
         ${only === null ? sql`${fileCount}` : sql`iif(a.name = ${only.path}, ${fileCount}, NULL)`},
         ${entryCount}, ${totalBytes}, ${countRefs(whole)}, ${manifest.key}, ${manifest.length}, ${manifest.row}
-      FROM artifacts a WHERE a.id = ${artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
+      FROM artifacts a WHERE a.id = ${next.artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
   );
 }
 
@@ -103,21 +113,6 @@ function hasContent({ sha512, size }: OnlyFileTerms): Sql {
     JOIN contents c ON c.id = h.content_id AND c.sha512 = unhex(${sha512}) AND c.size = ${size}
     WHERE v.artifact_id = a.id AND v.file_count = 1 AND v.entry_count = 1 AND v.version_index = (
       SELECT max(version_index) FROM versions WHERE artifact_id = a.id AND deleted_at IS NULL))`;
-}
-
-/** The statement that takes a manifest off the list of garbage, where it was put until a version refers to it. */
-export function forgetAttempt(
-  db: D1Database,
-  { manifest: { key } }: Pick<WholeVersion, "manifest">,
-): D1PreparedStatement[] {
-  return key === null
-    ? []
-    : [
-        prepare(
-          db,
-          sql`DELETE FROM garbage WHERE key = ${key} AND EXISTS (SELECT 1 FROM object_refs WHERE key = ${key})`,
-        ),
-      ];
 }
 
 /** The statement that ends the batch when its version takes the workspace over its quota, once the superseded ones are gone. */

@@ -92,13 +92,21 @@ function publishFile(
   const author = { actor, origin, now };
   const artifact = artifactId(intent);
   const kept = maxVersions ?? LIMITS.maxVersions;
-  const values = { key: intent, made, name, shared, maxVersions: kept, state: "created" } as const;
+  const values = {
+    key: intent,
+    made,
+    name,
+    shared,
+    maxVersions: kept,
+    state: "created",
+    highestIndex: 1,
+  } as const;
   const only = { path, sha512, size: whole.totalBytes, giftTo: gift ? made : null };
   const blob = blobUuidOf(sha512);
   return [
     ...endExpired(db, intent, now),
     ...(isMade ? [insertArtifact(db, values, now), noteCreation(db, intent, made, author)] : []),
-    ...addVersion(db, artifact, whole, only, {
+    ...addVersion(db, { artifact, made }, whole, only, {
       event: {
         message: type === "label" ? "label moved" : "version added",
         extra: sql`json_object('index', v.version_index, 'blob_uuid', ${blob})`,

@@ -135,7 +135,9 @@ export async function removeDoomed(
   { ids, refs }: Pick<DoomedVersions, "ids" | "refs">,
   now: number,
 ): Promise<number> {
-  const doomed = sql`(SELECT e.value FROM ${rowsOf(ids)})`;
+  // An id that another sweep removed may be that of a new version by now.
+  const doomed = sql`(SELECT id FROM versions
+    WHERE id IN (SELECT e.value FROM ${rowsOf(ids)}) AND deleted_at IS NOT NULL)`;
   const pairs = rowsOf(refs.map(({ versionId, key }) => [versionId, key]));
   const keys = [...new Set(refs.map(({ key }) => key))];
   // All of them mean what was picked, not what each would find: a key with a reference less between two of them would be
@@ -164,7 +166,8 @@ export async function removeDoomed(
     prepare(
       db,
       sql`DELETE FROM object_refs
-        WHERE (version_id, key) IN (SELECT e.value ->> 0, e.value ->> 1 FROM ${pairs})`,
+        WHERE version_id IN ${doomed}
+          AND (version_id, key) IN (SELECT e.value ->> 0, e.value ->> 1 FROM ${pairs})`,
     ),
     prepare(
       db,
