@@ -21,7 +21,7 @@ import { countFolders } from "../protocol/paths.ts";
 import { dropDraft, openDraft } from "./call-draft.ts";
 import { Declared, DeclaredWriter } from "./declared.ts";
 import type { DeclaredFile } from "./declared.ts";
-import type { DeclarationPart } from "./draft-rows.ts";
+import { toParts } from "./draft-rows.ts";
 import { findFiles, NOTHING_FOUND } from "./found-files.ts";
 import type { FoundFiles } from "./found-files.ts";
 
@@ -98,7 +98,8 @@ async function make(
 ): Promise<Made | "object_gone"> {
   const [uuid, draft] = [newUuid(), newUuid()];
   const head = { uuid: draft, artifactUuid: uuid, workspaceId };
-  await openDraft(stores.DRAFTS, head, partsOf(declared, found));
+  const parts = [...toParts("declared", declared.chunks), ...toParts("found", found.rows)];
+  await openDraft(stores.DRAFTS, head, parts);
   const artifact = { uuid, workspaceId, category, data, expiresAt, draft };
   const counts = { fileCount: files.length, entryCount, totalBytes, keys: found.keys };
   const empty = files.filter(({ size }) => size === 0).length;
@@ -122,15 +123,6 @@ async function make(
     }
     throw refusal === "artifact_renamed" ? error : new AppError(refusal);
   }
-}
-
-function partsOf({ chunks }: Declared, { rows }: FoundFiles): DeclarationPart[] {
-  const toPart = (table: DeclarationPart["table"]) => (bytes: Uint8Array, index: number) => ({
-    table,
-    n: index + 1,
-    bytes,
-  });
-  return [...chunks.map(toPart("declared")), ...rows.map(toPart("found"))];
 }
 
 /** What the batch makes sure of, before anything is written. */

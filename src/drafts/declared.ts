@@ -13,6 +13,13 @@ const SHA256 = 32;
 /** Flags of a record, as those of a member; the other bits are for what no declaration says yet: 1 executable, 4 time, 8 link. */
 const TYPED = 2;
 
+/** More than any number of a file. */
+const MOST_NUMBER = 2 ** 20;
+const PRIME = 2 ** 31 - 1;
+const DIGIT = 2 ** 16;
+/** Digits of a content: of its hash, and the lowest two of its size. */
+const DIGITS = SHA256 / 2 + 2;
+
 const encoder = new TextEncoder();
 
 /** A file as it was declared. */
@@ -61,6 +68,8 @@ export class Declared {
   readonly chunks: readonly Uint8Array[];
   /** Where the record of each file begins: its chunk and where it is in it. */
   readonly #positions: Uint32Array;
+  /** Drawn, so that nobody declares contents that are alike to the index. */
+  readonly #factors = crypto.getRandomValues(new Uint32Array(DIGITS));
   #byContent: Float64Array | null = null;
 
   constructor(chunks: readonly Uint8Array[]) {
@@ -121,7 +130,7 @@ export class Declared {
   /** The numbers of all files of a content. */
   withContent(sha256: Uint8Array, size: number): number[] {
     const index = this.#contentIndex();
-    const wanted = prefixOf(sha256) * MOST_NUMBER;
+    const wanted = this.#digest(sha256, size) * MOST_NUMBER;
     let [low, high] = [0, index.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -151,13 +160,27 @@ export class Declared {
     return { records: to.view().slice(), last: number, isEnd: number === this.count };
   }
 
-  /** The beginnings of hashes with the numbers of their files, sorted. */
+  /** Digests of contents with the numbers of their files, sorted. */
   #contentIndex(): Float64Array {
     this.#byContent ??= Float64Array.from({ length: this.count }, (_, index) => {
-      const number = index + 1;
-      return prefixOf(this.contentAt(number).sha256) * MOST_NUMBER + number;
+      const { sha256, size } = this.contentAt(index + 1);
+      return this.#digest(sha256, size) * MOST_NUMBER + index + 1;
     }).toSorted();
     return this.#byContent;
+  }
+
+  /** A number below 2^31 - 1, a prime, that two contents share by chance only: their digits of 16 bits times the factors. */
+  #digest(sha256: Uint8Array, size: number): number {
+    let sum = (size % DIGIT) * this.#factorAt(SHA256 / 2);
+    sum += (Math.floor(size / DIGIT) % DIGIT) * this.#factorAt(SHA256 / 2 + 1);
+    for (let at = 0; at < SHA256; at += 2) {
+      sum += (256 * (sha256[at] ?? 0) + (sha256[at + 1] ?? 0)) * this.#factorAt(at / 2);
+    }
+    return sum % PRIME;
+  }
+
+  #factorAt(digit: number): number {
+    return (this.#factors[digit] ?? 0) % PRIME;
   }
 
   #recordAt(number: number): Uint8Array {
@@ -174,14 +197,6 @@ export class Declared {
   #chunkOf(position: number): Uint8Array {
     return this.chunks[position >>> CHUNK_BITS] ?? new Uint8Array();
   }
-}
-
-/** More than any number of a file. */
-const MOST_NUMBER = 2 ** 20;
-
-function prefixOf(sha256: Uint8Array): number {
-  const [a = 0, b = 0, c = 0, d = 0] = sha256;
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 /** Some files, as `page()` gives them; `last` is the number behind which the next page begins. */

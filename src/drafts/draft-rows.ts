@@ -46,6 +46,14 @@ export interface DeclarationPart {
   bytes: Uint8Array;
 }
 
+/** Numbers the rows of a table. */
+export function toParts(
+  table: DeclarationPart["table"],
+  rows: readonly Uint8Array[],
+): DeclarationPart[] {
+  return rows.map((bytes, index) => ({ table, n: index + 1, bytes }));
+}
+
 /** A row of `places` without its bytes. */
 export interface PlacesRow {
   source: string;

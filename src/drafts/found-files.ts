@@ -77,9 +77,11 @@ class Search {
       const byVersion = Map.groupBy(holdings, ({ versionId }) => versionId);
       // Those of the newest versions: each costs a read.
       const ids = [...byVersion.keys()].toSorted((one, other) => other - one);
-      for await (const { id, reader } of this.#readers(ids.slice(0, LIMITS.contentsAtOnce))) {
-        const numbers = (byVersion.get(id) ?? []).map(({ fileNumber }) => fileNumber);
-        await this.#readFiles(reader, numbers);
+      for await (const readers of this.#open(ids.slice(0, LIMITS.contentsAtOnce))) {
+        for (const { id, reader } of readers) {
+          const numbers = (byVersion.get(id) ?? []).map(({ fileNumber }) => fileNumber);
+          await this.#readFiles(reader, numbers);
+        }
       }
     }
   }
@@ -94,12 +96,18 @@ class Search {
       return isIn;
     });
     const byId = new Map(affordable.map((version) => [version.id, version]));
-    for await (const { id, reader } of this.#readers([...byId.keys()])) {
-      const version = byId.get(id);
-      if (version !== undefined && hasHashes(version)) {
-        await this.#matchHashes(reader, version.fileCount);
-      } else {
-        await this.#readAll(reader);
+    for await (const readers of this.#open([...byId.keys()])) {
+      const hashes = await this.#wantedHashes();
+      const matches = await Promise.all(
+        readers.map(async ({ id, reader }) => {
+          const version = byId.get(id);
+          return version !== undefined && hasHashes(version)
+            ? this.#match(reader, hashes, version.fileCount)
+            : { reader, numbers: null, isDense: true };
+        }),
+      );
+      for (const { reader, numbers, isDense } of matches) {
+        await (isDense ? this.#readAll(reader, numbers) : this.#readFiles(reader, numbers ?? []));
       }
     }
   }
@@ -122,37 +130,43 @@ class Search {
     return { rows: writer.finish(), keys: [...keys], count: this.#count };
   }
 
-  /** @yields The manifests of versions, while something is wanted. */
-  async *#readers(ids: readonly number[]): AsyncGenerator<{ id: number; reader: VersionReader }> {
+  /** @yields The manifests of some versions at a time, while something is wanted. */
+  async *#open(ids: readonly number[]): AsyncGenerator<{ id: number; reader: VersionReader }[]> {
     for (let at = 0; at < ids.length; at += LIMITS.manifestsAtOnce) {
       if (!this.#isWanted.includes(1)) {
         return;
       }
       const some = ids.slice(at, at + LIMITS.manifestsAtOnce);
-      for (const { id, key, row } of await readManifestRows(this.#stores.DB, some)) {
+      const rows = await readManifestRows(this.#stores.DB, some);
+      yield rows.map(({ id, key, row }) => {
         const bytes = Uint8Array.fromHex(row);
-        yield { id, reader: readManifest(this.#stores.BUCKET, { key, row: bytes }) };
-      }
+        return { id, reader: readManifest(this.#stores.BUCKET, { key, row: bytes }) };
+      });
     }
   }
 
-  async #matchHashes(reader: VersionReader, fileCount: number): Promise<void> {
+  /** The hashes of what is wanted, sorted. */
+  #wantedHashes(): Promise<Uint8Array[]> {
     const hashes = this.#wanted().map((number) => this.#declared.contentAt(number).sha256);
-    const sorted = await sortInSteps(hashes, compareBytes, this.#pace);
+    return sortInSteps(hashes, compareBytes, this.#pace);
+  }
+
+  /** Finds the numbers of the files of a version that may have one of some hashes. */
+  async #match(
+    reader: VersionReader,
+    sorted: readonly Uint8Array[],
+    fileCount: number,
+  ): Promise<{ reader: VersionReader; numbers: Set<number>; isDense: boolean }> {
     const numbers = new Set<number>();
     for await (const { fileNumber } of matchHashes(reader.hashes(), sorted)) {
       numbers.add(fileNumber);
       await this.#pace.spendAndRest(FILE_WORK);
     }
-    if (numbers.size * DENSE > fileCount) {
-      await this.#readAll(reader, numbers);
-    } else {
-      await this.#readFiles(reader, [...numbers]);
-    }
+    return { reader, numbers, isDense: numbers.size * DENSE > fileCount };
   }
 
-  async #readFiles(reader: VersionReader, numbers: readonly number[]): Promise<void> {
-    for (const number of numbers.toSorted((one, other) => one - other)) {
+  async #readFiles(reader: VersionReader, numbers: Iterable<number>): Promise<void> {
+    for (const number of [...numbers].toSorted((one, other) => one - other)) {
       const file = await reader.fileAt(number);
       if (file !== null) {
         await this.#take(reader, file);

@@ -194,15 +194,15 @@ export const LIMITS = {
   knownVersions: 64,
   knownArtifacts: 256,
   knownBytes: 16 * MiB,
-  /** Contents looked up in one statement, and versions whose rows one gives: of up to 128 KiB each. */
+  /** Contents looked up in one statement, and versions whose manifests are read at once: R2 answers six calls. */
   contentsAtOnce: 1_000,
-  manifestsAtOnce: 8,
+  manifestsAtOnce: 6,
   /** Bytes of what is declared that travel to a draft at once: a call takes 32 MiB. */
   draftCall: 8 * MiB,
   /** Milliseconds after which a draft asks whether its version was made. */
   draftCheck: 3_600_000,
   /** Numbers of packs that a draft sets aside at a time. */
-  packNumbers: 16,
+  packNumbers: 4,
   /** Milliseconds for which whoever brings the last file waits for the seal. */
   sealWait: 10_000,
   /** Bytes of memory that a seal claims for each file beside twice what was declared of it, and at least: 48 MiB for 100,000. */
