@@ -64,9 +64,9 @@ describe("POST /fsck", () => {
   it("refuses a cursor that no answer gave, with 400", async () => {
     const system = await service.loginAsSystem();
     await service.upload("hashed", Buffer.from("bytes"), system);
-    const blob = await service.env.DB.prepare("SELECT max(id) AS id FROM blobs").first("id");
-    const broken = ["content", blob, 2, "x"];
-    const cursors = ["", "nothing", "[]", '["toString"]', '["blobs",{}]', JSON.stringify(broken)];
+    const version = await service.env.DB.prepare("SELECT max(id) AS id FROM versions").first("id");
+    const broken = ["content", version, 0, 2, "x"];
+    const cursors = ["", "nothing", "[]", '["toString"]', '["versions",{}]', JSON.stringify(broken)];
     for (const cursor of cursors) {
       const { status } = await service.send("POST", "/fsck", { cursor, deep: 100 }, system);
       expect([cursor, status]).toEqual([cursor, 400]);

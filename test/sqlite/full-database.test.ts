@@ -4,11 +4,9 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 
 import schema from "../../schema.sql?raw";
-import { numberEntries } from "../../src/artifacts/numbering.ts";
 import { sweep } from "../../src/artifacts/sweep.ts";
 import { openDatabase } from "../../src/catalog/database.ts";
-import { forgetGarbage, removeDeletedFiles } from "../../src/catalog/garbage.ts";
-import { revealVersion, stageArtifact, stageEntries } from "../../src/catalog/staging.ts";
+import { forgetGarbage, pickDoomed, removeDoomed } from "../../src/catalog/upkeep/sweep-steps.ts";
 import { newUuid } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
@@ -17,7 +15,6 @@ import { SqliteDatabase } from "./sqlite-database.ts";
 vi.mock("cloudflare:workers", () => ({ waitUntil: () => {} }));
 
 const DAY = 24 * 3_600_000;
-const AUTHOR = { actor: "stowage", now: Date.now() };
 
 let env: Env;
 let d1: SqliteDatabase;
@@ -32,26 +29,34 @@ beforeEach(() => {
   env = { DB: d1 } as unknown as Env; // no upload is idle, and no garbage old enough
 });
 
-/** Makes an artifact of so many files, each in an R2 object of its own. */
-async function makeArtifact(name: string, count: number, expiresAt: number | null) {
-  const db = openDatabase(env.DB);
-  const uuid = newUuid();
-  const artifact = { uuid, workspaceId: 1, type: "other", sourceUrl: `test://${name}`, name };
-  const version = await stageArtifact(
-    db,
-    { ...artifact, category: null, data: null, expiresAt },
-    Date.now(),
-  );
-  const files = Array.from({ length: count }, (_, n) => {
-    const extents = [{ key: `${name}/${n}`, start: 0, length: 1 }];
-    const sha512 = n.toString(16).padStart(8, "0").padEnd(128, "0");
-    const bytes = { uuid: newUuid(), crc32: "0", extents };
-    const path = `${n}`.padStart(6, "0");
-    return { path, size: 1, sha256: sha512.slice(64), sha512, contentType: null, bytes };
-  });
-  await stageEntries(db, version, numberEntries(files), Date.now());
-  await revealVersion(db, version, AUTHOR);
-  return version;
+/** Makes an artifact of so many versions, each with so many R2 objects and a content of its own. */
+function makeArtifact(name: string, versions: number, objects: number, expiresAt: number | null): void {
+  d1.sqlite
+    .prepare(
+      `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, highest_index, created_at,
+         expires_at) VALUES (?1, 1, 'other', ?1, ?1, 0, ?2, 0, ?3)`,
+    )
+    .run(name, versions, expiresAt);
+  const id = d1.read("SELECT max(id) FROM artifacts");
+  for (let index = 1; index <= versions; index += 1) {
+    d1.sqlite
+      .prepare(
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
+           object_count, manifest) VALUES (?, ?, 0, 0, 1, 1, 1, ?, zeroblob(200))`,
+      )
+      .run(id, index, objects);
+    const version = d1.read("SELECT max(id) FROM versions");
+    d1.sqlite
+      .prepare(
+        `WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+         INSERT INTO object_refs SELECT ?, ? || '/' || n FROM n`,
+      )
+      .run(objects, version, `${name}/${newUuid()}`);
+    d1.sqlite
+      .prepare("INSERT INTO contents (size, sha512, sha256, crc32, created_at) VALUES (1, ?, ?, '0', 0)")
+      .run(new TextEncoder().encode(newUuid().padEnd(64)), new Uint8Array(32));
+    d1.sqlite.prepare("INSERT INTO holders SELECT max(id), 1, ?, 1, 0 FROM contents").run(version);
+  }
 }
 
 /** Takes every page, and what is left in the last ones. */
@@ -84,7 +89,7 @@ describe("the sweep on a full database", () => {
   it("deletes what is deleted and expired, with the reserve, and sets it aside again", async () => {
     await sweep(env, DAY, Date.now());
     expect(d1.read("SELECT length(room) FROM reserve")).toBe(LIMITS.catalogReserve);
-    await makeArtifact("expired", 1_000, Date.now() + DAY);
+    makeArtifact("expired", 1_000, 1, Date.now() + DAY);
     fill();
     const db = openDatabase(env.DB);
     const marked = db.prepare("UPDATE artifacts SET deleted_at = 1, name = name || ?1");
@@ -96,28 +101,40 @@ describe("the sweep on a full database", () => {
     expect(d1.read("SELECT count(*) FROM artifacts WHERE deleted_at IS NULL")).toBe(0);
     expect(d1.read("SELECT count(*) FROM reserve")).toBe(0);
     const removing = await sweep(env, DAY, Date.now() + 4 * DAY);
-    expect(removing).toMatchObject({ filesRemoved: 1_000, failures: 0 });
+    expect(removing).toMatchObject({ versionsRemoved: 1_000, failures: 0 });
     expect(d1.read("SELECT count(*) FROM garbage WHERE key LIKE 'expired/%'")).toBe(1_000);
-    expect(d1.read("SELECT count(*) FROM blobs")).toBe(0);
+    expect(d1.read("SELECT count(*) FROM contents")).toBe(0);
     expect(d1.read("SELECT count(*) FROM reserve")).toBe(1);
-    await forgetGarbage(db, ["expired/3"]);
-    expect(d1.read("SELECT count(*) FROM garbage WHERE key = 'expired/3'")).toBe(0);
+    const [{ key } = { key: "" }] = d1.sqlite.prepare("SELECT key FROM garbage LIMIT 1").all();
+    await forgetGarbage(db, [String(key)]);
+    expect(d1.sqlite.prepare("SELECT key FROM garbage WHERE key = ?").all(key)).toEqual([]);
     expect(d1.read("SELECT used_bytes + used_entries FROM workspaces")).toBe(1);
   });
 
-  it("needs no reserve for the files of a deleted artifact: what frees pages comes first", async () => {
-    await makeArtifact("deleted", 1_000, null);
+  it("needs no reserve for deleted versions of a file: what frees pages comes first", async () => {
+    makeArtifact("deleted", 1_000, 1, null);
     d1.sqlite.exec("UPDATE versions SET deleted_at = 1; UPDATE artifacts SET deleted_at = 1");
     fill();
-    const insertion = "INSERT INTO garbage SELECT DISTINCT key, 1 FROM extents";
+    const insertion = "INSERT INTO garbage SELECT key, 1 FROM object_refs";
     expect(() => d1.sqlite.exec(insertion)).toThrow("full");
     const db = openDatabase(env.DB);
-    const remove = () => removeDeletedFiles(db, Date.now(), Date.now(), LIMITS.sweepBatch);
+    const limits = { limit: LIMITS.sweepBatch, drafts: 1 };
     for (let left = 1_000; left > 0; left -= LIMITS.sweepBatch) {
-      expect(await remove()).toBe(LIMITS.sweepBatch);
+      const picked = await pickDoomed(db, Date.now(), limits);
+      expect(await removeDoomed(db, picked, Date.now())).toBe(LIMITS.sweepBatch);
     }
     expect(d1.read("SELECT count(*) FROM garbage WHERE key LIKE 'deleted/%'")).toBe(1_000);
-    expect(d1.read("SELECT count(*) FROM extents")).toBe(0);
+    expect(d1.read("SELECT count(*) FROM object_refs")).toBe(0);
+  });
+
+  it("removes versions of many objects with the reserve: their keys take a little more room than their references", async () => {
+    await sweep(env, DAY, Date.now());
+    makeArtifact("many", 10, 3_000, null);
+    d1.sqlite.exec("UPDATE versions SET deleted_at = 1; UPDATE artifacts SET deleted_at = 1");
+    fill();
+    expect(await sweep(env, DAY, Date.now())).toMatchObject({ versionsRemoved: 10 });
+    expect(d1.read("SELECT count(*) FROM garbage WHERE key LIKE 'many/%'")).toBe(30_000);
+    expect(d1.read("SELECT count(*) FROM object_refs")).toBe(0);
   });
 
   it("says that it failed while it can neither set the reserve aside nor free a page", async () => {

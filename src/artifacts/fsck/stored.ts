@@ -32,7 +32,7 @@ export const checkStored = eachVersion(async ({ env }, version, at, left) => {
       return { work: 1 / LIMITS.fsckKeys, differences };
     }
   }
-  const ends = await findEnds(openChecked(env.BUCKET, version), version).catch((error: unknown) => {
+  const ends = await findEnds(env.BUCKET, version).catch((error: unknown) => {
     if (error instanceof ManifestDamage) {
       return new Map<string, number>(); // the check of versions tells
     }
@@ -57,12 +57,13 @@ export const checkStored = eachVersion(async ({ env }, version, at, left) => {
 
 /** The last byte of each object that the files of a version name. */
 async function findEnds(
-  reader: VersionReader,
-  { entryCount }: CheckedVersion,
+  bucket: Env["BUCKET"],
+  version: CheckedVersion,
 ): Promise<Map<string, number>> {
+  const reader = openChecked(bucket, version);
   const ends = new Map<string, number>();
   const pace = new Pace();
-  for await (const entries of reader.walk({ after: 0, last: entryCount })) {
+  for await (const entries of reader.walk({ after: 0, last: version.entryCount })) {
     for (const entry of entries) {
       if (entry.kind === "file") {
         await noteEnds(reader, entry, ends);

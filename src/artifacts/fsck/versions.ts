@@ -229,7 +229,10 @@ class ManifestCheck {
     );
     // They come after the seal.
     const isOld = (sealedAt ?? 0) < now - LIMITS.fsckSlack;
-    const missing = others.filter(({ sha512 }) => isOld && unheld.has(sha512));
+    const misplaced = new Set(wrong.map(({ sha512 }) => sha512));
+    const missing = others.filter(
+      ({ sha512 }) => misplaced.has(sha512) || (isOld && unheld.has(sha512)),
+    );
     if (wrong.length + missing.length > 0) {
       if (repairs) {
         const numbersOfWrong = new Set(wrong.map(({ fileNumber }) => fileNumber));

@@ -3,14 +3,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { moveAudit } from "../../../src/artifacts/audit/move.ts";
 import { readAudit } from "../../../src/artifacts/audit/read.ts";
-import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
-import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
-import { storePack } from "../../../src/artifacts/pack.ts";
-import { stageArtifact, stageEntries } from "../../../src/catalog/staging.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { blobUuidOf } from "../../../src/protocol/blob-uuid.ts";
 import { DIFFERENCE_KINDS } from "../../../src/protocol/differences.ts";
 import type { Difference } from "../../../src/protocol/differences.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
@@ -19,18 +16,28 @@ import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
-import { smallFile } from "../support/small-file.ts";
+import { withDrafts } from "../support/other-drafts.ts";
+import type { OtherDraft } from "../support/other-drafts.ts";
 import { Uploader } from "../support/uploader.ts";
+import { gather, makeIncomplete, makeVersion, plantTree } from "../support/whole-version.ts";
+import type { MadeVersion } from "../support/whole-version.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MiB = 1024 * 1024;
+/** When the versions here were made: what comes after a seal has come. */
+const BEFORE = Date.now() - 2 * HOUR;
 
 let workspace: Workspace;
 let uploader: Uploader;
-/** Versions by their names: one uploaded whole, one of parts, one of files in folders, and what they hold. */
-let single: { versionId: number; blobId: number; uuid: Uuid; key: string; artifactId: number };
-let tree: { versionId: number };
+/** Versions: of one file; of files in folders; of a file larger than what one call reads; of many files, whose manifest is an
+ * R2 object. */
+let single: MadeVersion & { key: string; uuid: Uuid };
+let tree: MadeVersion;
+let large: MadeVersion;
+let many: MadeVersion & { key: string; manifestKey: string };
+/** Drafts that there are. */
+const drafts = new Map<Uuid, OtherDraft>();
 /** Kinds that a test here has made and seen. */
 const seen = new Set<string>();
 
@@ -38,43 +45,30 @@ beforeAll(async () => {
   await applySchema();
   workspace = await makeWorkspace("owner");
   uploader = new Uploader(workspace);
-  await uploader.publish("single", bytes(5_000, 2));
-  single = (await env.DB.prepare(
-    `SELECT f.version_id AS versionId, b.id AS blobId, b.uuid, e.key, v.artifact_id AS artifactId
-     FROM files f JOIN blobs b ON b.id = f.blob_id JOIN extents e ON e.blob_id = b.id
-     JOIN versions v ON v.id = f.version_id WHERE f.path = 'single'`,
-  ).first()) as typeof single;
-  await uploader.publish("large", bytes(17 * MiB, 3));
-  const id = await declare({
-    "a/b/one": bytes(100, 4),
-    "a/b/two": bytes(200, 5),
-    "a/c": bytes(300, 6),
-    "a-d": new Uint8Array(),
-  });
-  tree = (await env.DB.prepare("SELECT id AS versionId FROM versions WHERE artifact_id = ?1")
-    .bind(id)
-    .first()) as typeof tree;
-});
-
-/** Declares an artifact of these files and brings their bytes; gives its id. */
-async function declare(files: Record<string, Uint8Array>): Promise<number> {
-  const declared = await Promise.all(
-    Object.entries(files).map(async ([path, data]) => ({
-      path,
-      size: data.length,
-      sha256: await hexDigest("SHA-256", data),
-      contentType: null,
-    })),
+  const content = bytes(5_000, 2);
+  const uuid = blobUuidOf(await hexDigest("SHA-512", content));
+  const at = { at: BEFORE };
+  single = { uuid, ...(await makeVersion(workspace.id, "single", { single: content }, at)) } as typeof single;
+  large = await makeVersion(workspace.id, "large", { "d/large": bytes(17 * MiB, 3), "d/small": bytes(9, 3) }, at);
+  const hole = { key: null, start: 0, length: 3 * MiB } as const;
+  const some = { key: single.key, start: 10, length: 20 };
+  const holed = new Uint8Array(3 * MiB + 20);
+  holed.set(content.subarray(10, 30), 3 * MiB);
+  tree = await makeVersion(
+    workspace.id,
+    "tree",
+    {
+      "a/b/one": bytes(100, 4),
+      "a/b/two": bytes(200, 5),
+      "a/c": bytes(300, 6),
+      "a-d": new Uint8Array(),
+      holed: { data: holed, extents: [hole, some] },
+    },
+    { ...at, folders: ["empty", "a/nothing/here"] },
   );
-  const about = { category: "test", data: "{}", expiresAt: null, actor: "owner/ci" };
-  const sorted = declared.toSorted((one, other) => comparePaths(one.path, other.path));
-  const declaration = { ...about, workspaceId: workspace.id, files: sorted };
-  const id = await declareArtifact(env.DB, declaration, Date.now());
-  const reader = { all: true, workspaceId: null, userId: null };
-  const brought = Object.entries(files).map(([path, data]) => smallFile(path, data));
-  await storePack(env, { reader, artifactId: id }, brought);
-  return id;
-}
+  const files = Array.from({ length: 2_000 }, (_, n) => [`${n % 7}/${n % 31}/${n}.txt`, bytes(n % 50, n)]);
+  many = (await makeVersion(workspace.id, "many", Object.fromEntries(files), at)) as typeof many;
+});
 
 interface Checked {
   differences: Difference[];
@@ -93,7 +87,7 @@ async function check({
   later = 0,
   auditMs = LIMITS.auditKept,
 } = {}): Promise<Checked> {
-  const context = { env, idleMs: DAY, auditMs, now: Date.now() + later, repairs, percent };
+  const context = { env: withDrafts(drafts), idleMs: DAY, auditMs, now: Date.now() + later, repairs, percent };
   const nothing = { rows: 0, objects: 0, uploads: 0, bytes: 0, young: 0, calls: 0 };
   const all: Checked = { differences: [], ...nothing };
   for (let cursor: CheckCursor | null = null; ;) {
@@ -134,24 +128,16 @@ async function expectRepaired(kind: string, subject: string, later = 0): Promise
   expect(await find({ later })).toEqual([]);
 }
 
-async function versionOf(versionId: number): Promise<string> {
-  const name = await env.DB.prepare(
-    `SELECT a.uuid || ' version ' || v.version_index AS name
-     FROM versions v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = ?1`,
-  )
-    .bind(versionId)
-    .first<string>("name");
-  return name ?? "";
-}
-
 describe("fsck (T26)", () => {
-  it("finds no difference in what requests have made, and says how much it compared", async () => {
+  it("finds no difference in what writers have made, and says how much it compared", async () => {
+    expect(many.manifestKey).not.toBeNull();
     const upload = await uploader.upload(bytes(MiB, 7));
     const all = await check({ percent: 100 });
     expect(all).toMatchObject({ differences: [], uploads: 1 });
-    expect(all.bytes).toBe(17 * MiB + 5_000 + 600);
-    expect(all.objects).toBe(3);
-    // One for each check, and one more for the content: a blob larger than this is read in pieces.
+    const small = Array.from({ length: 2_000 }, (_, n) => n % 50).reduce((sum, size) => sum + size);
+    expect(all.bytes).toBe(20 * MiB + 20 + 5_000 + 600 + 9 + small);
+    expect(all.objects).toBe(5);
+    // One for each check, and two more for the content: a file larger than this is read in pieces.
     expect(17 * MiB).toBeGreaterThan(LIMITS.fsckBytes);
     expect(all.calls).toBe(12);
     await run("UPDATE uploads SET last_append_at = 0 WHERE uuid = ?1", upload);
@@ -164,23 +150,89 @@ describe("fsck (T26)", () => {
     expect(await find({ later: 3 * DAY })).toEqual([]);
   });
 
-  it("finds an object that is gone or short, under its blob", async () => {
-    const content = await (await env.BUCKET.get(single.key))?.bytes();
+  it("finds as much when a call may do little", async () => {
+    const limits = { fsckEntries: LIMITS.fsckEntries, fsckKeys: LIMITS.fsckKeys, fsckRows: LIMITS.fsckRows };
+    const whole = await check({ percent: 100 });
+    Object.assign(LIMITS, { fsckEntries: 97, fsckKeys: 1, fsckRows: 2 });
+    try {
+      const pieces = await check({ percent: 100 });
+      expect(pieces.differences).toEqual([]);
+      expect(pieces.bytes).toBe(whole.bytes);
+      expect(pieces.calls).toBeGreaterThan(60);
+      await run("DELETE FROM object_refs WHERE version_id = ?1", many.versionId);
+      expect(await find()).toEqual([["version_refs", many.name]]);
+      expect((await check({ repairs: true })).differences).toMatchObject([{ isRepaired: true }]);
+      expect(await find()).toEqual([]);
+    } finally {
+      Object.assign(LIMITS, limits);
+    }
+  });
+
+  it("finds an object that is gone or short, under each version that names it", async () => {
+    const content = (await (await env.BUCKET.get(single.key))?.bytes()) ?? new Uint8Array();
     await env.BUCKET.delete(single.key);
-    expect(await find()).toEqual([["object_missing", single.key]]);
-    expect(await find({ percent: 100 })).toEqual([
-      ["object_missing", single.key],
-      ["content_unreadable", single.uuid],
-    ]);
-    await env.BUCKET.put(single.key, content?.subarray(1) ?? "");
+    const gone = ["object_missing", single.key];
+    expect(await find()).toEqual([gone, gone]); // `tree` names some bytes of it
+    expect((await find({ percent: 100 })).slice(2, 3)).toEqual([["content_unreadable", single.uuid]]);
+    await env.BUCKET.put(single.key, content.subarray(1));
     expect(await find()).toEqual([["object_short", single.key]]);
-    await env.BUCKET.put(
-      single.key,
-      content?.map((byte, at) => (at === 4_000 ? byte ^ 1 : byte)) ?? "",
-    );
+    await env.BUCKET.put(single.key, content.with(4_000, (content[4_000] ?? 0) ^ 1));
     expect(await find()).toEqual([]);
     expect(await find({ percent: 100 })).toEqual([["content_damaged", single.uuid]]);
-    await env.BUCKET.put(single.key, content ?? "");
+    await env.BUCKET.put(single.key, content);
+    expect(await find({ percent: 100 })).toEqual([]);
+  });
+
+  it("finds a small file that is damaged among many, and one behind a run of zeros", async () => {
+    for (const [key, at] of [
+      [many.key, 500],
+      [single.key, 15],
+    ] as const) {
+      const stored = (await (await env.BUCKET.get(key))?.bytes()) ?? new Uint8Array();
+      await env.BUCKET.put(key, stored.with(at, (stored[at] ?? 0) ^ 1));
+      const damaged = await find({ percent: 100 });
+      expect(damaged.map(([kind]) => kind)).toEqual(
+        Array.from({ length: key === many.key ? 1 : 2 }, () => "content_damaged"),
+      );
+      await env.BUCKET.put(key, stored);
+    }
+    expect(await find({ percent: 100 })).toEqual([]);
+  });
+
+  it("finds a manifest that is gone, short, longer or damaged", async () => {
+    const key = many.manifestKey;
+    const stored = (await (await env.BUCKET.get(key))?.bytes()) ?? new Uint8Array();
+    await env.BUCKET.delete(key);
+    expect(await find({ percent: 100 })).toEqual([["object_missing", key]]);
+    await env.BUCKET.put(key, stored.slice(0, -1));
+    expect(await find({ percent: 100 })).toEqual([["object_short", key]]);
+    for (const at of [0, 70_000, stored.length - 100, stored.length - 20, stored.length - 1]) {
+      await env.BUCKET.put(key, stored.with(at, (stored[at] ?? 0) ^ 1));
+      expect(await find({ repairs: true })).toEqual([["version_manifest", many.name]]);
+    }
+    await env.BUCKET.put(key, stored);
+    expect(await find()).toEqual([]);
+  });
+
+  it("gives a row the index of its manifest again", async () => {
+    const { results } = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
+      .bind(many.versionId)
+      .all<{ row: string }>();
+    const flipped = (results[0]?.row ?? "").replace(/.$/u, (digit) => (digit === "0" ? "1" : "0"));
+    for (const row of [flipped, "0100", "81"]) {
+      await run("UPDATE versions SET manifest = unhex(?2) WHERE id = ?1", many.versionId, row);
+      await expectRepaired("version_manifest", many.name);
+    }
+  });
+
+  it("finds a manifest that is whole in its row and damaged", async () => {
+    const set = "UPDATE versions SET manifest = unhex(?2) WHERE id = ?1";
+    const row = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
+      .bind(tree.versionId)
+      .first<string>("row");
+    await run(set, tree.versionId, row?.replace(/.$/u, (digit) => (digit === "0" ? "1" : "0")));
+    expect(await find({ repairs: true, percent: 100 })).toEqual([["version_manifest", tree.name]]);
+    await run(set, tree.versionId, row);
     expect(await find({ percent: 100 })).toEqual([]);
   });
 
@@ -200,48 +252,55 @@ describe("fsck (T26)", () => {
   });
 
   it("lists an old object that nothing names as garbage, and leaves a young one alone", async () => {
-    const [key, direct] = [`uploads/${newUuid()}/1`, `files/${newUuid()}`];
-    await env.BUCKET.put(key, "left");
-    expect(await check()).toMatchObject({ differences: [], young: 1 });
-    await expectRepaired("object_orphan", key, DAY + 1_000);
-    await env.BUCKET.put(direct, "left");
-    await expectRepaired("object_orphan", direct, DAY + 1_000);
-    expect(await env.BUCKET.head(key)).not.toBe(null);
+    for (const folder of ["uploads", "packs", "manifests"]) {
+      const key = `${folder}/${newUuid()}/${folder === "manifests" ? newUuid() : 1}`;
+      await env.BUCKET.put(key, "left");
+      expect(await check()).toMatchObject({ differences: [], young: 1 });
+      await expectRepaired("object_orphan", key, DAY + 1_000);
+      expect(await env.BUCKET.head(key)).not.toBe(null);
+      await env.BUCKET.delete(key);
+      await run("DELETE FROM garbage");
+    }
+  });
+
+  it("asks the draft of a pack that nothing names", async () => {
+    const { draft, versionId } = await makeIncomplete(workspace.id, "packed");
+    const [held, left] = [`packs/${draft}/3`, `packs/${draft}/4`];
+    drafts.set(draft, { lastAppendAt: Date.now(), missing: 1, keys: [held] });
+    await env.BUCKET.put(held, "held");
+    await env.BUCKET.put(left, "left");
+    const later = DAY - 1_000;
+    expect(await find({ later: DAY + 1_000 })).toEqual([["object_orphan", left]]);
+    expect(await find({ later })).toEqual([]);
+    await run("DELETE FROM versions WHERE id = ?1", versionId);
+    expect((await find({ later: DAY + 1_000 })).map(([, key]) => key)).toEqual([held, left]);
+    await env.BUCKET.delete([held, left]);
+    drafts.delete(draft);
   });
 
   it("reports an object that is none of ours, and never touches it", async () => {
-    await env.BUCKET.put("somebody/else", "theirs");
     const later = DAY + 1_000;
-    expect(await find({ later, repairs: true })).toEqual([["object_foreign", "somebody/else"]]);
-    expect(await find({ later })).toEqual([["object_foreign", "somebody/else"]]);
-    await env.BUCKET.delete("somebody/else");
+    for (const key of ["somebody/else", `packs/${newUuid()}/x`, `manifests/${newUuid()}/1`, `uploads/${newUuid()}/1/1`]) {
+      await env.BUCKET.put(key, "theirs");
+      expect(await find({ later, repairs: true })).toEqual([["object_foreign", key]]);
+      expect(await find({ later })).toEqual([["object_foreign", key]]);
+      await env.BUCKET.delete(key);
+    }
   });
 
-  it("takes an object that a blob names off the list of garbage", async () => {
+  it("takes an object that a version names off the list of garbage", async () => {
     await run("INSERT INTO garbage (key, since) VALUES (?1, ?2)", single.key, Date.now());
     await expectRepaired("garbage_referenced", single.key);
     expect(await env.BUCKET.head(single.key)).not.toBe(null);
   });
 
-  it("removes a blob that no file holds", async () => {
-    const uuid = newUuid();
-    const key = `files/${newUuid()}`;
-    await env.BUCKET.put(key, "left");
+  it("removes a content that no version holds", async () => {
+    const sha512 = "ab".repeat(64);
     await run(
-      `INSERT INTO blobs (uuid, size, sha512, sha256, crc32, created_at) VALUES (?1, 4, ?1, ?1, '', 0)`,
-      uuid,
+      "INSERT INTO contents (size, sha512, sha256, crc32, created_at) VALUES (4, unhex(?1), unhex(?1), '', 0)",
+      sha512,
     );
-    await run(`INSERT INTO extents SELECT id, 0, ?2, 0, 4 FROM blobs WHERE uuid = ?1`, uuid, key);
-    await expectRepaired("blob_unreferenced", uuid);
-    const since = "SELECT since FROM garbage WHERE key = ?1";
-    expect(await env.DB.prepare(since).bind(key).first("since")).not.toBe(null);
-  });
-
-  it("finds a blob whose extents do not make up its size", async () => {
-    await run("UPDATE extents SET length = length - 1 WHERE blob_id = ?1", single.blobId);
-    expect(await find()).toEqual([["blob_extents", single.uuid]]);
-    await run("UPDATE extents SET length = length + 1 WHERE blob_id = ?1", single.blobId);
-    expect(await find()).toEqual([]);
+    await expectRepaired("content_unheld", blobUuidOf(sha512));
   });
 
   it("sums used_bytes again", async () => {
@@ -258,80 +317,107 @@ describe("fsck (T26)", () => {
     await run("UPDATE workspaces SET quota_entries = NULL WHERE id = ?1", workspace.id);
   });
 
-  it("gives files the workspace and the sharing of their artifact", async () => {
-    await run("UPDATE files SET shared = 1 WHERE version_id = ?1", tree.versionId);
-    await expectRepaired("file_owner", await versionOf(tree.versionId));
-    await run("UPDATE files SET workspace_id = 77 WHERE version_id = ?1", tree.versionId);
-    await expectRepaired("file_owner", await versionOf(tree.versionId));
+  it("notes again which objects a version names, and takes them off the list of garbage", async () => {
+    await run("DELETE FROM object_refs WHERE version_id = ?1 AND key = ?2", single.versionId, single.key);
+    await expectRepaired("version_refs", single.name);
+    await run("DELETE FROM object_refs WHERE version_id = ?1", many.versionId);
+    await run("INSERT INTO garbage (key, since) VALUES (?1, 5)", many.key);
+    expect(await find()).toEqual([
+      ["version_refs", many.name],
+      ["sweep_behind", "objects that are garbage"],
+    ]);
+    // The sweep of this repair comes after it, or it would delete the object.
+    await check({ repairs: true });
+    expect(await env.BUCKET.head(many.key)).not.toBe(null);
+    expect(await find()).toEqual([]);
+    const extra = `packs/${newUuid()}/1`;
+    await run("INSERT INTO object_refs VALUES (?1, ?2)", tree.versionId, extra);
+    await expectRepaired("version_refs", tree.name);
+    expect(await env.DB.prepare("SELECT key FROM garbage").first("key")).toBe(extra);
+    await run("DELETE FROM garbage");
   });
 
-  it("computes counts and sums of files and folders again", async () => {
-    const version = await versionOf(tree.versionId);
-    for (const change of [
-      "UPDATE folders SET entry_count = entry_count + 1 WHERE path = 'a/b/'",
-      "UPDATE folders SET total_bytes = total_bytes + 1 WHERE path = 'a/'",
-      "UPDATE folders SET file_count = 9 WHERE path = ''",
-      "UPDATE files SET file_number = 9 WHERE path = 'a/c'",
-      "UPDATE files SET tar_end = tar_end + 512 WHERE path = 'a/b/one'",
-    ]) {
-      await run(`${change} AND version_id = ?1`, tree.versionId);
-      await expectRepaired("version_sums", version);
-    }
-  });
-
-  it("finds files and folders that are not numbered in the order of their paths", async () => {
-    const version = await versionOf(tree.versionId);
-    for (const [change, back] of [
+  it("makes large and only files be found by their hashes again", async () => {
+    for (const [change, version] of [
+      ["DELETE FROM holders WHERE version_id = ?1", single],
+      ["DELETE FROM holders WHERE version_id = ?1", large],
+      ["UPDATE holders SET file_number = 2 WHERE version_id = ?1", large],
+      ["UPDATE holders SET file_number = 99 WHERE version_id = ?1", single],
+      ["UPDATE holders SET shared = 1 WHERE version_id = ?1", large],
+      ["UPDATE holders SET workspace_id = 77 WHERE version_id = ?1", single],
       [
-        "UPDATE files SET path = 'A' WHERE path = 'a/c'",
-        "UPDATE files SET path = 'a/c' WHERE path = 'A'",
+        "UPDATE contents SET crc32 = 'x' WHERE id IN (SELECT content_id FROM holders WHERE version_id = ?1)",
+        large,
       ],
       [
-        "UPDATE folders SET path = 'a/x/' WHERE path = 'a/b/'",
-        "UPDATE folders SET path = 'a/b/' WHERE path = 'a/x/'",
-      ],
-      [
-        "UPDATE files SET ordinal = 99 WHERE path = 'a/c'",
-        "UPDATE files SET ordinal = 6 WHERE path = 'a/c'",
+        `INSERT INTO holders SELECT (SELECT content_id FROM holders WHERE version_id = ${single.versionId}), ${workspace.id}, ?1, 3, 0`,
+        tree,
       ],
     ] as const) {
-      await run(`${change} AND version_id = ?1`, tree.versionId);
-      expect(await find({ repairs: true })).toEqual([["version_order", version]]);
-      await run(`${back} AND version_id = ?1`, tree.versionId);
-      expect(await find()).toEqual([]);
+      await run(change, version.versionId);
+      // A content that lost its last holder is none of these differences, and has its row again after the repair.
+      const kinds = await find();
+      expect([change, ...kinds.filter(([kind]) => kind !== "content_unheld")]).toEqual([
+        change,
+        ["version_contents", version.name],
+      ]);
+      await check({ repairs: true });
+      expect([change, await find()]).toEqual([change, []]);
     }
   });
 
-  it("finds files that repeat what their blob does not have", async () => {
-    const version = await versionOf(single.versionId);
-    const set = "UPDATE files SET sha256 = substr(?2 || sha256, 1, 64) WHERE version_id = ?1";
-    const { sha256 } = (await env.DB.prepare("SELECT sha256 FROM files WHERE version_id = ?1")
-      .bind(single.versionId)
-      .first<{ sha256: string }>()) ?? { sha256: "" };
-    await run(set, single.versionId, "00");
-    expect(await find({ repairs: true })).toEqual([["file_blob", version]]);
-    await run("UPDATE files SET sha256 = ?2 WHERE version_id = ?1", single.versionId, sha256);
+  it("waits for the index of what was just sealed", async () => {
+    const young = await makeVersion(workspace.id, "young", { f: bytes(50, 20) });
+    await run("DELETE FROM contents WHERE size = 50");
+    expect(await find()).toEqual([]);
+    expect(await find({ later: HOUR + 1_000 })).toEqual([["version_contents", young.name]]);
+    await check({ repairs: true, later: HOUR + 1_000 });
+    expect(await find({ later: HOUR + 1_000 })).toEqual([]);
+  });
+
+  it("finds a row that counts other files than its manifest", async () => {
+    await env.DB.exec("DROP TRIGGER versions_are_not_changed");
+    const set = "UPDATE versions SET file_count = file_count + ?2 WHERE id = ?1";
+    await run(set, tree.versionId, 1);
+    expect(await find({ repairs: true })).toEqual([["version_sums", tree.name]]);
+    await run(set, tree.versionId, -1);
     expect(await find()).toEqual([]);
   });
 
-  it("seals a version that misses nothing, and reports a sealed one that does", async () => {
-    await run("UPDATE versions SET sealed_at = NULL WHERE id = ?1", tree.versionId);
-    await expectRepaired("version_state", await versionOf(tree.versionId));
-    const path = "a/b/two";
-    const lose = "UPDATE files SET blob_id = NULL WHERE version_id = ?1 AND path = ?2";
-    const blob = await env.DB.prepare(
-      "SELECT blob_id FROM files WHERE version_id = ?1 AND path = ?2",
-    )
-      .bind(tree.versionId, path)
-      .first<number>("blob_id");
-    await run(lose, tree.versionId, path);
-    expect((await find()).map(([kind]) => kind).toSorted()).toEqual([
-      "blob_unreferenced",
-      "version_state",
-    ]);
-    const back = "UPDATE files SET blob_id = ?3 WHERE version_id = ?1 AND path = ?2";
-    await run(back, tree.versionId, path, blob);
+  it("finds a file that is also a folder", async () => {
+    const wrong = await makeVersion(
+      workspace.id,
+      "wrong",
+      { a: bytes(5, 21), "a/b": bytes(6, 22) },
+      {
+        at: BEFORE,
+        // The tree of paths that are as long, and may be together.
+        plant: async (files) => {
+          const shape = files.map((file) => (file.path === "a" ? { ...file, path: "0" } : file));
+          const planted = await plantTree(shape);
+          const members = gather(files);
+          return { ...planted, members, order: members.sorted() };
+        },
+      },
+    );
+    expect(await find({ repairs: true })).toEqual([["version_order", wrong.name]]);
+    await run("UPDATE versions SET deleted_at = ?2 WHERE id = ?1", wrong.versionId, Date.now());
     expect(await find()).toEqual([]);
+  });
+
+  it("finds an incomplete version whose draft is gone, or says something else", async () => {
+    const made = await makeIncomplete(workspace.id, "incomplete", { at: Date.now() });
+    expect(await find()).toEqual([]);
+    const later = HOUR + 1_000;
+    expect(await find({ later, repairs: true })).toEqual([["version_state", made.name]]);
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 3, keys: [] });
+    expect(await find()).toEqual([["version_state", made.name]]);
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 0, keys: [] });
+    expect(await find()).toEqual([]);
+    expect(await find({ later })).toEqual([["version_state", made.name]]);
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 2, keys: [] });
+    expect(await find({ later })).toEqual([]);
+    await run("UPDATE versions SET deleted_at = ?2 WHERE id = ?1", made.versionId, Date.now());
   });
 
   it("raises an artifact's highest index, and ends a wait for an upload that is gone", async () => {
@@ -366,21 +452,6 @@ describe("fsck (T26)", () => {
     await run(set, uuid, other.id);
     expect(await find({ repairs: true })).toEqual([["upload_foreign", uuid]]);
     await run(set, uuid, workspace.id);
-    expect(await find()).toEqual([]);
-  });
-
-  it("leaves what is on its way in alone", async () => {
-    const uuid = newUuid();
-    const artifact = { uuid, workspaceId: workspace.id, type: "other", sourceUrl: uuid, name: "x" };
-    const rest = { category: null, data: null, expiresAt: null };
-    const version = await stageArtifact(env.DB, { ...artifact, ...rest }, Date.now());
-    const file = { path: "x/y", size: 5, sha256: "00", sha512: null, contentType: null };
-    const [first] = numberEntries([file]);
-    await stageEntries(env.DB, version, first === undefined ? [] : [first], Date.now());
-    const incomplete = { path: "later", size: 3, sha256: "11", contentType: null };
-    const about = { category: "test", data: "{}", expiresAt: null, actor: "owner/ci" };
-    const declaration = { ...about, workspaceId: workspace.id, files: [incomplete] };
-    await declareArtifact(env.DB, declaration, Date.now());
     expect(await find()).toEqual([]);
   });
 

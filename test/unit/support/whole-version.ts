@@ -56,11 +56,8 @@ export async function describeFile(
   };
 }
 
-/** Files as a tree, with folders that may be empty. */
-export async function plantTree(
-  files: readonly NewFile[],
-  folders: readonly string[] = [],
-): Promise<Tree> {
+/** Files, and folders that may be empty, as members. */
+export function gather(files: readonly NewFile[], folders: readonly string[] = []): Members {
   const writer = new MemberWriter();
   for (const file of files) {
     writer.addFile(file);
@@ -68,13 +65,29 @@ export async function plantTree(
   for (const folder of folders) {
     writer.addFolder(folder);
   }
-  const members = new Members(writer.takeChunks(), writer.keys);
+  return new Members(writer.takeChunks(), writer.keys);
+}
+
+/** The same as a tree. */
+export async function plantTree(
+  files: readonly NewFile[],
+  folders: readonly string[] = [],
+): Promise<Tree> {
   const bounds = { folders: 100_000, faults: 20, pause: async () => undefined };
-  const planned = await planTree(members, bounds);
+  const planned = await planTree(gather(files, folders), bounds);
   if (!planned.ok) {
     throw new Error(`There are faults: ${JSON.stringify(planned.faults)}`);
   }
   return planned.tree;
+}
+
+interface VersionOptions {
+  /** When it was made and sealed. */
+  at?: number;
+  /** Folders that may be empty. */
+  folders?: readonly string[];
+  /** Makes the tree. */
+  plant?: typeof plantTree;
 }
 
 /** Makes a version of an artifact, which it makes as well unless it is there. What has no extents goes into one new object. */
@@ -82,11 +95,11 @@ export async function makeVersion(
   workspaceId: number,
   name: string,
   brought: Record<string, Uint8Array | Brought>,
-  { at = Date.now(), folders = [] }: { at?: number; folders?: readonly string[] } = {},
+  { at = Date.now(), folders = [], plant = plantTree }: VersionOptions = {},
 ): Promise<MadeVersion> {
   const writer = newUuid();
   const { files, key } = await storeFiles(`packs/${writer}/1`, brought);
-  const tree = await plantTree(files, folders);
+  const tree = await plant(files, folders);
   const { manifest, keys } = await writeManifest(env, tree, writer);
   const indexed = indexOf(files);
   const copied = new Set(keys.filter((each) => each !== key));
