@@ -36,7 +36,7 @@ async function used(name: string): Promise<number> {
   return (await requireWorkspace(env.DB, name)).usedEntries;
 }
 
-function declare({ id: workspaceId }: Workspace, paths: readonly string[], data = "{}") {
+async function declare({ id: workspaceId }: Workspace, paths: readonly string[], data = "{}") {
   const files = paths.map((path) => ({
     path,
     size: 5,
@@ -44,7 +44,7 @@ function declare({ id: workspaceId }: Workspace, paths: readonly string[], data 
     contentType: null,
   }));
   const made = { workspaceId, category: "t:t", data, expiresAt: null, actor: "test", files };
-  return declareArtifact(env.DB, made, Date.now());
+  return (await declareArtifact(env, made, Date.now())).id;
 }
 
 describe("workspaces.used_entries (T27)", () => {

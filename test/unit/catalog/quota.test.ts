@@ -158,7 +158,7 @@ describe("the quota of a workspace (T27)", () => {
 describe("the bound of every workspace", () => {
   const declare = (workspace: Workspace, sizes: number[]) =>
     declareArtifact(
-      env.DB,
+      env,
       {
         workspaceId: workspace.id,
         category: "test",
