@@ -265,7 +265,7 @@ describe("asking for what never was", () => {
   it("makes no object, whatever the operation", async () => {
     const count = async () =>
       (await listDurableObjectIds(env.UPLOADS)).length +
-      (await listDurableObjectIds(env.INTAKES)).length;
+      (await listDurableObjectIds(env.DRAFTS)).length;
     const before = await count();
     const statuses = new Set<number>();
     for (const operation of OPERATIONS.filter(({ path }) => path !== "/upload")) {
