@@ -65,6 +65,8 @@ export class DraftObjectBase extends DurableObject<Env> {
   #sealing: Promise<void> | null = null;
   /** Files that are being taken. */
   #taking = 0;
+  /** Alarms in a row that could not do what they are for. */
+  #failures = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -229,9 +231,12 @@ export class DraftObjectBase extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     try {
       await this.#wake();
+      this.#failures = 0;
     } catch (error) {
       console.error("Cannot do yet what the alarm is for", error);
-      this.#rows.setAlarm(Date.now() + LIMITS.alarmRetry);
+      const pause = LIMITS.alarmRetry * 2 ** this.#failures;
+      this.#rows.setAlarm(Date.now() + Math.min(pause, LIMITS.draftCheck));
+      this.#failures += 1;
     }
   }
 

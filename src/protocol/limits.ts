@@ -199,7 +199,7 @@ export const LIMITS = {
   manifestsAtOnce: 6,
   /** Bytes of what is declared that travel to a draft at once: a call takes 32 MiB. */
   draftCall: 8 * MiB,
-  /** Milliseconds after which a draft asks whether its version was made. */
+  /** Milliseconds after which a draft asks whether its version was made; the longest pause before a failed seal is tried again. */
   draftCheck: 3_600_000,
   /** Numbers of packs that a draft sets aside at a time. */
   packNumbers: 4,

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { readManifest } from "../../../src/artifacts/manifests.ts";
 import { WORK } from "../../../src/budget/shares.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
+import { openDatabase } from "../../../src/catalog/database.ts";
 import { updateWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import {
@@ -475,7 +476,7 @@ describe("a crash", () => {
         }
         const made = await declare(workspace, files);
         calls.arm({ from, mode, lasting: false });
-        await put(made, workspace, files, watchedEnv.DRAFTS).catch(() => []);
+        await put(made, workspace, files).catch(() => []);
         fired = calls.heal();
         count += fired;
         for (let round = 0; round < 3 && (await manifestOf(made)) === null; round += 1) {
@@ -510,4 +511,83 @@ describe("a crash", () => {
       expect(count).toBeGreaterThan(5);
     },
   );
+});
+
+describe("a declaration that fails", () => {
+  it.each(["before", "after", "late"] as const)(
+    "at any call (%s) made its artifact whole, or nothing that stays",
+    async (mode) => {
+      vi.spyOn(console, "error").mockImplementation(() => {});
+      const home = await makeWorkspace(`home-${mode}`);
+      const held = { file: bytes(30, 400) };
+      await put(await declare(home, held), home, held);
+      for (let from = 1, fired = 1; fired > 0; from += 1) {
+        const drafts: string[] = [];
+        const watchedDrafts = new Proxy(watchedEnv.DRAFTS, {
+          get: (target, name) =>
+            name === "getByName"
+              ? (uuid: string) => {
+                  drafts.push(uuid);
+                  return target.getByName(uuid);
+                }
+              : (Reflect.get(target, name) as unknown),
+        });
+        const before = await rows("SELECT id FROM artifacts WHERE workspace_id = ?1", home.id);
+        const files = { ...held, new: bytes(31, 500 + from) };
+        calls.arm({ from, mode, lasting: false });
+        const stores = { ...watchedEnv, DB: openDatabase(watchedEnv.DB), DRAFTS: watchedDrafts };
+        const made = await declare(home, files, stores).catch(() => null);
+        fired = calls.heal();
+        await calls.deliverLate();
+        const after = await rows("SELECT id FROM artifacts WHERE workspace_id = ?1", home.id);
+        if (made !== null) {
+          expect(after).toHaveLength(before.length + 1);
+          expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toMatchObject({ missing: 1 });
+          expect(isStored(await put(made, home, { new: files.new }))).toEqual([true]);
+          expect(await read(made, "file")).toEqual(held.file);
+        }
+        for (const uuid of new Set(drafts)) {
+          await runDurableObjectAlarm(env.DRAFTS.getByName(uuid));
+          const [version] = await rows("SELECT id FROM versions WHERE draft = ?1", uuid);
+          if (version === undefined) {
+            expect(await inspectDraft(env.DRAFTS, uuid as Made["draft"], 0)).toBeNull();
+          }
+        }
+      }
+    },
+  );
+});
+
+describe("an upload", () => {
+  it("that ends while its draft is sealed leaves its objects to the version, however often it repeats", async () => {
+    const data = bytes(2_000, 600);
+    const made = await declare(workspace, { only: data });
+    const upload = newUuid();
+    const content = await stored(data);
+    expect(await bringUpload(env.DRAFTS, made.draft, upload, content)).toBe("taken");
+    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toBeNull();
+    const [version] = await rows<{ id: number }>(
+      "SELECT id FROM versions WHERE draft = ?1",
+      made.draft,
+    );
+    const { extents, ...facts } = content;
+    const { sha256, size } = facts;
+    const sealed = {
+      uuid: upload,
+      intent: {
+        workspaceId: workspace.id,
+        versionId: version?.id ?? 0,
+        draft: made.draft,
+        sha256,
+        size,
+      },
+      blob: { insertion: newUuid(), ...facts },
+      extents,
+      isFetch: false,
+    };
+    // Deleted before the catalog was told: what the version names is not the upload's any more.
+    await remove(made);
+    expect(await completeDeclared(env, sealed)).toMatchObject({ ok: true });
+    expect(await garbage()).not.toContain(extents[0]?.key);
+  });
 });

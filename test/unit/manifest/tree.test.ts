@@ -1,10 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { comparePaths } from "../../../src/artifacts/numbering.ts";
 import { Members, MemberWriter } from "../../../src/manifest/members.ts";
 import { planTree } from "../../../src/manifest/tree.ts";
-import { findPathConflicts } from "../../../src/protocol/paths.ts";
+import { comparePaths, findPathConflicts } from "../../../src/protocol/paths.ts";
 import { faultsOf, makeFile, membersOf, treeOf } from "./make-manifest.ts";
 
 const segment = fc.constantFrom("a", "a-", "b", "é", "🗄", "\u{FFFD}");

@@ -1,8 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
-import { findPathConflicts, findPathFault } from "../../../src/protocol/paths.ts";
+import {
+  comparePaths,
+  countFolders,
+  findPathConflicts,
+  findPathFault,
+} from "../../../src/protocol/paths.ts";
+import { numberEntries } from "../../support/numbering.ts";
 
 /** Segments that are hostile as often as not. */
 const segment = fc.oneof(
@@ -83,6 +88,7 @@ describe("findPathConflicts()", () => {
           const files = sorted.map((file) => ({ ...file, size: 1 }));
           const folders = [...numberEntries(files)].filter(({ kind }) => kind === "folder");
           expect(next.value).toBe(folders.length - 1);
+          expect(countFolders(sorted)).toBe(folders.length - 1);
         }
       }),
       { numRuns: 1_000 },

@@ -46,12 +46,11 @@ export function put(
   { draft }: Pick<Made, "draft">,
   { id }: Pick<Workspace, "id">,
   files: Files,
-  drafts: Env["DRAFTS"] = env.DRAFTS,
 ): Promise<Outcome<TakenIn>[]> {
   const reader = { all: false, workspaceId: id, userId: null };
   return Promise.all(
     Object.entries(files).map(([path, data]) =>
-      takeIn(drafts, draft, { reader, actor: "owner/ci", file: smallFile(path, data) }),
+      takeIn(env.DRAFTS, draft, { reader, actor: "owner/ci", file: smallFile(path, data) }),
     ),
   );
 }

@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { entryLengths } from "../../../src/archive/lengths.ts";
-import { comparePaths, numberEntries } from "../../../src/artifacts/numbering.ts";
+import { comparePaths } from "../../../src/protocol/paths.ts";
+import { numberEntries } from "../../support/numbering.ts";
 
 interface SizedFile {
   path: string;

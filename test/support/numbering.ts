@@ -1,8 +1,8 @@
-// The entries of a version, numbered as the catalog keeps them: files and folders together in byte order of
-// path, a folder's path ending in a slash (docs/storage.md). One pass, in memory bounded by the depth of
-// the folders.
+// The entries of a version, numbered as decision 3 says, in another way than src/manifest does: files and folders together in
+// byte order of path, a folder's path ending in a slash. What both give is compared.
 
-import { entryLengths } from "../archive/lengths.ts";
+import { entryLengths } from "../../src/archive/lengths.ts";
+import { comparePaths } from "../../src/protocol/paths.ts";
 
 /** A file with its place among the entries; the sums are over the version's files up to and with it. */
 export interface NumberedFile<File> {
@@ -104,21 +104,4 @@ function openFolders(open: OpenFolder[], sums: Sums, path: string): void {
     sums.entries += 1;
     open.push({ path: path.slice(0, from), at: { ...sums } });
   }
-}
-
-/** Compares paths as their bytes of UTF-8, in which the catalog orders them. */
-export function comparePaths(one: string, other: string): number {
-  const shorter = Math.min(one.length, other.length);
-  for (let at = 0; at < shorter; at += 1) {
-    const difference = codeOrder(one.charCodeAt(at)) - codeOrder(other.charCodeAt(at));
-    if (difference !== 0) {
-      return difference;
-    }
-  }
-  return one.length - other.length;
-}
-
-/** UTF-8 sorts as code points do: surrogates, which stand for those from U+10000, come after all others. */
-function codeOrder(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x1_0000 : unit;
 }
