@@ -48,8 +48,16 @@ beforeAll(async () => {
   const content = bytes(5_000, 2);
   const uuid = blobUuidOf(await hexDigest("SHA-512", content));
   const at = { at: BEFORE };
-  single = { uuid, ...(await makeVersion(workspace.id, "single", { single: content }, at)) } as typeof single;
-  large = await makeVersion(workspace.id, "large", { "d/large": bytes(17 * MiB, 3), "d/small": bytes(9, 3) }, at);
+  single = {
+    uuid,
+    ...(await makeVersion(workspace.id, "single", { single: content }, at)),
+  } as typeof single;
+  large = await makeVersion(
+    workspace.id,
+    "large",
+    { "d/large": bytes(17 * MiB, 3), "d/small": bytes(9, 3) },
+    at,
+  );
   const hole = { key: null, start: 0, length: 3 * MiB } as const;
   const some = { key: single.key, start: 10, length: 20 };
   const holed = new Uint8Array(3 * MiB + 20);
@@ -66,7 +74,10 @@ beforeAll(async () => {
     },
     { ...at, folders: ["empty", "a/nothing/here"] },
   );
-  const files = Array.from({ length: 2_000 }, (_, n) => [`${n % 7}/${n % 31}/${n}.txt`, bytes(n % 50, n)]);
+  const files = Array.from({ length: 2_000 }, (_, n) => [
+    `${n % 7}/${n % 31}/${n}.txt`,
+    bytes(n % 50, n),
+  ]);
   many = (await makeVersion(workspace.id, "many", Object.fromEntries(files), at)) as typeof many;
 });
 
@@ -87,7 +98,14 @@ async function check({
   later = 0,
   auditMs = LIMITS.auditKept,
 } = {}): Promise<Checked> {
-  const context = { env: withDrafts(drafts), idleMs: DAY, auditMs, now: Date.now() + later, repairs, percent };
+  const context = {
+    env: withDrafts(drafts),
+    idleMs: DAY,
+    auditMs,
+    now: Date.now() + later,
+    repairs,
+    percent,
+  };
   const nothing = { rows: 0, objects: 0, uploads: 0, bytes: 0, young: 0, calls: 0 };
   const all: Checked = { differences: [], ...nothing };
   for (let cursor: CheckCursor | null = null; ;) {
@@ -151,7 +169,11 @@ describe("fsck (T26)", () => {
   });
 
   it("finds as much when a call may do little", async () => {
-    const limits = { fsckEntries: LIMITS.fsckEntries, fsckKeys: LIMITS.fsckKeys, fsckRows: LIMITS.fsckRows };
+    const limits = {
+      fsckEntries: LIMITS.fsckEntries,
+      fsckKeys: LIMITS.fsckKeys,
+      fsckRows: LIMITS.fsckRows,
+    };
     const whole = await check({ percent: 100 });
     Object.assign(LIMITS, { fsckEntries: 97, fsckKeys: 1, fsckRows: 2 });
     try {
@@ -173,7 +195,9 @@ describe("fsck (T26)", () => {
     await env.BUCKET.delete(single.key);
     const gone = ["object_missing", single.key];
     expect(await find()).toEqual([gone, gone]); // `tree` names some bytes of it
-    expect((await find({ percent: 100 })).slice(2, 3)).toEqual([["content_unreadable", single.uuid]]);
+    expect((await find({ percent: 100 })).slice(2, 3)).toEqual([
+      ["content_unreadable", single.uuid],
+    ]);
     await env.BUCKET.put(single.key, content.subarray(1));
     expect(await find()).toEqual([["object_short", single.key]]);
     await env.BUCKET.put(single.key, content.with(4_000, (content[4_000] ?? 0) ^ 1));
@@ -215,7 +239,9 @@ describe("fsck (T26)", () => {
   });
 
   it("gives a row the index of its manifest again", async () => {
-    const { results } = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
+    const { results } = await env.DB.prepare(
+      "SELECT hex(manifest) AS row FROM versions WHERE id = ?1",
+    )
       .bind(many.versionId)
       .all<{ row: string }>();
     const flipped = (results[0]?.row ?? "").replace(/.$/u, (digit) => (digit === "0" ? "1" : "0"));
@@ -230,7 +256,11 @@ describe("fsck (T26)", () => {
     const row = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
       .bind(tree.versionId)
       .first<string>("row");
-    await run(set, tree.versionId, row?.replace(/.$/u, (digit) => (digit === "0" ? "1" : "0")));
+    await run(
+      set,
+      tree.versionId,
+      row?.replace(/.$/u, (digit) => (digit === "0" ? "1" : "0")),
+    );
     expect(await find({ repairs: true, percent: 100 })).toEqual([["version_manifest", tree.name]]);
     await run(set, tree.versionId, row);
     expect(await find({ percent: 100 })).toEqual([]);
@@ -280,7 +310,12 @@ describe("fsck (T26)", () => {
 
   it("reports an object that is none of ours, and never touches it", async () => {
     const later = DAY + 1_000;
-    for (const key of ["somebody/else", `packs/${newUuid()}/x`, `manifests/${newUuid()}/1`, `uploads/${newUuid()}/1/1`]) {
+    for (const key of [
+      "somebody/else",
+      `packs/${newUuid()}/x`,
+      `manifests/${newUuid()}/1`,
+      `uploads/${newUuid()}/1/1`,
+    ]) {
       await env.BUCKET.put(key, "theirs");
       expect(await find({ later, repairs: true })).toEqual([["object_foreign", key]]);
       expect(await find({ later })).toEqual([["object_foreign", key]]);
@@ -318,7 +353,11 @@ describe("fsck (T26)", () => {
   });
 
   it("notes again which objects a version names, and takes them off the list of garbage", async () => {
-    await run("DELETE FROM object_refs WHERE version_id = ?1 AND key = ?2", single.versionId, single.key);
+    await run(
+      "DELETE FROM object_refs WHERE version_id = ?1 AND key = ?2",
+      single.versionId,
+      single.key,
+    );
     await expectRepaired("version_refs", single.name);
     await run("DELETE FROM object_refs WHERE version_id = ?1", many.versionId);
     await run("INSERT INTO garbage (key, since) VALUES (?1, 5)", many.key);
