@@ -35,7 +35,7 @@ export interface MadeVersion {
 }
 
 /** Facts of a file. */
-export async function describeFile(
+async function describeFile(
   path: string,
   data: Uint8Array,
   extents: readonly FileExtent[],
