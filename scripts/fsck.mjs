@@ -1,7 +1,7 @@
 // `npm run fsck`: compares the catalog, the uploads and the bytes of a Stowage with each other, and says what to do
 // about each difference. `-- --url URL` asks a deployed one, with SYSTEM_KEY in the environment; without it the local
 // one is asked, and started if it is not running. `--repair` repairs what is safe, `--deep` reads all bytes again and
-// `--deep=5` those of 5 blobs in 100. Exits with 1 when differences remain.
+// `--deep=5` those of 5 files in 100. Exits with 1 when differences remain.
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -50,7 +50,7 @@ function readOptions() {
   });
   const deep = Number(values.deep ?? 0);
   if (!(deep >= 0 && deep <= 100)) {
-    throw new Error(`--deep takes how many of 100 blobs are read again, not '${values.deep}'`);
+    throw new Error(`--deep takes how many of 100 files are read again, not '${values.deep}'`);
   }
   return { url: values.url?.replace(/\/+$/, ""), repair: values.repair ?? false, deep };
 }

@@ -129,7 +129,11 @@ function describeSweeps({ sweep }: CatalogMetrics): Metric[] {
     counter("sweeps", "Sweeps that ended", sweep.runs),
     counter("sweep_failures", "What sweeps could not do", sweep.failures),
     counter("sweep_uploads_expired", "Uploads that sweeps ended", sweep.uploadsExpired),
-    counter("sweep_versions_removed", "Deleted versions that sweeps removed", sweep.versionsRemoved),
+    counter(
+      "sweep_versions_removed",
+      "Deleted versions that sweeps removed",
+      sweep.versionsRemoved,
+    ),
     counter("sweep_objects_deleted", "R2 objects that sweeps deleted", sweep.objectsDeleted),
   ];
 }

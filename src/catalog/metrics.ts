@@ -90,10 +90,7 @@ function countAll(db: D1Database, overdue: number): D1PreparedStatement {
     ([name, from]) =>
       sql`(SELECT count(*) FROM (SELECT 1 FROM ${from} LIMIT ${LIMITS.counted})) AS ${raw(name)}`,
   );
-  return prepare(
-    db,
-    sql`SELECT ${join(counts)}, (SELECT min(since) FROM garbage) AS garbageSince`,
-  );
+  return prepare(db, sql`SELECT ${join(counts)}, (SELECT min(since) FROM garbage) AS garbageSince`);
 }
 
 /** What they use together, and the fullest. */

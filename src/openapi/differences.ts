@@ -11,7 +11,10 @@ const LOST_AUDIT =
   "restore the object from a copy, and find out who writes to this bucket beside Stowage";
 
 export const DIFFERENCES = {
-  object_missing: { means: "bytes that a version or an upload names are gone from R2", todo: RESTORE },
+  object_missing: {
+    means: "bytes that a version or an upload names are gone from R2",
+    todo: RESTORE,
+  },
   object_short: {
     means: "the object in R2 ends before the bytes that a version or an upload names",
     todo: RESTORE,
@@ -43,20 +46,25 @@ export const DIFFERENCES = {
   },
   content_unreadable: { means: "the bytes of files cannot all be read", todo: RESTORE },
   version_state: {
-    means: "the version misses files, and has no draft that they could come into, or misses none and is not sealed",
+    means:
+      "the version misses files, and has no draft that they could come into, or misses none and is not sealed",
     todo: "declare its files again: the sweep removes this one a while after its last file came",
   },
   version_order: {
     means: "the version's files and folders are not in the order of their paths",
     todo: ANEW,
   },
-  version_sums: { means: "counts or sums of the version's files and folders are wrong", todo: ANEW },
+  version_sums: {
+    means: "counts or sums of the version's files and folders are wrong",
+    todo: ANEW,
+  },
   version_manifest: {
     means: "the version's list of files is damaged, or its row does not go with it",
     todo: `${REPAIR}: the row gets the index of the list; where that did not repair it, ${RESTORE}`,
   },
   version_refs: {
-    means: "the catalog has not the objects that the version's files name: the sweep might delete them",
+    means:
+      "the catalog has not the objects that the version's files name: the sweep might delete them",
     todo: `${REPAIR}: they are noted again`,
   },
   version_contents: {

@@ -66,7 +66,14 @@ describe("POST /fsck", () => {
     await service.upload("hashed", Buffer.from("bytes"), system);
     const version = await service.env.DB.prepare("SELECT max(id) AS id FROM versions").first("id");
     const broken = ["content", version, 0, 2, "x"];
-    const cursors = ["", "nothing", "[]", '["toString"]', '["versions",{}]', JSON.stringify(broken)];
+    const cursors = [
+      "",
+      "nothing",
+      "[]",
+      '["toString"]',
+      '["versions",{}]',
+      JSON.stringify(broken),
+    ];
     for (const cursor of cursors) {
       const { status } = await service.send("POST", "/fsck", { cursor, deep: 100 }, system);
       expect([cursor, status]).toEqual([cursor, 400]);

@@ -199,11 +199,11 @@ describe("GET /metrics", () => {
     ).toEqual({
       'stowage_artifacts{state="deleted"}': 1,
       'stowage_versions{state="deleted"}': 1,
-      stowage_blobs: 1,
+      stowage_contents: 1,
       stowage_uploads: 1,
       stowage_artifacts_made_total: 1,
       stowage_versions_made_total: 1,
-      stowage_blobs_made_total: 1,
+      stowage_contents_made_total: 1,
     });
     expect(after['stowage_workspace_used_bytes{workspace="ci"}']).toBe(after["stowage_used_bytes"]);
   });

@@ -30,7 +30,12 @@ beforeEach(() => {
 });
 
 /** Makes an artifact of so many versions, each with so many R2 objects and a content of its own. */
-function makeArtifact(name: string, versions: number, objects: number, expiresAt: number | null): void {
+function makeArtifact(
+  name: string,
+  versions: number,
+  objects: number,
+  expiresAt: number | null,
+): void {
   d1.sqlite
     .prepare(
       `INSERT INTO artifacts (uuid, workspace_id, type, source_url, name, max_versions, highest_index, created_at,
@@ -53,7 +58,9 @@ function makeArtifact(name: string, versions: number, objects: number, expiresAt
       )
       .run(objects, version, `${name}/${newUuid()}`);
     d1.sqlite
-      .prepare("INSERT INTO contents (size, sha512, sha256, crc32, created_at) VALUES (1, ?, ?, '0', 0)")
+      .prepare(
+        "INSERT INTO contents (size, sha512, sha256, crc32, created_at) VALUES (1, ?, ?, '0', 0)",
+      )
       .run(new TextEncoder().encode(newUuid().padEnd(64)), new Uint8Array(32));
     d1.sqlite.prepare("INSERT INTO holders SELECT max(id), 1, ?, 1, 0 FROM contents").run(version);
   }

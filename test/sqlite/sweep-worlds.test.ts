@@ -132,10 +132,14 @@ async function sweepSome(world: World): Promise<void> {
 
 /** Nothing is in garbage that a version names; all that a version names is there; all that is there somebody names. */
 function check({ objects }: World): void {
-  expect(d1.read("SELECT count(*) FROM garbage WHERE key IN (SELECT key FROM object_refs)")).toBe(0);
+  expect(d1.read("SELECT count(*) FROM garbage WHERE key IN (SELECT key FROM object_refs)")).toBe(
+    0,
+  );
   const named = d1.sqlite.prepare("SELECT DISTINCT key FROM object_refs").all();
   expect(named.filter(({ key }) => !objects.has(String(key)))).toEqual([]);
-  const known = d1.sqlite.prepare("SELECT key FROM object_refs UNION SELECT key FROM garbage").all();
+  const known = d1.sqlite
+    .prepare("SELECT key FROM object_refs UNION SELECT key FROM garbage")
+    .all();
   const keys = new Set(known.map(({ key }) => key));
   expect([...objects].filter((key) => !keys.has(key))).toEqual([]);
   expect(
@@ -183,12 +187,18 @@ describe("the sweep in random histories (T26)", () => {
       await sweepAll(world);
       check(world);
       swept += world.next - d1.read("SELECT count(*) FROM versions");
-      d1.sqlite.prepare("UPDATE versions SET deleted_at = ? WHERE deleted_at IS NULL").run(world.now);
+      d1.sqlite
+        .prepare("UPDATE versions SET deleted_at = ? WHERE deleted_at IS NULL")
+        .run(world.now);
       for (const later of [GRACE + 1, 2 * GRACE + 2]) {
         world.now += later;
         await sweepAll(world);
       }
-      expect([seed, world.objects.size, d1.read("SELECT count(*) FROM garbage")]).toEqual([seed, 0, 0]);
+      expect([seed, world.objects.size, d1.read("SELECT count(*) FROM garbage")]).toEqual([
+        seed,
+        0,
+        0,
+      ]);
       for (const table of ["versions", "object_refs", "holders", "contents"]) {
         expect(d1.read(`SELECT count(*) FROM ${table}`)).toBe(0);
       }

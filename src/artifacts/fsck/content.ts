@@ -10,7 +10,7 @@ import type { VersionReader } from "../../manifest/version-reader.ts";
 import { blobUuidOf } from "../../protocol/blob-uuid.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
-import type { FileExtent } from "../../protocol/entries.ts";
+import type { FileExtent, OrdinalRange } from "../../protocol/entries.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { eachVersion } from "./each-version.ts";
@@ -78,31 +78,30 @@ class ContentCheck {
 
   /** Reads files up to an entry; gives where to go on when the bytes of a call do not last. */
   async #readFiles(after: number, last: number, at: Position): Promise<Position | null> {
-    for await (const entries of this.#reader.walk({ after, last })) {
-      for (const entry of entries) {
-        if (entry.kind === "folder") {
-          continue;
-        }
-        const isBegun = at.length > 1 && entry.ordinal === after + 1;
-        if (!isBegun && Math.random() * 100 >= this.#percent) {
-          continue;
-        }
+    const begun = at.length > 1 ? after + 1 : 0;
+    for await (const file of filesOf(this.#reader, { after, last })) {
+      const isBegun = file.ordinal === begun;
+      if (isBegun || Math.random() * 100 < this.#percent) {
         const left = this.#most - this.#bytes;
-        if (left <= 0) {
-          return [entry.ordinal - 1];
-        }
-        const { place, size } = entry;
-        if (place.kind === "object" && size <= Math.min(left, LIMITS.readWindow) && !isBegun) {
-          this.#whole.push({ file: entry, key: place.key, start: place.start });
-          this.#bytes += size;
-          continue;
-        }
-        const goOn = await this.#readOn(entry, isBegun ? at : [], left);
+        const goOn =
+          left > 0 ? await this.#take(file, isBegun ? at : [], left) : [file.ordinal - 1];
         if (goOn !== null) {
           return goOn;
         }
       }
     }
+    return null;
+  }
+
+  /** Reads a file, at once or with others; gives where to go on if that takes more than is left. */
+  async #take(file: FileEntry, begun: Position, left: number): Promise<Position | null> {
+    const { place, size } = file;
+    const isSmall = size <= Math.min(left, LIMITS.readWindow);
+    if (place.kind !== "object" || !isSmall || begun.length > 0) {
+      return this.#readOn(file, begun, left);
+    }
+    this.#whole.push({ file, key: place.key, start: place.start });
+    this.#bytes += size;
     return null;
   }
 
@@ -129,7 +128,10 @@ class ContentCheck {
     return null;
   }
 
-  async #hashExtent({ key, start, length }: FileExtent, checksums: RunningChecksums): Promise<void> {
+  async #hashExtent(
+    { key, start, length }: FileExtent,
+    checksums: RunningChecksums,
+  ): Promise<void> {
     for (let from = 0; from < length; from += LIMITS.readWindow) {
       const most = Math.min(LIMITS.readWindow, length - from);
       const isHole = key === null;
@@ -188,6 +190,12 @@ class ContentCheck {
     const { artifactUuid, index } = this.#version;
     const detail = `'${path}' of ${artifactUuid} version ${index}${what}`;
     this.#differences.push(difference(kind, blobUuidOf(sha512.toHex()), detail));
+  }
+}
+
+async function* filesOf(reader: VersionReader, range: OrdinalRange): AsyncGenerator<FileEntry> {
+  for await (const entries of reader.walk(range)) {
+    yield* entries.filter((entry) => entry.kind === "file");
   }
 }
 

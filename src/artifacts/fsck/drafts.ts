@@ -22,7 +22,11 @@ export async function findHeldPacks(
   const last = Math.max(...numbers);
   let after: number | null = Math.min(...numbers) - 1;
   while (after !== null && after < last) {
-    const found: Awaited<ReturnType<typeof inspectDraft>> = await inspectDraft(drafts, draft, after);
+    const found: Awaited<ReturnType<typeof inspectDraft>> = await inspectDraft(
+      drafts,
+      draft,
+      after,
+    );
     for (const key of found?.keys ?? []) {
       held.add(key);
     }

@@ -24,31 +24,39 @@ type VersionCheck = (
 /** The check that does this to all living versions. Position: the next version, then the position in it. */
 export function eachVersion(check: VersionCheck): Check {
   return async (context, from) => {
-    const all = { rows: 0, bytes: 0, differences: [] as Difference[] };
     const [begun, at] = [numberAt(from, 0, 0), from.slice(1)];
-    let next = begun;
-    for (let work = 0; ;) {
-      const versions = await checkVersions(context.env.DB, next, {
-        limit: LIMITS.fsckRows,
-        bytes: LIMITS.manifestRead,
-      });
-      if (versions.length === 0) {
-        return page(all);
+    const all = { rows: 0, bytes: 0, differences: [] as Difference[] };
+    let work = 0;
+    for await (const version of livingVersions(context.env.DB, begun)) {
+      const found = await check(context, version, version.id === begun ? at : [], 1 - work);
+      all.rows += found.rows ?? 0;
+      all.bytes += found.bytes ?? 0;
+      all.differences.push(...(found.differences ?? []));
+      work += found.work + 1 / LIMITS.fsckRows;
+      if (found.next) {
+        return page({ ...all, next: [version.id, ...found.next] });
       }
-      for (const version of versions) {
-        const found = await check(context, version, version.id === begun ? at : [], 1 - work);
-        all.rows += found.rows ?? 0;
-        all.bytes += found.bytes ?? 0;
-        all.differences.push(...(found.differences ?? []));
-        work += found.work + 1 / LIMITS.fsckRows;
-        const goesOn = found.next ?? null;
-        if (goesOn !== null || work >= 1) {
-          return page({ ...all, next: goesOn === null ? [version.id + 1] : [version.id, ...goesOn] });
-        }
-        next = version.id + 1;
+      if (work >= 1) {
+        return page({ ...all, next: [version.id + 1] });
       }
     }
+    return page(all);
   };
+}
+
+async function* livingVersions(db: Env["DB"], from: number): AsyncGenerator<CheckedVersion> {
+  for (let next = from; ;) {
+    const versions = await checkVersions(db, next, {
+      limit: LIMITS.fsckRows,
+      bytes: LIMITS.manifestRead,
+    });
+    const last = versions.at(-1);
+    if (last === undefined) {
+      return;
+    }
+    yield* versions;
+    next = last.id + 1;
+  }
 }
 
 /** A difference of a version. */
@@ -62,6 +70,6 @@ export function ofVersion(
 }
 
 /** Does a version live, and is it as it was read? It may be sealed or deleted meanwhile. */
-export async function isUnchanged(db: D1Database, version: CheckedVersion): Promise<boolean> {
+export async function isUnchanged(db: Env["DB"], version: CheckedVersion): Promise<boolean> {
   return (await findCheckedVersion(db, version.id))?.sealedAt === version.sealedAt;
 }

@@ -79,20 +79,21 @@ async function compareUnnamed(
 type Owner = { kind: "upload" | "draft"; uuid: Uuid } | { kind: "catalog" } | { kind: "nobody" };
 
 function ownerOf(key: string): Owner {
-  const [folder, name = "", last = "", ...rest] = key.split("/");
-  if (isAuditKey(key)) {
+  if (isAuditKey(key) || isManifestKey(key)) {
     return { kind: "catalog" };
   }
+  const [, folder, name = ""] = /^(uploads|packs)\/([^/]+)\/\d+$/u.exec(key) ?? [];
   const uuid = parseUuid(name);
-  if (uuid !== null && rest.length === 0) {
-    if (folder === "manifests" && parseUuid(last) !== null) {
-      return { kind: "catalog" };
-    }
-    if ((folder === "uploads" || folder === "packs") && /^\d+$/u.test(last)) {
-      return { kind: folder === "uploads" ? "upload" : "draft", uuid };
-    }
-  }
-  return { kind: "nobody" };
+  return uuid === null
+    ? { kind: "nobody" }
+    : { kind: folder === "packs" ? "draft" : "upload", uuid };
+}
+
+function isManifestKey(key: string): boolean {
+  const [folder, ...uuids] = key.split("/");
+  return (
+    folder === "manifests" && uuids.length === 2 && uuids.every((uuid) => parseUuid(uuid) !== null)
+  );
 }
 
 /** Packs of drafts that have no version any more, or that their drafts do not have. */

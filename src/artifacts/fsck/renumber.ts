@@ -22,7 +22,10 @@ export class Renumbering {
   /** Sums of archives are those of a layout, of which one is known here. */
   readonly #parts: readonly (keyof Sums)[];
 
-  private constructor(layout: number, { ordinal, path, sums }: { ordinal: number; path: string; sums: Sums }) {
+  private constructor(
+    layout: number,
+    { ordinal, path, sums }: { ordinal: number; path: string; sums: Sums },
+  ) {
     this.#ordinal = ordinal;
     this.#previous = path;
     this.#sums = sums;

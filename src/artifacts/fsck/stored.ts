@@ -11,7 +11,7 @@ import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { Pace } from "../../protocol/pace.ts";
 import { eachVersion } from "./each-version.ts";
-import { openChecked } from "./manifest.ts";
+import { hasManifest, openChecked } from "./manifest.ts";
 
 /** Units of work for an entry. */
 const ENTRY_WORK = 300;
@@ -21,49 +21,56 @@ export const checkStored = eachVersion(async ({ env }, version, at, left) => {
   if (version.sealedAt === null) {
     return { work: 0 };
   }
-  const of = `${version.artifactUuid} version ${version.index}`;
-  const { manifestKey, manifestLength, entryCount } = version;
-  const differences: Difference[] = [];
-  if (manifestKey !== null && at.length === 0) {
-    const sizes = await objectSizes(env.BUCKET, [manifestKey]);
-    const named = { key: manifestKey, end: manifestLength ?? 0, of };
-    differences.push(...compareObject(named, sizes.get(manifestKey) ?? null));
-    if (differences.length > 0) {
-      return { work: 1 / LIMITS.fsckKeys, differences };
-    }
-  }
-  const ends = await findEnds(env.BUCKET, version).catch((error: unknown) => {
-    if (error instanceof ManifestDamage) {
-      return new Map<string, number>(); // the check of versions tells
-    }
-    throw error;
-  });
   const after = String(at[0] ?? "");
+  const { ends, entries } = await findEnds(env.BUCKET, version);
   const keys = sortTexts([...ends.keys()]).filter((key) => key > after);
   const some = keys.slice(0, Math.max(1, Math.floor(left * LIMITS.fsckKeys)));
   const sizes = await objectSizes(env.BUCKET, some);
-  for (const key of some) {
-    const named = { key, end: ends.get(key) ?? 0, of };
-    differences.push(...compareObject(named, sizes.get(key) ?? null));
-  }
+  const of = `${version.artifactUuid} version ${version.index}`;
   const last = some.at(-1);
   return {
-    work: some.length / LIMITS.fsckKeys + entryCount / LIMITS.fsckEntries,
+    work: some.length / LIMITS.fsckKeys + entries / LIMITS.fsckEntries,
     rows: some.length,
-    differences,
+    differences: some.flatMap((key) => {
+      return compareObject({ key, end: ends.get(key) ?? 0, of }, sizes.get(key) ?? null);
+    }),
     next: last === undefined || some.length === keys.length ? null : [last],
   };
 });
 
-/** The last byte of each object that the files of a version name. */
+/** The last byte of each object that a version names: that of its manifest, and where this can be read those with its files,
+ * so many entries. */
 async function findEnds(
   bucket: Env["BUCKET"],
   version: CheckedVersion,
-): Promise<Map<string, number>> {
-  const reader = openChecked(bucket, version);
+): Promise<{ ends: Map<string, number>; entries: number }> {
+  const { manifestKey, manifestLength, entryCount } = version;
   const ends = new Map<string, number>();
+  if (manifestKey !== null) {
+    ends.set(manifestKey, manifestLength ?? 0);
+  }
+  if (!(await hasManifest(bucket, version))) {
+    return { ends, entries: 0 };
+  }
+  try {
+    await noteFiles(openChecked(bucket, version), entryCount, ends);
+  } catch (error) {
+    // The check of versions tells.
+    if (!(error instanceof ManifestDamage)) {
+      throw error;
+    }
+  }
+  return { ends, entries: entryCount };
+}
+
+/** Notes the last byte of each object that files name. */
+async function noteFiles(
+  reader: VersionReader,
+  entryCount: number,
+  ends: Map<string, number>,
+): Promise<void> {
   const pace = new Pace();
-  for await (const entries of reader.walk({ after: 0, last: version.entryCount })) {
+  for await (const entries of reader.walk({ after: 0, last: entryCount })) {
     for (const entry of entries) {
       if (entry.kind === "file") {
         await noteEnds(reader, entry, ends);
@@ -71,7 +78,6 @@ async function findEnds(
     }
     await pace.spendAndRest(ENTRY_WORK * entries.length);
   }
-  return ends;
 }
 
 async function noteEnds(

@@ -1,12 +1,12 @@
 // Versions against their manifests, and these against themselves. Nothing of a sealed version changes, so it may be
 // checked piece by piece; what looks wrong counts only if it lives to the end.
 
-import { setHolders, setManifestRow, setRefs } from "../../catalog/upkeep/repair.ts";
-import { checkHolders, checkRefs, findUnheld } from "../../catalog/upkeep/check-versions.ts";
-import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
 import type { IndexedContent } from "../../catalog/contents/version-rows.ts";
+import { checkRefs } from "../../catalog/upkeep/check-versions.ts";
+import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
+import { setManifestRow, setRefs } from "../../catalog/upkeep/repair.ts";
 import { ManifestDamage } from "../../manifest/damage.ts";
-import type { Entry, FileEntry } from "../../manifest/entries.ts";
+import type { FileEntry } from "../../manifest/entries.ts";
 import { sortTexts } from "../../manifest/front-coding.ts";
 import type { VersionReader } from "../../manifest/version-reader.ts";
 import type { Difference } from "../../protocol/differences.ts";
@@ -15,6 +15,7 @@ import { Pace } from "../../protocol/pace.ts";
 import { inspectDraft } from "./drafts.ts";
 import { eachVersion, isUnchanged, ofVersion } from "./each-version.ts";
 import type { VersionPage } from "./each-version.ts";
+import { compareHolders, contentOf } from "./holders.ts";
 import { hasManifest, openChecked, readIndex } from "./manifest.ts";
 import { numberAt } from "./page.ts";
 import type { CheckContext, Position } from "./page.ts";
@@ -132,7 +133,10 @@ class ManifestCheck {
     const { fileCount, entryCount, totalBytes } = this.#version;
     const { files, entries, bytes } = root.below;
     if (files !== fileCount || entries !== entryCount || bytes !== totalBytes) {
-      const [has, says] = [[fileCount, entryCount, totalBytes], [files, entries, bytes]];
+      const [has, says] = [
+        [fileCount, entryCount, totalBytes],
+        [files, entries, bytes],
+      ];
       this.#add("version_sums", `the row has ${has.join(", ")}, the manifest ${says.join(", ")}`);
     }
   }
@@ -201,51 +205,11 @@ class ManifestCheck {
     if (wrong.sums > 0) {
       this.#add("version_sums", `${wrong.sums} entries`);
     }
-    await this.#compareHolders(indexed, [numbers.first, numbers.last]);
-  }
-
-  /** What is found by hashes is in the files of those numbers, and nothing else. */
-  async #compareHolders(
-    indexed: readonly IndexedContent[],
-    numbers: readonly [number, number],
-  ): Promise<void> {
-    const { env, now, repairs } = this.#context;
-    const { id, sealedAt } = this.#version;
-    const holders = await checkHolders(env.DB, id, numbers);
-    const files = new Map(indexed.map((content) => [content.fileNumber, content]));
-    const wrong = holders.filter((holder) => {
-      const { fileNumber, isOwned, size, sha512, sha256, crc32 } = holder;
-      const file = files.get(fileNumber);
-      const [has, says] = [[size, sha512, sha256, crc32], [file?.size, file?.sha512, file?.sha256, file?.crc32]];
-      return isOwned === 0 || String(has) !== String(says);
-    });
-    const held = new Set(holders.map(({ fileNumber }) => fileNumber));
-    const others = indexed.filter(({ fileNumber }) => !held.has(fileNumber));
-    // A content that comes twice in a version is held by one of its files.
-    const unheld = await findUnheld(
-      env.DB,
-      id,
-      others.map(({ sha512, size }) => [sha512, size]),
-    );
-    // They come after the seal.
-    const isOld = (sealedAt ?? 0) < now - LIMITS.fsckSlack;
-    const misplaced = new Set(wrong.map(({ sha512 }) => sha512));
-    const missing = others.filter(
-      ({ sha512 }) => misplaced.has(sha512) || (isOld && unheld.has(sha512)),
-    );
-    if (wrong.length + missing.length > 0) {
-      if (repairs) {
-        const numbersOfWrong = new Set(wrong.map(({ fileNumber }) => fileNumber));
-        const contents = [
-          ...missing,
-          ...indexed.filter(({ fileNumber }) => numbersOfWrong.has(fileNumber)),
-        ];
-        const ids = wrong.map(({ contentId }) => contentId);
-        await setHolders(env.DB, id, { wrong: ids, contents }, now);
-      }
-      const detail = `${missing.length} contents are not found by their hashes, ${wrong.length} in a wrong place`;
-      this.#add("version_contents", detail, repairs);
-    }
+    const holders = await compareHolders(this.#context, this.#version, indexed, [
+      numbers.first,
+      numbers.last,
+    ]);
+    this.#differences.push(...holders);
   }
 
   #add(kind: Difference["kind"], detail: string, isRepaired = false): void {
@@ -273,14 +237,4 @@ async function addKeys(
     }
   }
   return held === file.size;
-}
-
-function contentOf({ size, crc32, sha256, sha512, sums }: Entry & { kind: "file" }): IndexedContent {
-  return {
-    size,
-    sha512: sha512.toHex(),
-    sha256: sha256.toHex(),
-    crc32: crc32.toString(16).padStart(8, "0"),
-    fileNumber: sums.files,
-  };
 }

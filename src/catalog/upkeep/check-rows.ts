@@ -165,10 +165,9 @@ export function findDrafts(db: D1Database, uuids: readonly Uuid[]): Promise<Set<
 }
 
 async function findUuids(db: D1Database, among: Sql, uuids: readonly Uuid[]): Promise<Set<Uuid>> {
-  const { results } = await prepare(
-    db,
-    sql`${among} (SELECT e.value FROM ${rowsOf(uuids)})`,
-  ).all<{ uuid: Uuid }>();
+  const { results } = await prepare(db, sql`${among} (SELECT e.value FROM ${rowsOf(uuids)})`).all<{
+    uuid: Uuid;
+  }>();
   return new Set(results.map(({ uuid }) => uuid));
 }
 

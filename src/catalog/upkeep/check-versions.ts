@@ -31,8 +31,8 @@ export async function checkVersions(
 ): Promise<CheckedVersion[]> {
   const { results } = await selectVersions(
     db,
-    sql`SELECT id, sum(length(manifest)) OVER (ORDER BY id) - length(manifest) AS before FROM (
-      SELECT id, manifest FROM versions WHERE id >= ${from} AND deleted_at IS NULL ORDER BY id LIMIT ${limit})`,
+    sql`SELECT id, sum(length) OVER (ORDER BY id) - length AS before FROM (
+      SELECT id, coalesce(length(manifest), 0) AS length FROM versions WHERE id >= ${from} AND deleted_at IS NULL ORDER BY id LIMIT ${limit})`,
     bytes,
   );
   return results;
@@ -61,7 +61,7 @@ function selectVersions(
         v.total_bytes AS totalBytes, v.manifest_key AS manifestKey, v.manifest_length AS manifestLength,
         hex(v.manifest) AS row
       FROM (${some}) s CROSS JOIN versions v ON v.id = s.id CROSS JOIN artifacts a ON a.id = v.artifact_id
-      WHERE coalesce(s.before, 0) < ${bytes} ORDER BY v.id`,
+      WHERE s.before < ${bytes} ORDER BY v.id`,
   ).all<CheckedVersion>();
 }
 

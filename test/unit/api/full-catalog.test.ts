@@ -160,7 +160,7 @@ describe("a service with a full catalog", () => {
     expect(rows[0]?.action).toBe("token given");
     expect((await client.send("DELETE", `/artifacts/${uuid}`)).status).toBe(200);
     const report = await sweep(env, DAY, Date.now() + 3 * DAY);
-    expect(report).toMatchObject({ filesRemoved: 1, failures: 0 });
+    expect(report).toMatchObject({ versionsRemoved: 1, failures: 0 });
   });
 
   it("is healthy and says that it is full, and how full", async () => {

@@ -5,6 +5,7 @@ import { moveAudit } from "../../../src/artifacts/audit/move.ts";
 import { readAudit } from "../../../src/artifacts/audit/read.ts";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
+import { checkVersions } from "../../../src/catalog/upkeep/check-versions.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { blobUuidOf } from "../../../src/protocol/blob-uuid.ts";
@@ -25,6 +26,8 @@ import type { MadeVersion } from "../support/whole-version.ts";
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MiB = 1024 * 1024;
+/** Files of a version whose manifest has several blocks. */
+const MANY = 1_100;
 /** When the versions here were made: what comes after a seal has come. */
 const BEFORE = Date.now() - 2 * HOUR;
 
@@ -48,8 +51,16 @@ beforeAll(async () => {
   const content = bytes(5_000, 2);
   const uuid = blobUuidOf(await hexDigest("SHA-512", content));
   const at = { at: BEFORE };
-  single = { uuid, ...(await makeVersion(workspace.id, "single", { single: content }, at)) } as typeof single;
-  large = await makeVersion(workspace.id, "large", { "d/large": bytes(17 * MiB, 3), "d/small": bytes(9, 3) }, at);
+  single = {
+    uuid,
+    ...(await makeVersion(workspace.id, "single", { single: content }, at)),
+  } as typeof single;
+  large = await makeVersion(
+    workspace.id,
+    "large",
+    { "d/large": bytes(17 * MiB, 3), "d/small": bytes(9, 3) },
+    at,
+  );
   const hole = { key: null, start: 0, length: 3 * MiB } as const;
   const some = { key: single.key, start: 10, length: 20 };
   const holed = new Uint8Array(3 * MiB + 20);
@@ -66,7 +77,10 @@ beforeAll(async () => {
     },
     { ...at, folders: ["empty", "a/nothing/here"] },
   );
-  const files = Array.from({ length: 2_000 }, (_, n) => [`${n % 7}/${n % 31}/${n}.txt`, bytes(n % 50, n)]);
+  const files = Array.from({ length: MANY }, (_, n) => [
+    `${n % 7}/${n % 31}/${n}.txt`,
+    bytes(n % 50, n),
+  ]);
   many = (await makeVersion(workspace.id, "many", Object.fromEntries(files), at)) as typeof many;
 });
 
@@ -87,7 +101,14 @@ async function check({
   later = 0,
   auditMs = LIMITS.auditKept,
 } = {}): Promise<Checked> {
-  const context = { env: withDrafts(drafts), idleMs: DAY, auditMs, now: Date.now() + later, repairs, percent };
+  const context = {
+    env: withDrafts(drafts),
+    idleMs: DAY,
+    auditMs,
+    now: Date.now() + later,
+    repairs,
+    percent,
+  };
   const nothing = { rows: 0, objects: 0, uploads: 0, bytes: 0, young: 0, calls: 0 };
   const all: Checked = { differences: [], ...nothing };
   for (let cursor: CheckCursor | null = null; ;) {
@@ -134,7 +155,7 @@ describe("fsck (T26)", () => {
     const upload = await uploader.upload(bytes(MiB, 7));
     const all = await check({ percent: 100 });
     expect(all).toMatchObject({ differences: [], uploads: 1 });
-    const small = Array.from({ length: 2_000 }, (_, n) => n % 50).reduce((sum, size) => sum + size);
+    const small = Array.from({ length: MANY }, (_, n) => n % 50).reduce((sum, size) => sum + size);
     expect(all.bytes).toBe(20 * MiB + 20 + 5_000 + 600 + 9 + small);
     expect(all.objects).toBe(5);
     // One for each check, and two more for the content: a file larger than this is read in pieces.
@@ -150,15 +171,49 @@ describe("fsck (T26)", () => {
     expect(await find({ later: 3 * DAY })).toEqual([]);
   });
 
+  it("reads no more of versions at a time than so many bytes of their rows, and passes none over", async () => {
+    const { versionId } = await makeIncomplete(workspace.id, "between");
+    const { versionId: last } = await makeVersion(
+      workspace.id,
+      "between",
+      { f: bytes(4, 19) },
+      { at: BEFORE },
+    );
+    const { results } = await env.DB.prepare(
+      "SELECT id FROM versions WHERE deleted_at IS NULL ORDER BY id",
+    ).all<{ id: number }>();
+    for (const most of [1, 300, 1_000, 100_000]) {
+      const ids: number[] = [];
+      for (let next = 0; ; next = (ids.at(-1) ?? 0) + 1) {
+        const page = await checkVersions(env.DB, next, { limit: 100, bytes: most });
+        if (page.length === 0) {
+          break;
+        }
+        ids.push(...page.map(({ id }) => id));
+      }
+      expect([most, ids]).toEqual([most, results.map(({ id }) => id)]);
+    }
+    await run(
+      "UPDATE versions SET deleted_at = ?2 WHERE id IN (?1, ?3)",
+      versionId,
+      Date.now(),
+      last,
+    );
+  });
+
   it("finds as much when a call may do little", async () => {
-    const limits = { fsckEntries: LIMITS.fsckEntries, fsckKeys: LIMITS.fsckKeys, fsckRows: LIMITS.fsckRows };
+    const limits = {
+      fsckEntries: LIMITS.fsckEntries,
+      fsckKeys: LIMITS.fsckKeys,
+      fsckRows: LIMITS.fsckRows,
+    };
     const whole = await check({ percent: 100 });
     Object.assign(LIMITS, { fsckEntries: 97, fsckKeys: 1, fsckRows: 2 });
     try {
       const pieces = await check({ percent: 100 });
       expect(pieces.differences).toEqual([]);
       expect(pieces.bytes).toBe(whole.bytes);
-      expect(pieces.calls).toBeGreaterThan(60);
+      expect(pieces.calls).toBeGreaterThan(40);
       await run("DELETE FROM object_refs WHERE version_id = ?1", many.versionId);
       expect(await find()).toEqual([["version_refs", many.name]]);
       expect((await check({ repairs: true })).differences).toMatchObject([{ isRepaired: true }]);
@@ -173,7 +228,9 @@ describe("fsck (T26)", () => {
     await env.BUCKET.delete(single.key);
     const gone = ["object_missing", single.key];
     expect(await find()).toEqual([gone, gone]); // `tree` names some bytes of it
-    expect((await find({ percent: 100 })).slice(2, 3)).toEqual([["content_unreadable", single.uuid]]);
+    expect((await find({ percent: 100 })).slice(2, 3)).toEqual([
+      ["content_unreadable", single.uuid],
+    ]);
     await env.BUCKET.put(single.key, content.subarray(1));
     expect(await find()).toEqual([["object_short", single.key]]);
     await env.BUCKET.put(single.key, content.with(4_000, (content[4_000] ?? 0) ^ 1));
@@ -215,7 +272,9 @@ describe("fsck (T26)", () => {
   });
 
   it("gives a row the index of its manifest again", async () => {
-    const { results } = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
+    const { results } = await env.DB.prepare(
+      "SELECT hex(manifest) AS row FROM versions WHERE id = ?1",
+    )
       .bind(many.versionId)
       .all<{ row: string }>();
     const flipped = (results[0]?.row ?? "").replace(/.$/u, (digit) => (digit === "0" ? "1" : "0"));
@@ -230,7 +289,11 @@ describe("fsck (T26)", () => {
     const row = await env.DB.prepare("SELECT hex(manifest) AS row FROM versions WHERE id = ?1")
       .bind(tree.versionId)
       .first<string>("row");
-    await run(set, tree.versionId, row?.replace(/.$/u, (digit) => (digit === "0" ? "1" : "0")));
+    await run(
+      set,
+      tree.versionId,
+      row?.replace(/.$/u, (digit) => (digit === "0" ? "1" : "0")),
+    );
     expect(await find({ repairs: true, percent: 100 })).toEqual([["version_manifest", tree.name]]);
     await run(set, tree.versionId, row);
     expect(await find({ percent: 100 })).toEqual([]);
@@ -280,7 +343,12 @@ describe("fsck (T26)", () => {
 
   it("reports an object that is none of ours, and never touches it", async () => {
     const later = DAY + 1_000;
-    for (const key of ["somebody/else", `packs/${newUuid()}/x`, `manifests/${newUuid()}/1`, `uploads/${newUuid()}/1/1`]) {
+    for (const key of [
+      "somebody/else",
+      `packs/${newUuid()}/x`,
+      `manifests/${newUuid()}/1`,
+      `uploads/${newUuid()}/1/1`,
+    ]) {
       await env.BUCKET.put(key, "theirs");
       expect(await find({ later, repairs: true })).toEqual([["object_foreign", key]]);
       expect(await find({ later })).toEqual([["object_foreign", key]]);
@@ -318,7 +386,11 @@ describe("fsck (T26)", () => {
   });
 
   it("notes again which objects a version names, and takes them off the list of garbage", async () => {
-    await run("DELETE FROM object_refs WHERE version_id = ?1 AND key = ?2", single.versionId, single.key);
+    await run(
+      "DELETE FROM object_refs WHERE version_id = ?1 AND key = ?2",
+      single.versionId,
+      single.key,
+    );
     await expectRepaired("version_refs", single.name);
     await run("DELETE FROM object_refs WHERE version_id = ?1", many.versionId);
     await run("INSERT INTO garbage (key, since) VALUES (?1, 5)", many.key);

@@ -49,7 +49,9 @@ describe("Renumbering", () => {
       const random = new Random(seed);
       const { reader, entries } = await openTree(random);
       const at = random.upTo(entries.length - 1);
-      const changed = entries.flatMap((entry, index) => (index === at ? change(random, entry) : [entry]));
+      const changed = entries.flatMap((entry, index) =>
+        index === at ? change(random, entry) : [entry],
+      );
       const numbering = await Renumbering.after(reader, 0);
       const faults = changed.filter((entry) => numbering.take(entry) !== null).length;
       expect([seed, faults + numbering.finish(reader.root) > 0]).toEqual([seed, true]);
@@ -59,11 +61,16 @@ describe("Renumbering", () => {
   it("finds a file that is also a folder, with others between them and across a border", async () => {
     const names = ["a", "a-b", "a.c/d"];
     const { reader } = openKept(
-      await makeManifest(names.map((name) => makeFile(name, 5)), ["a0"]),
+      await makeManifest(
+        names.map((name) => makeFile(name, 5)),
+        ["a0"],
+      ),
     );
     const entries = (await collect(reader.walk({ after: 0, last: 5 }))).flat();
     // The empty folder behind all, named as the file is.
-    const asFile = entries.map((entry) => (entry.path === "a0/" ? { ...entry, path: "a/" } : entry));
+    const asFile = entries.map((entry) =>
+      entry.path === "a0/" ? { ...entry, path: "a/" } : entry,
+    );
     for (let after = 0; after < 5; after += 1) {
       const numbering = await Renumbering.after(reader, after);
       const faults = asFile.slice(after).map((entry) => numbering.take(entry));
@@ -78,7 +85,15 @@ function change(random: Random, entry: Entry): Entry[] {
     return [];
   }
   if (entry.kind === "folder") {
-    const part = random.pick(["entries", "files", "bytes", "tar", "zip", "directory", "emptyFolders"] as const);
+    const part = random.pick([
+      "entries",
+      "files",
+      "bytes",
+      "tar",
+      "zip",
+      "directory",
+      "emptyFolders",
+    ] as const);
     return [{ ...entry, below: { ...entry.below, [part]: entry.below[part] + 1 } }];
   }
   const part = random.pick(["files", "bytes", "tar", "zip", "directory", "emptyFolders"] as const);

@@ -47,7 +47,9 @@ async function isStored(key: string | null): Promise<boolean> {
 }
 
 function end(versionId: number, at: number): Promise<unknown> {
-  return env.DB.prepare("UPDATE versions SET deleted_at = ? WHERE id = ?").bind(at, versionId).run();
+  return env.DB.prepare("UPDATE versions SET deleted_at = ? WHERE id = ?")
+    .bind(at, versionId)
+    .run();
 }
 
 describe("sweep() (T26)", () => {
@@ -94,10 +96,12 @@ describe("sweep() (T26)", () => {
     const now = Date.now();
     await end(doomed.versionId, now - 1);
     await sweep(env, 10 * IDLE, now);
-    expect(await rows("SELECT * FROM object_refs WHERE version_id = ?", doomed.versionId)).toHaveLength(3);
+    expect(
+      await rows("SELECT * FROM object_refs WHERE version_id = ?", doomed.versionId),
+    ).toHaveLength(3);
     expect(await sweep(env, 10 * IDLE, now + 25 * HOUR)).toMatchObject({ versionsRemoved: 1 });
     expect(await rows("SELECT key FROM garbage ORDER BY key")).toEqual(
-      [doomed.key, doomed.manifestKey].toSorted().map((key) => ({ key })),
+      [doomed.manifestKey, doomed.key].map((key) => ({ key })),
     );
     expect(await isStored(doomed.key)).toBe(true);
     expect(await sweep(env, 10 * IDLE, now + 50 * HOUR)).toMatchObject({ objectsDeleted: 2 });
@@ -138,8 +142,12 @@ describe("sweep() (T26)", () => {
     const now = Date.now();
     await end(ours.versionId, now - 1);
     await sweep(env, 10 * IDLE, now + 25 * HOUR);
-    expect(await rows("SELECT workspace_id FROM blob_metadata")).toEqual([{ workspace_id: other.id }]);
-    const held = await rows("SELECT version_id FROM holders WHERE content_id IN (SELECT content_id FROM blob_metadata)");
+    expect(await rows("SELECT workspace_id FROM blob_metadata")).toEqual([
+      { workspace_id: other.id },
+    ]);
+    const held = await rows(
+      "SELECT version_id FROM holders WHERE content_id IN (SELECT content_id FROM blob_metadata)",
+    );
     expect(held).toEqual([{ version_id: theirs.versionId }]);
     await end(theirs.versionId, now - 1);
     await sweep(env, 10 * IDLE, now + 25 * HOUR);
@@ -166,7 +174,7 @@ describe("sweep() (T26)", () => {
     const removed: number[] = [];
     await env.DB.prepare("DELETE FROM garbage").run();
     const read = await CountingDatabase.count(async (db) => {
-      for (let isCut = true; isCut; ) {
+      for (let isCut = true; isCut;) {
         const picked = await pickDoomed(db, now, limits);
         removed.push(await removeDoomed(db, picked, now));
         ({ isCut } = picked);
@@ -187,7 +195,9 @@ describe("sweep() (T26)", () => {
       made.push((await makeVersion(workspace.id, "sharing", { f: file })).versionId);
     }
     const now = Date.now();
-    await env.DB.prepare("UPDATE versions SET deleted_at = 1 WHERE id IN (SELECT value FROM json_each(?))")
+    await env.DB.prepare(
+      "UPDATE versions SET deleted_at = 1 WHERE id IN (SELECT value FROM json_each(?))",
+    )
       .bind(JSON.stringify(made))
       .run();
     const read = await CountingDatabase.count(async (db) => {
@@ -239,9 +249,7 @@ describe("sweep() (T26)", () => {
       `SELECT message FROM events WHERE ${of} ORDER BY number`,
       "forgotten",
     );
-    expect(events).toEqual(
-      [{ message: "artifact deleted" }],
-    );
+    expect(events).toEqual([{ message: "artifact deleted" }]);
     await sweep(env, 100 * IDLE, now + 31 * 24 * HOUR);
     expect(await rows("SELECT * FROM artifacts WHERE id = ?", id)).toEqual([]);
     expect(await rows("SELECT * FROM events WHERE artifact_id = ?", id)).toEqual([]);
@@ -252,7 +260,9 @@ describe("sweep() (T26)", () => {
   it("removes an artifact whose files are missing once its draft expired, and tells no draft twice", async () => {
     const now = Date.now();
     const made = await makeIncomplete(workspace.id, "declared", { at: now });
-    const drafts = new Map<Uuid, OtherDraft>([[made.draft, { lastAppendAt: now, missing: 1, keys: [] }]]);
+    const drafts = new Map<Uuid, OtherDraft>([
+      [made.draft, { lastAppendAt: now, missing: 1, keys: [] }],
+    ]);
     const living = () =>
       rows("SELECT 1 FROM artifacts WHERE id = ? AND deleted_at IS NULL", made.artifactId);
     await sweep(withDrafts(drafts), IDLE, now + 23 * HOUR);
@@ -268,9 +278,12 @@ describe("sweep() (T26)", () => {
     const slow = await makeIncomplete(workspace.id, "slow", { at: 5 });
     const lost = await makeIncomplete(workspace.id, "lost", { at: 5 });
     const whole = await makeVersion(workspace.id, "lost", { f: bytes(3, 17) });
-    const drafts = new Map<Uuid, OtherDraft>([[slow.draft, { lastAppendAt: now, missing: 1, keys: [] }]]);
+    const drafts = new Map<Uuid, OtherDraft>([
+      [slow.draft, { lastAppendAt: now, missing: 1, keys: [] }],
+    ]);
     await sweep(withDrafts(drafts), IDLE, now + HOUR);
-    const state = "SELECT progress_at AS progress, deleted_at AS deleted FROM versions WHERE id = ?";
+    const state =
+      "SELECT progress_at AS progress, deleted_at AS deleted FROM versions WHERE id = ?";
     expect(await rows(state, slow.versionId)).toEqual([{ progress: now, deleted: null }]);
     expect(await rows(state, lost.versionId)).toEqual([{ progress: 5, deleted: now + HOUR }]);
     expect(await rows("SELECT deleted_at FROM artifacts WHERE id = ?", whole.artifactId)).toEqual([
@@ -284,7 +297,9 @@ describe("sweep() (T26)", () => {
     const now = Date.now();
     const made = await makeIncomplete(workspace.id, "coming", { at: 5 });
     await insertUpload(env.DB, newUuid(), workspace.id, now);
-    await env.DB.prepare("UPDATE uploads SET version_id = ?, sha256 = 'a', size = 1 WHERE created_at = ?")
+    await env.DB.prepare(
+      "UPDATE uploads SET version_id = ?, sha256 = 'a', size = 1 WHERE created_at = ?",
+    )
       .bind(made.versionId, now)
       .run();
     await sweep(withDrafts(new Map()), IDLE, now + HOUR);
@@ -308,7 +323,8 @@ describe("sweep() (T26)", () => {
       [made.draft, draft],
       [other.draft, { ...draft, isDown: false }],
     ]);
-    const exists = () => rows("SELECT id FROM versions WHERE id IN (?, ?)", made.versionId, other.versionId);
+    const exists = () =>
+      rows("SELECT id FROM versions WHERE id IN (?, ?)", made.versionId, other.versionId);
     expect(await sweep(withDrafts(drafts), IDLE, now)).toMatchObject({ failures: 1 });
     expect([await exists(), [...drafts.keys()]]).toEqual([[{ id: made.versionId }], [made.draft]]);
     drafts.set(made.draft, { ...draft, isDown: false });

@@ -149,18 +149,22 @@ async function expectReadableVersions(): Promise<void> {
     }
     const reader = readManifest(env.BUCKET, { key, row: Uint8Array.fromHex(row) });
     const { files, entries, bytes } = reader.root.below;
-    expect({ files, entries, bytes }).toEqual({ files: fileCount, entries: entryCount, bytes: totalBytes });
+    expect({ files, entries, bytes }).toEqual({
+      files: fileCount,
+      entries: entryCount,
+      bytes: totalBytes,
+    });
     const keys = new Set(key === null ? [] : [key]);
     const holders = await findHolders(id);
     for await (const some of reader.walk({ after: 0, last: entryCount })) {
-      for (const entry of some) {
-        if (entry.kind === "file") {
-          await expectReadableFile(reader, entry, keys);
-          expectIndexed(entry, holders, files);
-        }
+      for (const file of some.filter((entry) => entry.kind === "file")) {
+        await expectReadableFile(reader, file, keys);
+        expectIndexed(file, holders, files);
       }
     }
-    const refs = await rows<{ key: string }>(`SELECT key FROM object_refs WHERE version_id = ${id} ORDER BY key`);
+    const refs = await rows<{ key: string }>(
+      `SELECT key FROM object_refs WHERE version_id = ${id} ORDER BY key`,
+    );
     expect(refs.map((ref) => ref.key)).toEqual([...keys].toSorted());
     readBefore.add(`${key} ${row}`);
   }
@@ -201,7 +205,11 @@ async function findHolders(versionId: number): Promise<Set<string>> {
   return new Set(held.map(({ sha512 }) => sha512));
 }
 
-function expectIndexed({ path, size, sha512 }: FileEntry, holders: Set<string>, files: number): void {
+function expectIndexed(
+  { path, size, sha512 }: FileEntry,
+  holders: Set<string>,
+  files: number,
+): void {
   if (size >= LIMITS.indexedFile || files === 1) {
     expect([path, holders.has(sha512.toHex())]).toEqual([path, true]);
   }
@@ -234,7 +242,9 @@ function isKnownToWriter(key: string): Promise<boolean> {
 }
 
 async function isKnownToDraft(key: string, uuid: string, number: number): Promise<boolean> {
-  const version = await env.DB.prepare("SELECT 1 FROM versions WHERE draft = ?1").bind(uuid).first();
+  const version = await env.DB.prepare("SELECT 1 FROM versions WHERE draft = ?1")
+    .bind(uuid)
+    .first();
   const found = await env.DRAFTS.getByName(uuid).inspect(number - 1);
   return version !== null && found?.keys.includes(key) === true;
 }

@@ -35,7 +35,7 @@ export interface MadeVersion {
 }
 
 /** Facts of a file. */
-export async function describeFile(
+async function describeFile(
   path: string,
   data: Uint8Array,
   extents: readonly FileExtent[],
@@ -118,7 +118,10 @@ export async function makeVersion(
     ),
     ...insertAllRefs(env.DB, version, refs),
     ...indexContents(env.DB, version, indexed, at),
-    prepare(env.DB, sql`DELETE FROM garbage WHERE key IN (SELECT e.value FROM ${rowsOf([manifest.key])})`),
+    prepare(
+      env.DB,
+      sql`DELETE FROM garbage WHERE key IN (SELECT e.value FROM ${rowsOf([manifest.key])})`,
+    ),
   ]);
   const row = await prepare(env.DB, sql`SELECT ${version} AS id`).first<{ id: number }>();
   return {
