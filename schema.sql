@@ -300,7 +300,6 @@ CREATE TABLE IF NOT EXISTS versions (
   file_count INTEGER NOT NULL,
   entry_count INTEGER NOT NULL,         -- files and folders, the root aside
   total_bytes INTEGER NOT NULL,
-  object_count INTEGER NOT NULL,        -- rows of object_refs that the sweep has to expect
   manifest_key TEXT,                    -- the manifest's R2 object; NULL: it is whole in `manifest`
   manifest_length INTEGER,              -- bytes of the whole manifest
   manifest BLOB,                        -- the whole manifest, or the index of the object. Last: scans of the others pass it over

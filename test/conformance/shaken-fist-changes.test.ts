@@ -159,8 +159,8 @@ describe("GET /artifacts", () => {
       // Each with the manifest of an artifact that has the blob.
       DB.prepare(
         `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-           object_count, manifest_length, manifest)
-         SELECT a.id, 1, 5, 5, 1, 1, o.total_bytes, 1, o.manifest_length, o.manifest
+           manifest_length, manifest)
+         SELECT a.id, 1, 5, 5, 1, 1, o.total_bytes, o.manifest_length, o.manifest
          FROM (SELECT v.* FROM ${holder} LIMIT 1) o, ${ours}`,
       ).bind(workspace, sha512),
       DB.prepare(

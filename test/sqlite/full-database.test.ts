@@ -47,9 +47,9 @@ function makeArtifact(
     d1.sqlite
       .prepare(
         `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-           object_count, manifest) VALUES (?, ?, 0, 0, 1, 1, 1, ?, zeroblob(200))`,
+           manifest) VALUES (?, ?, 0, 0, 1, 1, 1, zeroblob(200))`,
       )
-      .run(id, index, objects);
+      .run(id, index);
     const version = d1.read("SELECT max(id) FROM versions");
     d1.sqlite
       .prepare(

@@ -71,7 +71,7 @@ async function add(world: World): Promise<void> {
     await raw.batch([
       raw.prepare(
         `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-           object_count, manifest) VALUES (1, ${index}, 0, 0, 1, 1, 1, 0, x'00')`,
+           manifest) VALUES (1, ${index}, 0, 0, 1, 1, 1, x'00')`,
       ),
       ...insertRefs(raw, version, own),
       ...copyRefs(raw, version, others),

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 
 import { LAYOUT_REVISION } from "../../src/archive/layout.ts";
-import { countRefs, indexContents, insertAllRefs } from "../../src/catalog/contents/version-rows.ts";
+import { indexContents, insertAllRefs } from "../../src/catalog/contents/version-rows.ts";
 import { prepare, sql } from "../../src/catalog/sql.ts";
 import { encodeManifest } from "../../src/manifest/encode.ts";
 import { NOTHING_LEFT_OUT } from "../../src/manifest/left-out.ts";
@@ -60,9 +60,9 @@ export async function insertVersion(
     prepare(
       db,
       sql`INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-          object_count, manifest_key, manifest_length, manifest)
+          manifest_key, manifest_length, manifest)
         SELECT id, highest_index + 1, ${now}, ${now}, ${total.files}, ${total.entries}, ${total.bytes},
-          ${countRefs(whole)}, ${key}, ${length}, ${row} FROM artifacts WHERE id = ${artifactId}`,
+          ${key}, ${length}, ${row} FROM artifacts WHERE id = ${artifactId}`,
     ),
     ...insertAllRefs(db, id, whole),
     ...indexContents(db, id, indexed, now),

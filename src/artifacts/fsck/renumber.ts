@@ -6,8 +6,8 @@ import { entryLengths } from "../../archive/lengths.ts";
 import { addSums, SUM_PARTS } from "../../manifest/entries.ts";
 import type { Entry, FolderEntry, Sums } from "../../manifest/entries.ts";
 import type { VersionReader } from "../../manifest/version-reader.ts";
-import { findPathFault } from "../../protocol/paths.ts";
-import { comparePaths } from "../numbering.ts";
+import { comparePaths, findPathFault } from "../../protocol/paths.ts";
+
 
 /** What is wrong with an entry: its place among the others, or what it says of them. */
 export type EntryFault = "order" | "sums";

@@ -76,11 +76,6 @@ export function insertAllRefs(
   ];
 }
 
-/** How many rows these are. */
-export function countRefs({ keys, manifest }: Pick<WholeVersion, "keys" | "manifest">): number {
-  return keys.length + Number(manifest.key !== null);
-}
-
 /** The statements that make contents of a version be found by their hashes. */
 export function indexContents(
   db: D1Database,

@@ -48,8 +48,8 @@ export async function insertDeclared(
       db,
       sql`
         INSERT INTO versions (artifact_id, version_index, created_at, progress_at, draft, file_count, entry_count,
-          total_bytes, object_count)
-        SELECT a.id, 1, ${now}, ${now}, ${draft}, ${fileCount}, ${entryCount}, ${totalBytes}, ${keys.length} FROM ${made}`,
+          total_bytes)
+        SELECT a.id, 1, ${now}, ${now}, ${draft}, ${fileCount}, ${entryCount}, ${totalBytes} FROM ${made}`,
     ),
     ...copyRefs(db, sql`(SELECT id FROM versions WHERE draft = ${draft})`, keys),
     noteEvent(db, made, { type: "audit", message: "artifact created", ...author }),

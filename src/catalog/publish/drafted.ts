@@ -162,8 +162,7 @@ export async function sealVersion(
     prepare(
       db,
       sql`
-        UPDATE versions SET sealed_at = ${now}, manifest_key = ${key}, manifest_length = ${length}, manifest = ${row},
-          object_count = ${keys.length + Number(key !== null)}
+        UPDATE versions SET sealed_at = ${now}, manifest_key = ${key}, manifest_length = ${length}, manifest = ${row}
         WHERE id = ${unsealed}`,
     ),
     ...forgetAttempt(db, key),

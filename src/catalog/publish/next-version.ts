@@ -4,7 +4,7 @@
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { pruneVersions } from "../artifact-changes.ts";
-import { countRefs, forgetAttempt, indexContents, insertAllRefs } from "../contents/version-rows.ts";
+import { forgetAttempt, indexContents, insertAllRefs } from "../contents/version-rows.ts";
 import type { WholeVersion } from "../contents/version-rows.ts";
 import { noteEvent, trimEvents } from "../events.ts";
 import type { NewEvent } from "../events.ts";
@@ -94,10 +94,10 @@ function insertVersion(
     db,
     sql`
       INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-        object_count, manifest_key, manifest_length, manifest)
+        manifest_key, manifest_length, manifest)
       SELECT a.id, ${only === null ? index : sql`iif(${isNotOwn(only)}, NULL, ${index})`}, ${now}, ${now},
         ${only === null ? sql`${fileCount}` : sql`iif(a.name = ${only.path}, ${fileCount}, NULL)`},
-        ${entryCount}, ${totalBytes}, ${countRefs(whole)}, ${manifest.key}, ${manifest.length}, ${manifest.row}
+        ${entryCount}, ${totalBytes}, ${manifest.key}, ${manifest.length}, ${manifest.row}
       FROM artifacts a WHERE a.id = ${next.artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
   );
 }

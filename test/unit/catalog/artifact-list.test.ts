@@ -39,8 +39,8 @@ beforeAll(async () => {
     insert(own.id, "expired", 3, null, NOW),
     env.DB.prepare(
       `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-         object_count, manifest)
-       SELECT a.id, n.value, 1, 1, 1, 1, 7, 0, x'00'
+         manifest)
+       SELECT a.id, n.value, 1, 1, 1, 1, 7, x'00'
        FROM artifacts a, json_each('[1, 2, 3]') n WHERE a.deleted_at IS NULL`,
     ),
     env.DB.prepare(

@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, inject, it } from "vitest";
 
-import type { NumberedFile, NumberedFolder } from "../../../src/artifacts/numbering.ts";
 import { encodeObject } from "../../../src/manifest/encode-object.ts";
 import type { Entry, Measure, Sums } from "../../../src/manifest/entries.ts";
 import type { NewFile } from "../../../src/manifest/members.ts";
 import type { VersionReader } from "../../../src/manifest/version-reader.ts";
 import { comparePaths } from "../../../src/protocol/paths.ts";
 import { numberEntries } from "../../support/numbering.ts";
+import type { NumberedFile, NumberedFolder } from "../../support/numbering.ts";
 import { drawnTree } from "./draw-tree.ts";
 import { collect, join, makeManifest, openKept, OPTIONS, treeOf } from "./make-manifest.ts";
 

@@ -106,15 +106,14 @@ export async function makeVersion(
   const { artifactId, artifactUuid, index } = await nextIndex(workspaceId, name, at);
   const version = sql`(SELECT id FROM versions WHERE artifact_id = ${artifactId} AND version_index = ${index})`;
   const refs: Pick<WholeVersion, "keys" | "copied" | "manifest"> = { keys, copied, manifest };
-  const objects = keys.length + Number(manifest.key !== null);
   await env.DB.batch([
     prepare(
       env.DB,
       sql`
         INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-          object_count, manifest_key, manifest_length, manifest)
+          manifest_key, manifest_length, manifest)
         VALUES (${artifactId}, ${index}, ${at}, ${at}, ${tree.total.files}, ${tree.total.entries},
-          ${tree.total.bytes}, ${objects}, ${manifest.key}, ${manifest.length}, unhex(${manifest.row.toHex()}))`,
+          ${tree.total.bytes}, ${manifest.key}, ${manifest.length}, unhex(${manifest.row.toHex()}))`,
     ),
     ...insertAllRefs(env.DB, version, refs),
     ...indexContents(env.DB, version, indexed, at),
@@ -207,8 +206,8 @@ export async function makeIncomplete(
     env.DB,
     sql`
       INSERT INTO versions (artifact_id, version_index, created_at, progress_at, draft, file_count, entry_count,
-        total_bytes, object_count)
-      VALUES (${artifactId}, ${index}, ${at}, ${at}, ${draft}, ${files}, ${files}, ${100 * files}, 0)`,
+        total_bytes)
+      VALUES (${artifactId}, ${index}, ${at}, ${at}, ${draft}, ${files}, ${files}, ${100 * files})`,
   ).run();
   const row = await prepare(env.DB, sql`SELECT id FROM versions WHERE draft = ${draft}`).first<{
     id: number;
