@@ -4,8 +4,8 @@ import type { FileExtent, Folder, MissingFile, OrdinalRange } from "../protocol/
 import type { BlobFacts } from "../protocol/uploads.ts";
 import type { Draft } from "./draft.ts";
 
-/** A file whose bytes are there, with what does not go through a call left out: `extents` only where one file is asked for. */
-export interface DraftStoredFile extends BlobFacts {
+/** A file whose bytes are there, as it goes through a call. */
+interface DraftStoredFile extends BlobFacts {
   kind: "file";
   path: string;
   ordinal: number;
