@@ -5,6 +5,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { D1Database } from "@cloudflare/workers-types";
 
 import type { NewFile } from "../src/manifest/members.ts";
+import { bytesOf } from "../test/support/hex.ts";
 import { insertVersion, newFile } from "../test/support/insert-version.ts";
 import { manyFiles, pathOfMany } from "../test/support/many-files.ts";
 import type { Bench } from "./bench.ts";
@@ -12,7 +13,6 @@ import { expectStatus, sendPieces } from "./client.ts";
 import { crc32Of, sha256Of } from "./content.ts";
 import type { Content } from "./content.ts";
 import { WORKSPACE } from "./stowage.ts";
-import { bytesOf } from "../test/support/hex.ts";
 
 /** A file whose bytes are one R2 object. */
 interface StoredFile {
@@ -180,8 +180,11 @@ async function insertArtifact(
     .bind(uuid, name, Date.now(), WORKSPACE)
     .run();
   const bucket = {
-    put: (key: string, body: Uint8Array) =>
-      expectStatus(201, `${bench.sides.ours.fillOrigin}/object/${key}`, { method: "PUT", body }),
+    put: (key: string, bytes: Uint8Array) =>
+      expectStatus(201, `${bench.sides.ours.fillOrigin}/object/${key}`, {
+        method: "PUT",
+        body: Buffer.from(bytes),
+      }),
   };
   await insertVersion({ DB: db, BUCKET: bucket }, meta.last_row_id, files);
   return meta.last_row_id;

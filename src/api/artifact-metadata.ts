@@ -1,9 +1,9 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
-import type { Author } from "../protocol/identity.ts";
 import { deleteMetadata, putMetadata } from "../catalog/artifact-metadata.ts";
 import type { DescribedArtifact } from "../catalog/artifacts.ts";
 import { AppError } from "../protocol/errors.ts";
+import type { Author } from "../protocol/identity.ts";
 import { requireArtifact, requireChangeable } from "./artifact-lookup.ts";
 import { readMetadata, requireMetadataKey } from "./metadata.ts";
 import { pathName } from "./path-name.ts";

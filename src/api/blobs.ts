@@ -7,10 +7,10 @@ import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "
 import { authorOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
 import type { Placed } from "../blobs/reader.ts";
-import { findHeldFile, findSeenBlob, walkBlobs } from "../catalog/contents/seen-blobs.ts";
-import type { BlobKey, SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/contents/blob-metadata.ts";
 import type { BlobNotes } from "../catalog/contents/blob-metadata.ts";
+import { findHeldFile, findSeenBlob, walkBlobs } from "../catalog/contents/seen-blobs.ts";
+import type { BlobKey, SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import type { Reader } from "../catalog/reader.ts";
 import { bytesCaching } from "../http/caching.ts";
 import { respondWithBytes, respondWithStream } from "../http/content.ts";

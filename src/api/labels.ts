@@ -39,7 +39,9 @@ export const labels = new Routes()
       ...requesterOf(c),
       gift: target.isGift,
     };
-    const { uuid } = valueOf(await publishClaim(c.env, readerFor(key), intent, { blob, maxVersions }));
+    const { uuid } = valueOf(
+      await publishClaim(c.env, readerFor(key), intent, { blob, maxVersions }),
+    );
     return c.json(await showArtifact(c.env.DB, key, uuid));
   })
   .on("GET", ["/:name", "/:namespace/:name"], async (c) => {

@@ -106,29 +106,19 @@ async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerato
   const { reader, version, range, before } = members;
   const origin = measureAt(run.measure, before);
   const position = origin + part.start;
-  const after =
-    part.start === 0 ? range.after : await reader.place(range, run.measure, position);
+  const after = part.start === 0 ? range.after : await reader.place(range, run.measure, position);
   const walk = new RunWalk(run, version, origin, part);
   for await (const entries of reader.walk({ after, last: range.last })) {
     let pieces: Piece[] = [];
-    for (const entry of entries) {
-      if (entry.kind === "folder" || walk.isOver) {
-        continue;
+    for (const file of entries.filter((entry) => entry.kind === "file")) {
+      const laid = walk.isOver ? [] : walk.take(file);
+      if (Array.isArray(laid)) {
+        pieces.push(...laid);
+      } else {
+        yield [...pieces, ...laid.head];
+        yield* scatteredPieces(reader, file, laid);
+        pieces = laid.tail;
       }
-      const { head, content, tail } = walk.take(entry);
-      pieces.push(...head);
-      if (content !== null && entry.place.kind === "list") {
-        yield pieces;
-        pieces = [];
-        for await (const extents of reader.extents(entry, content.start, content.end)) {
-          yield extentPieces(extents);
-        }
-      } else if (content !== null && entry.place.kind === "object") {
-        const { key, start } = entry.place;
-        const length = content.end - content.start;
-        pieces.push(...extentPieces([{ key, start: start + content.start, length }]));
-      }
-      pieces.push(...tail);
     }
     yield pieces;
     if (walk.isOver) {
@@ -138,10 +128,9 @@ async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerato
   throw new Error(`Cannot archive version ${version.id}: files are missing in its manifest`);
 }
 
-/** What of a member is in a part: bytes around it, and which of its own. */
-interface PlacedMember {
+/** A member whose bytes are in many places: which of them are wanted, and what goes around them. */
+interface ScatteredMember extends Part {
   head: Piece[];
-  content: Part | null;
   tail: Piece[];
 }
 
@@ -168,7 +157,8 @@ class RunWalk {
     return this.#reached !== null && this.#reached >= this.#part.end;
   }
 
-  take(file: FileEntry): PlacedMember {
+  /** Gives the pieces of the next member that are in the part. */
+  take(file: FileEntry): Piece[] | ScatteredMember {
     const run = this.#run;
     const placed = {
       path: file.path,
@@ -189,11 +179,29 @@ class RunWalk {
     const part = { start: from - start, end: to - start };
     const inside = shift(part, head.length);
     const content = { start: Math.max(inside.start, 0), end: Math.min(inside.end, size) };
-    return {
-      head: bytesPieces(head, part),
-      content: content.start < content.end ? content : null,
-      tail: bytesPieces(tail, shift(inside, size)),
-    };
+    const around = { head: bytesPieces(head, part), tail: bytesPieces(tail, shift(inside, size)) };
+    if (content.start < content.end && file.place.kind === "list") {
+      return { ...content, ...around };
+    }
+    return [...around.head, ...objectPieces(file, content), ...around.tail];
+  }
+}
+
+/** The pieces of a part of a file that is whole in one object, if it is. */
+function objectPieces({ place }: FileEntry, { start, end }: Part): Piece[] {
+  return place.kind === "object" && start < end
+    ? [...extentPieces([{ key: place.key, start: place.start + start, length: end - start }])]
+    : [];
+}
+
+/** @yields The pieces of a part of a file that is in many places, in batches. */
+async function* scatteredPieces(
+  reader: VersionReader,
+  file: FileEntry,
+  { start, end }: Part,
+): AsyncGenerator<Iterable<Piece>> {
+  for await (const extents of reader.extents(file, start, end)) {
+    yield extentPieces(extents);
   }
 }
 

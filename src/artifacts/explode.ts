@@ -2,6 +2,7 @@
 // written.
 
 import { READER_REVISION } from "../archive/archive-problem.ts";
+import { beginFetch } from "../catalog/fetches.ts";
 import {
   abandonArchive,
   findExploded,
@@ -10,7 +11,6 @@ import {
   noteExplodeProgress,
   publishMembers,
 } from "../catalog/publish/members.ts";
-import { beginFetch } from "../catalog/fetches.ts";
 import { checkRefused } from "../catalog/refused-archives.ts";
 import { hasRoom } from "../catalog/size.ts";
 import { insertUpload } from "../catalog/uploads.ts";
@@ -114,6 +114,6 @@ function publish(
     const { manifest, keys } = await writeManifest(stores, members, uuid);
     const indexed = await indexedOf(members);
     const whole = { ...countsOf(members), manifest, keys, copied: new Set<string>(), indexed };
-    return publishMembers(db, archive, artifact, whole, Date.now());
+    return publishMembers(db, archive, { artifact, whole }, Date.now());
   });
 }

@@ -1,7 +1,7 @@
 import type { HeldFile, ManifestRow } from "../catalog/contents/held-files.ts";
 import { ManifestDamage } from "../manifest/damage.ts";
-import type { VersionReader } from "../manifest/version-reader.ts";
 import type { FileEntry } from "../manifest/entries.ts";
+import type { VersionReader } from "../manifest/version-reader.ts";
 import type { FileExtent } from "../protocol/entries.ts";
 import { readManifest } from "./manifests.ts";
 

@@ -1,7 +1,5 @@
 // Manifests between R2 and the catalog: written before a version is added, read whenever something of it is asked for.
 
-import { createHash } from "node:crypto";
-
 import { LAYOUT_REVISION } from "../archive/layout.ts";
 import { putStream, readPiece } from "../blobs/objects.ts";
 import { noteGarbage } from "../catalog/contents/version-rows.ts";
@@ -15,6 +13,7 @@ import { VersionReader } from "../manifest/version-reader.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { newUuid } from "../protocol/ids.ts";
 import { Pace } from "../protocol/pace.ts";
+import { RunningSha256 } from "./sha256.ts";
 
 type Stores = Pick<Env, "DB" | "BUCKET">;
 
@@ -38,7 +37,7 @@ export async function writeManifest(
   const made = await encodeManifest(tree, {
     layout: LAYOUT_REVISION,
     leftOut: NOTHING_LEFT_OUT,
-    newSha256: () => new Sha256(),
+    newSha256: () => new RunningSha256(),
     pause: () => pace.spendAndRest(BLOCK_WORK),
   });
   if (made.kind === "inline") {
@@ -50,18 +49,6 @@ export async function writeManifest(
   await noteGarbage(db, [key], Date.now()).run();
   await putStream(bucket, key, { length, sha256, pieces: () => made.pieces() });
   return { manifest: { key, length, row }, keys };
-}
-
-class Sha256 {
-  readonly #hash = createHash("sha256");
-
-  update(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
-  }
-
-  digest(): Uint8Array {
-    return new Uint8Array(this.#hash.copy().digest());
-  }
 }
 
 /** What this isolate keeps of manifests, of all versions together. */

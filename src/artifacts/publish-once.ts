@@ -71,7 +71,7 @@ function isContention(code: ErrorCode | Contention): code is Contention {
 }
 
 /** A refusal with what its workspace has of room; one that is gone is the reason for everything. */
-export async function explain(
+async function explain(
   db: Env["DB"],
   workspaceId: number,
   code: ErrorCode,
@@ -80,12 +80,10 @@ export async function explain(
   if (workspace === null) {
     return { ok: false, code: "namespace_not_found" };
   }
-  switch (code) {
-    case "quota_exceeded":
-      return { ok: false, code, detail: usageOf(workspace) };
-    case "entries_exceeded":
-      return { ok: false, code, detail: entriesOf(workspace) };
-    default:
-      return { ok: false, code };
+  if (code === "quota_exceeded") {
+    return { ok: false, code, detail: usageOf(workspace) };
   }
+  return code === "entries_exceeded"
+    ? { ok: false, code, detail: entriesOf(workspace) }
+    : { ok: false, code };
 }

@@ -6,7 +6,11 @@ import { findHeldFile } from "../catalog/contents/seen-blobs.ts";
 import type { SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import { openDatabase } from "../catalog/database.ts";
 import { findConversion } from "../catalog/publish/conversions.ts";
-import { findPublishedName, publishContent, publishUpload } from "../catalog/publish/single-file.ts";
+import {
+  findPublishedName,
+  publishContent,
+  publishUpload,
+} from "../catalog/publish/single-file.ts";
 import type { Reader } from "../catalog/reader.ts";
 import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { completeDeclared } from "../drafts/complete.ts";
@@ -15,12 +19,7 @@ import type { Outcome } from "../protocol/errors.ts";
 import { callerOf } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type {
-  ArtifactIntent,
-  SealedUpload,
-  SealIntent,
-  SealResult,
-} from "../protocol/uploads.ts";
+import type { ArtifactIntent, SealedUpload, SealIntent, SealResult } from "../protocol/uploads.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 import { explodeDesk } from "./explode.ts";
 import { extentsOfHeld } from "./held.ts";

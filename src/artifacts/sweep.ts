@@ -152,7 +152,10 @@ async function expireIdleUploads(work: Sweep): Promise<boolean> {
 }
 
 /** The catalog knows which uploads look idle; each object decides for itself. */
-async function expireIdleUpload({ env, idleBefore, now, report }: Sweep, uuid: Uuid): Promise<void> {
+async function expireIdleUpload(
+  { env, idleBefore, now, report }: Sweep,
+  uuid: Uuid,
+): Promise<void> {
   const reply = await expireUpload(env.UPLOADS, uuid, idleBefore);
   if (reply.kind === "kept") {
     await noteAppend(env.DB, uuid, reply.lastAppendAt);

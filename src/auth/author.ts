@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import type { Author } from "../protocol/identity.ts";
 import { networkOf } from "../http/client-network.ts";
+import type { Author } from "../protocol/identity.ts";
 import { actorOf } from "../protocol/identity.ts";
 import type { Origin } from "../protocol/identity.ts";
 

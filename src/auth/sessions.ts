@@ -1,8 +1,8 @@
 // Whose session a request's cookie is, and its end.
 
-import type { Author } from "../protocol/identity.ts";
 import { deleteSession, findLivingSession, touchSession } from "../catalog/sessions.ts";
 import { isCatalogFull } from "../catalog/size.ts";
+import type { Author } from "../protocol/identity.ts";
 import type { Session } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { sha256 } from "./passwords.ts";

@@ -110,7 +110,10 @@ export async function putStream(
   });
 }
 
-async function writePieces(to: WritableStream<Uint8Array>, pieces: Iterable<Uint8Array>): Promise<void> {
+async function writePieces(
+  to: WritableStream<Uint8Array>,
+  pieces: Iterable<Uint8Array>,
+): Promise<void> {
   const writer = to.getWriter();
   for (const piece of pieces) {
     await writer.write(piece);

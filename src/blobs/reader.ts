@@ -1,7 +1,7 @@
 // A blob's bytes on their way out of R2, from any of its extents.
 
-import { LIMITS } from "../protocol/limits.ts";
 import type { FileExtent } from "../protocol/entries.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { BlobFacts } from "../protocol/uploads.ts";
 import { cutSlices, slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";

@@ -27,7 +27,10 @@ export async function deleteArtifact(db: D1Database, id: number, author: Author)
 
 /** The statement that marks living versions as deleted. */
 export function endVersions(db: D1Database, which: Sql, now: number): D1PreparedStatement {
-  return prepare(db, sql`UPDATE versions SET deleted_at = ${now} WHERE deleted_at IS NULL AND ${which}`);
+  return prepare(
+    db,
+    sql`UPDATE versions SET deleted_at = ${now} WHERE deleted_at IS NULL AND ${which}`,
+  );
 }
 
 /** The statement that marks artifacts as deleted, and gives their uuids. */

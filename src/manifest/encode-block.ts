@@ -1,9 +1,9 @@
 // A block: entries that follow one another, column by column (docs/manifest.md, "Blocks").
 
+import type { FileExtent } from "../protocol/entries.ts";
 import type { Extent } from "../protocol/uploads.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import type { FolderSums } from "./entries.ts";
-import type { FileExtent } from "../protocol/entries.ts";
 import { COLUMNS, HASHES } from "./format.ts";
 import type { Column } from "./format.ts";
 import { encodeTable, FrontWriter, sortTexts } from "./front-coding.ts";

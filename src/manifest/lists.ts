@@ -1,11 +1,11 @@
 // The extents of a file that has several (docs/manifest.md, "Lists"): a head that tells of the pieces, then pieces of
 // up to 256 extents, so that a range in the middle needs the head and one piece.
 
+import type { FileExtent } from "../protocol/entries.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { crc32 } from "./crc32.ts";
 import { ManifestDamage } from "./damage.ts";
-import type { FileExtent } from "../protocol/entries.ts";
 import { BOUNDS, LIST_PIECE } from "./format.ts";
 import { readTable, sortTexts, writeTable } from "./front-coding.ts";
 

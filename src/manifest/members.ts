@@ -1,11 +1,11 @@
 // Files and folders that are to become a version, in any order, as bytes: 100,000 of them are 17 MB, not a million
 // objects. Chunks may be kept between two requests and put together again (docs/manifest.md, "Members").
 
+import type { FileExtent } from "../protocol/entries.ts";
 import { findPathFault } from "../protocol/paths.ts";
 import { ByteReader, toText } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import type { FileFacts } from "./entries.ts";
-import type { FileExtent } from "../protocol/entries.ts";
 import { BOUNDS, HASHES } from "./format.ts";
 
 /** Bytes of a chunk at most: a row of a Durable Object's SQLite has room for it. */
@@ -233,8 +233,14 @@ export class Members {
   /** Compares two paths by their bytes; it is called two million times, so nothing is made for it. */
   #compare(one: number, other: number): number {
     const [a, b] = [this.#chunkOf(one), this.#chunkOf(other)];
-    const [startOfA, startOfB] = [pathStart(a, one % MEMBERS_CHUNK), pathStart(b, other % MEMBERS_CHUNK)];
-    const [lengthOfA, lengthOfB] = [pathLength(a, one % MEMBERS_CHUNK), pathLength(b, other % MEMBERS_CHUNK)];
+    const [startOfA, startOfB] = [
+      pathStart(a, one % MEMBERS_CHUNK),
+      pathStart(b, other % MEMBERS_CHUNK),
+    ];
+    const [lengthOfA, lengthOfB] = [
+      pathLength(a, one % MEMBERS_CHUNK),
+      pathLength(b, other % MEMBERS_CHUNK),
+    ];
     const shorter = Math.min(lengthOfA, lengthOfB);
     for (let at = 0; at < shorter; at += 1) {
       const difference = (a[startOfA + at] ?? 0) - (b[startOfB + at] ?? 0);

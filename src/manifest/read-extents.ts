@@ -1,9 +1,9 @@
 // The extents of a file: in its block, or in a list of which a piece is read.
 
+import type { FileExtent } from "../protocol/entries.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ManifestDamage } from "./damage.ts";
 import type { FileEntry, Place } from "./entries.ts";
-import type { FileExtent } from "../protocol/entries.ts";
 import { cutExtents, decodeListHead, decodeListPiece } from "./lists.ts";
 import { readExactly } from "./open-manifest.ts";
 import type { OpenManifest } from "./open-manifest.ts";

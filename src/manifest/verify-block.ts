@@ -1,5 +1,6 @@
 // A block is read again before it is sent: what was written for ever is what was meant.
 
+import type { FileExtent } from "../protocol/entries.ts";
 import { Block } from "./block.ts";
 import type { BlockStart } from "./block.ts";
 import { toText } from "./byte-reader.ts";
@@ -7,7 +8,6 @@ import { namedExtents } from "./encode-block.ts";
 import type { NewEntry } from "./encode-block.ts";
 import type { EncodedBlock } from "./encode-blocks.ts";
 import type { Entry, FileEntry } from "./entries.ts";
-import type { FileExtent } from "../protocol/entries.ts";
 import { FOLDER_PARTS } from "./entries.ts";
 import { compareBytes } from "./front-coding.ts";
 import { decodeListHead, decodeListPiece } from "./lists.ts";

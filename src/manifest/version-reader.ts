@@ -1,6 +1,7 @@
 // The files and folders of a version, from its manifest: any of them by its path, number or place in an archive, with
 // one read of R2 beyond what its row has, and a second where a file has several extents.
 
+import type { FileExtent, OrdinalRange } from "../protocol/entries.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { countWhile } from "./block.ts";
 import type { Block } from "./block.ts";
@@ -9,7 +10,6 @@ import { crc32 } from "./crc32.ts";
 import { ManifestDamage } from "./damage.ts";
 import { measureSums, NO_SUMS } from "./entries.ts";
 import type { Entry, FileEntry, FolderEntry, Measure, Sums } from "./entries.ts";
-import type { FileExtent, OrdinalRange } from "../protocol/entries.ts";
 import { BOUNDS, HASH_ROW } from "./format.ts";
 import { compareBytes, readTable, sortTexts } from "./front-coding.ts";
 import { decodeLeftOut } from "./left-out.ts";

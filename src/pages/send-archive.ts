@@ -46,7 +46,11 @@ export async function sendArchive(
   headers.set("Content-Disposition", contentDisposition("attachment", fileName));
   const version = { ...artifact.version, manifest, artifactUuid: artifact.uuid };
   if (archive !== "tar.gz") {
-    return respondWithBytes(c.req.raw, await planArchive(c.env.BUCKET, archive, version, folder), headers);
+    return respondWithBytes(
+      c.req.raw,
+      await planArchive(c.env.BUCKET, archive, version, folder),
+      headers,
+    );
   }
   if (c.req.method === "HEAD") {
     return new Response(null, { headers });

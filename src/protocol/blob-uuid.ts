@@ -9,7 +9,6 @@ export function blobUuidOf(sha512: string): Uuid {
 
 /** The first 15 bytes, as hexadecimal digits, of the sha512 of a blob; null for a uuid that no blob has. */
 export function sha512PrefixOf(uuid: Uuid): string | null {
-  const [, ...groups] =
-    /^(.{8})-(.{4})-8(.{3})-8(.{3})-(.{12})$/u.exec(uuid) ?? [];
+  const [, ...groups] = /^(.{8})-(.{4})-8(.{3})-8(.{3})-(.{12})$/u.exec(uuid) ?? [];
   return groups.length === 0 ? null : groups.join("");
 }

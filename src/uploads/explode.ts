@@ -19,6 +19,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { ArtifactIntent, SealedArchive, SealGuard } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
 import type { Explosion } from "./explode-rows.ts";
 import {
   describeArchive,
@@ -33,13 +34,7 @@ import {
 } from "./exploding.ts";
 import { MemberSink } from "./member-sink.ts";
 import { explodePack } from "./pack.ts";
-import { ExplodeRefused } from "./explode-refused.ts";
-import {
-  failExplosion,
-  finishRefusal,
-  identityOf,
-  toRefusal,
-} from "./refuse-archive.ts";
+import { failExplosion, finishRefusal, identityOf, toRefusal } from "./refuse-archive.ts";
 import { bringToRest } from "./seal.ts";
 import { decideSeal, offsetOf } from "./state.ts";
 import type { Packing } from "./unpack.ts";
@@ -221,11 +216,7 @@ async function unpack(context: UploadContext, pack: NonNullable<Explosion["pack"
   ledger.seal({ artifactUuid, versionIndex: null }, Date.now());
 }
 
-async function publish(
-  context: UploadContext,
-  archive: SealedArchive,
-  tree: Tree,
-): Promise<void> {
+async function publish(context: UploadContext, archive: SealedArchive, tree: Tree): Promise<void> {
   const { ledger, desk } = context;
   const published = await desk.publishMembers(archive, tree);
   if (published.ok) {

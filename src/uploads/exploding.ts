@@ -10,7 +10,12 @@ import { planTree } from "../manifest/tree.ts";
 import type { Tree, TreeFault } from "../manifest/tree.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Pace } from "../protocol/pace.ts";
-import type { ArtifactIntent, ExplodeProgress, Extent, SealedArchive } from "../protocol/uploads.ts";
+import type {
+  ArtifactIntent,
+  ExplodeProgress,
+  Extent,
+  SealedArchive,
+} from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { ExplodeRefused } from "./explode-refused.ts";
@@ -110,14 +115,12 @@ export async function withTree<T>(
 }
 
 function toProblem(fault: TreeFault | undefined): Error {
-  switch (fault?.kind) {
-    case "twice":
-      return new ArchiveProblem(fault.path, "is there twice");
-    case "folder":
-      return new ArchiveProblem(fault.path, `is also the folder of '${fault.below}'`);
-    default:
-      return new ExplodeRefused("artifact_explode_folders", `${LIMITS.archiveFolders} are taken`);
+  if (fault?.kind === "twice") {
+    return new ArchiveProblem(fault.path, "is there twice");
   }
+  return fault?.kind === "folder"
+    ? new ArchiveProblem(fault.path, `is also the folder of '${fault.below}'`)
+    : new ExplodeRefused("artifact_explode_folders", `${LIMITS.archiveFolders} are taken`);
 }
 
 /** Tells whoever looks how far it has come: `bytes` of the archive are read. Nothing depends on it. */

@@ -5,6 +5,7 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { ExplodeRefused } from "./explode-refused.ts";
 import type { ExplodeRows, Explosion } from "./explode-rows.ts";
 import {
   intentOf,
@@ -16,7 +17,6 @@ import {
   withTree,
 } from "./exploding.ts";
 import { UploadGateway } from "./gateway.ts";
-import { ExplodeRefused } from "./explode-refused.ts";
 import { orThrow } from "./refuse-archive.ts";
 import { unpackAsTar } from "./unpack.ts";
 

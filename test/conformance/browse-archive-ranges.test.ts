@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DebusineClient } from "../support/debusine-client.ts";
+import { insertVersion, newFile } from "../support/insert-version.ts";
 import { addVersion, inByteOrder, loseObject, makeArtifact } from "../support/make-artifact.ts";
 import type { Home, MadeArtifact, MadeFile } from "../support/make-artifact.ts";
-import { insertVersion, newFile } from "../support/insert-version.ts";
 import { manyFiles, pathOfMany } from "../support/many-files.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { makeFolder, runTool } from "../support/run-tool.ts";

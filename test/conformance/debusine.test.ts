@@ -11,9 +11,9 @@ import { declare, DebusineClient, problemOf } from "../support/debusine-client.t
 import { hexDigest } from "../support/make-artifact.ts";
 import { makeUserToken, makeWorkerToken } from "../support/make-token.ts";
 import { makeFolder, runTool } from "../support/run-tool.ts";
-import { extentsOfContent } from "../support/version-files.ts";
 import { startService } from "../support/service.ts";
 import type { RunningService } from "../support/service.ts";
+import { extentsOfContent } from "../support/version-files.ts";
 
 const MiB = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
@@ -482,8 +482,10 @@ describe("PUT /api/1.0/artifact/:id/files/*", () => {
     expect(await countObjects("packs/")).toBe(before + 1);
     const extents = await extentsOfContent(service.env, hexDigest("sha512", bytes));
     expect(extents).toHaveLength(1);
-    const key = extents[0]?.key ?? "";
-    const row = await service.env.DB.prepare("SELECT 1 FROM garbage WHERE key = ?1").bind(key).first();
+    const named = extents[0]?.key ?? "";
+    const row = await service.env.DB.prepare("SELECT 1 FROM garbage WHERE key = ?1")
+      .bind(named)
+      .first();
     expect(row).toBeNull();
   });
 });

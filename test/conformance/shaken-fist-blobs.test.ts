@@ -5,6 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { refusalOf, valueOf } from "../support/answers.ts";
+import { hexDigest } from "../support/make-artifact.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { startService } from "../support/service.ts";
 import type { ArtifactBody, RunningService } from "../support/service.ts";
@@ -136,7 +137,7 @@ describe("GET /blobs/:uuid/data with offset or limit", () => {
     await valueOf(service.truncate(uuid, cut, token));
     await valueOf(service.append(uuid, bytes.subarray(cut), token));
     const { blob_uuid: blob } = await service.convert(uuid, "large", token);
-    const extents = await extentsOfContent(service.env, hex("sha512", bytes));
+    const extents = await extentsOfContent(service.env, hexDigest("sha512", bytes));
     expect(extents.map(({ length }) => length)).toEqual([8 * MiB, 10 * MiB]);
     for (const offset of [0, 8 * MiB - 1, 8 * MiB, cut, 18 * MiB - 1]) {
       const response = await get(`/blobs/${blob}/data?offset=${offset}`);
@@ -286,7 +287,7 @@ describe("/blobs/:uuid/metadata", () => {
        INSERT INTO blob_metadata SELECT h.content_id, h.workspace_id, 'k' || n.i, '1'
        FROM n, contents c JOIN holders h ON h.content_id = c.id WHERE c.sha512 = unhex(?1)`,
     )
-      .bind(hex("sha512", Buffer.from("keys")))
+      .bind(hex("sha512", "keys"))
       .run();
     const put = (key: string) =>
       service.send("PUT", `/blobs/${blob}/metadata/${key}`, { value: 2 }, token);

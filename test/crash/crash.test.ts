@@ -161,7 +161,9 @@ describe("kill -9 at a random moment", () => {
       const checked = await fsck("--deep");
       console.log(checked.trim());
       expect(checked).toMatch(/ 0 uploads checked: 0 differences\n$/u);
-      const named = state.rows<{ key: string }>("SELECT DISTINCT key FROM object_refs ORDER BY key");
+      const named = state.rows<{ key: string }>(
+        "SELECT DISTINCT key FROM object_refs ORDER BY key",
+      );
       const { keys, openMultiparts } = state.r2();
       console.log(`${keys.length} objects in R2, ${openMultiparts} open multipart uploads`);
       expect(keys.toSorted()).toEqual(named.map(({ key }) => key));

@@ -3,16 +3,16 @@
 
 import { createHash } from "node:crypto";
 
+import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
+
 import { LAYOUT_REVISION } from "../../src/archive/layout.ts";
-import { indexContents, insertAllRefs } from "../../src/catalog/contents/version-rows.ts";
-import { prepare, sql } from "../../src/catalog/sql.ts";
 import { encodeManifest } from "../../src/manifest/encode.ts";
 import { NOTHING_LEFT_OUT } from "../../src/manifest/left-out.ts";
 import { Members, MemberWriter } from "../../src/manifest/members.ts";
 import type { NewFile } from "../../src/manifest/members.ts";
 import { planTree } from "../../src/manifest/tree.ts";
-import type { Stores } from "./version-files.ts";
 import { hexOf } from "./hex.ts";
+import type { Stores } from "./version-files.ts";
 
 /** A file of such a version, of the simplest kind unless it says more. */
 export function newFile(
@@ -53,36 +53,39 @@ export async function insertVersion(
   }
   const row = made.kind === "inline" ? made.bytes : made.index;
   const length = made.kind === "inline" ? row.length : made.length;
-  const whole = { keys: made.keys, copied: new Set<string>(), manifest: { key, length, row } };
-  const id = sql`(SELECT max(id) FROM versions WHERE artifact_id = ${artifactId})`;
-  const indexed = total.files === 1 && total.entries === 1 ? [contentOf(last)] : [];
+  const keys = JSON.stringify(key === null ? made.keys : [...made.keys, key]);
+  const isOnly = total.files === 1 && total.entries === 1;
+  const only = last && isOnly ? [last.size, hexOf(last.sha512), hexOf(last.sha256)] : [0, "", ""];
+  const version = "(SELECT max(id) FROM versions WHERE artifact_id = ?1)";
   const results = await db.batch<{ id: number }>([
-    prepare(
-      db,
-      sql`INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
-          manifest_key, manifest_length, manifest)
-        SELECT id, highest_index + 1, ${now}, ${now}, ${total.files}, ${total.entries}, ${total.bytes},
-          ${key}, ${length}, ${row} FROM artifacts WHERE id = ${artifactId}`,
-    ),
-    ...insertAllRefs(db, id, whole),
-    ...indexContents(db, id, indexed, now),
-    prepare(db, sql`UPDATE artifacts SET highest_index = highest_index + 1 WHERE id = ${artifactId}`),
-    prepare(db, sql`SELECT ${id} AS id`),
+    db
+      .prepare(
+        `INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
+           manifest_key, manifest_length, manifest)
+         SELECT id, highest_index + 1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM artifacts WHERE id = ?1`,
+      )
+      .bind(artifactId, now, total.files, total.entries, total.bytes, key, length, row),
+    db
+      .prepare(`INSERT INTO object_refs SELECT ${version}, value FROM json_each(?2)`)
+      .bind(artifactId, keys),
+    db
+      .prepare(
+        `INSERT INTO contents (size, sha512, sha256, crc32, created_at)
+         SELECT ?1, unhex(?2), unhex(?3), printf('%08x', ?4), ?5 WHERE ?6 ON CONFLICT DO NOTHING`,
+      )
+      .bind(...only, last?.crc32 ?? 0, now, Number(isOnly)),
+    db
+      .prepare(
+        `INSERT INTO holders SELECT c.id, a.workspace_id, ${version}, 1, a.shared
+         FROM artifacts a, contents c WHERE a.id = ?1 AND ?4 AND c.sha512 = unhex(?2) AND c.size = ?3`,
+      )
+      .bind(artifactId, only[1], only[0], Number(isOnly)),
+    db
+      .prepare("UPDATE artifacts SET highest_index = highest_index + 1 WHERE id = ?1")
+      .bind(artifactId),
+    db.prepare(`SELECT ${version} AS id`).bind(artifactId),
   ]);
   return results.at(-1)?.results[0]?.id ?? 0;
-}
-
-function contentOf(file: NewFile | undefined) {
-  if (file === undefined) {
-    throw new Error("There is no file");
-  }
-  return {
-    size: file.size,
-    sha512: hexOf(file.sha512),
-    sha256: hexOf(file.sha256),
-    crc32: file.crc32.toString(16).padStart(8, "0"),
-    fileNumber: 1,
-  };
 }
 
 class Digest {

@@ -6,10 +6,10 @@ import { crc32 } from "node:zlib";
 
 import type { NewFile } from "../../src/manifest/members.ts";
 import type { FileExtent } from "../../src/protocol/entries.ts";
+import { bytesOf } from "./hex.ts";
 import { insertVersion, newFile } from "./insert-version.ts";
 import type { Service, TestEnv } from "./service.ts";
 import { extentsOfContent } from "./version-files.ts";
-import { bytesOf } from "./hex.ts";
 
 /** A file of a version. Equal contents are uploaded once. */
 export interface MadeFile {
@@ -61,18 +61,11 @@ export async function addVersion(
   artifact: MadeArtifact,
   files: readonly MadeFile[],
 ): Promise<void> {
-  await insertVersion(
-    service.env,
-    artifact.id,
-    await uploadContents(service, home.bearer, files),
-  );
+  await insertVersion(service.env, artifact.id, await uploadContents(service, home.bearer, files));
 }
 
 /** Where in R2 a content's bytes are, in order. */
-export async function listExtents(
-  service: TestService,
-  bytes: Uint8Array,
-): Promise<FileExtent[]> {
+export async function listExtents(service: TestService, bytes: Uint8Array): Promise<FileExtent[]> {
   return extentsOfContent(service.env, hexDigest("sha512", bytes));
 }
 

@@ -1,5 +1,7 @@
 // The files of versions, read from their manifests as the catalog and R2 have them.
 
+import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
+
 import { openManifest } from "../../src/manifest/open-manifest.ts";
 import { VersionReader } from "../../src/manifest/version-reader.ts";
 import type { FileExtent } from "../../src/protocol/entries.ts";
@@ -27,7 +29,7 @@ interface VersionRow {
 }
 
 /** The sealed versions `v` of artifacts `a` for which an SQL condition holds, in order of index, each with its files. */
-export async function listVersions(
+async function listVersions(
   stores: Stores,
   condition: string,
   ...values: unknown[]
@@ -72,7 +74,7 @@ async function readFiles(reader: VersionReader): Promise<ListedFile[]> {
 }
 
 /** Opens the manifest of a version as its row has it. */
-export function openVersion(
+function openVersion(
   { BUCKET }: Pick<Stores, "BUCKET">,
   key: string | null,
   manifest: string,

@@ -1,7 +1,5 @@
 // A version's manifest as the check opens it: its bytes against what names them, then entry by entry.
 
-import { createHash } from "node:crypto";
-
 import { objectSize, readPiece } from "../../blobs/objects.ts";
 import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
 import { BOUNDS, FOOTER_LENGTH, MAGIC } from "../../manifest/format.ts";
@@ -9,6 +7,7 @@ import { openManifest } from "../../manifest/open-manifest.ts";
 import type { ReadBytes } from "../../manifest/open-manifest.ts";
 import { VersionReader } from "../../manifest/version-reader.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { RunningSha256 } from "../sha256.ts";
 
 /** Reads of at most so many bytes are made together with what follows: lists of extents lie in the order of their files. */
 const SMALL_READ = 64 * 1024;
@@ -68,11 +67,11 @@ export async function readIndex(
   if (!isOurs || length > Math.min(end, BOUNDS.index)) {
     return { ok: false, why: "it does not end as a manifest" };
   }
-  const hash = createHash("sha256");
+  const hash = new RunningSha256();
   for (let from = 0; from < end; from += LIMITS.manifestRead) {
     hash.update(await readPiece(bucket, key, from, Math.min(LIMITS.manifestRead, end - from)));
   }
-  if (hash.digest("hex") !== footer.subarray(4, -MAGIC.length).toHex()) {
+  if (hash.digest().toHex() !== footer.subarray(4, -MAGIC.length).toHex()) {
     return { ok: false, why: "it has not the SHA-256 that it ends in" };
   }
   return { ok: true, index: await readPiece(bucket, key, end - length, length) };

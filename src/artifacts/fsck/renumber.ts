@@ -8,7 +8,6 @@ import type { Entry, FolderEntry, Sums } from "../../manifest/entries.ts";
 import type { VersionReader } from "../../manifest/version-reader.ts";
 import { comparePaths, findPathFault } from "../../protocol/paths.ts";
 
-
 /** What is wrong with an entry: its place among the others, or what it says of them. */
 export type EntryFault = "order" | "sums";
 

@@ -22,7 +22,16 @@ export interface NewArtifact {
 /** The statement that makes an artifact, which expires as its workspace says, unless it lives already. */
 export function insertArtifact(
   db: D1Database,
-  { key, made, name, shared, maxVersions, state, highestIndex = 0, condition = sql`TRUE` }: NewArtifact,
+  {
+    key,
+    made,
+    name,
+    shared,
+    maxVersions,
+    state,
+    highestIndex = 0,
+    condition = sql`TRUE`,
+  }: NewArtifact,
   now: number,
 ): D1PreparedStatement {
   const { workspaceId, type, sourceUrl } = key;

@@ -147,7 +147,9 @@ export async function listVersionBlobs(
       WHERE own.artifact_id = ${artifact.id} AND own.deleted_at IS ${artifact.deletedAt}
         AND own.sealed_at IS NOT NULL AND own.file_count = 1 AND own.entry_count = 1
       ORDER BY own.version_index DESC LIMIT ${limit}`,
-  ).all<Omit<BlobRow, "firstSeenAt"> & { firstSeenAt: number | null; index: number; createdAt: number }>();
+  ).all<
+    Omit<BlobRow, "firstSeenAt"> & { firstSeenAt: number | null; index: number; createdAt: number }
+  >();
   return results.toReversed().map(({ index, createdAt, ...row }) => ({
     ...toSeenBlob({ ...row, firstSeenAt: row.firstSeenAt ?? createdAt }),
     index,

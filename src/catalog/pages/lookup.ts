@@ -9,7 +9,7 @@ import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 
 /** A version, and where its entries are: in its manifest as ManifestRow has it, or while files are missing in its draft. */
-export interface BrowsedVersion {
+interface BrowsedVersion {
   id: number;
   index: number;
   createdAt: number;

@@ -24,8 +24,7 @@ export function findConversionStatement(db: D1Database, upload: Uuid): D1Prepare
 export function noteConversion(
   db: D1Database,
   upload: Uuid,
-  artifact: Sql,
-  workspaceId: number,
+  { artifact, workspaceId }: { artifact: Sql; workspaceId: number },
   now: number,
 ): D1PreparedStatement {
   return prepare(

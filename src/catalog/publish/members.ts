@@ -44,22 +44,25 @@ export async function findExploded(
 export async function publishMembers(
   db: D1Database,
   { uuid, intent, keys }: SealedArchive,
-  artifact: number,
-  whole: WholeVersion,
+  { artifact, whole }: { artifact: number; whole: WholeVersion },
   now: number,
 ): Promise<SealResult | null> {
   const { workspaceId, actor, origin } = intent;
   const id = sql`(SELECT a.id FROM artifacts a WHERE a.id = ${artifact} AND a.deleted_at IS NULL)`;
   const results = await repeatable(db).batch<SealResult>([
-    ...addVersion(db, { artifact: id, made: null }, whole, null, {
-      event: {
-        message: "version added",
-        extra: sql`json_object('index', v.version_index, 'files', v.file_count, 'bytes', v.total_bytes)`,
+    ...addVersion(
+      db,
+      { artifact: id, made: null, whole, only: null },
+      {
+        event: {
+          message: "version added",
+          extra: sql`json_object('index', v.version_index, 'files', v.file_count, 'bytes', v.total_bytes)`,
+        },
+        upload: uuid,
+        author: { actor, origin, now },
       },
-      upload: uuid,
-      author: { actor, origin, now },
-    }),
-    noteConversion(db, uuid, id, workspaceId, now),
+    ),
+    noteConversion(db, uuid, { artifact: id, workspaceId }, now),
     noteGarbage(db, keys, now),
     endUpload(db, uuid),
     findConversionStatement(db, uuid),

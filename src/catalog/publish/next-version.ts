@@ -11,16 +11,8 @@ import type { NewEvent } from "../events.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 
-/** The artifact that gets a version. */
-export interface NextOf {
-  /** Its id, an expression. */
-  artifact: Sql;
-  /** Its uuid if the same batch made it; null where it was there. */
-  made: Uuid | null;
-}
-
 /** What makes a version with one file be added or not. */
-export interface OnlyFileTerms {
+interface OnlyFileTerms {
   /** Its path: an artifact that has another name by now refuses it (`artifact_renamed`). */
   path: string;
   /** Nothing is added where the newest version has this content. */
@@ -30,13 +22,24 @@ export interface OnlyFileTerms {
   giftTo: Uuid | null;
 }
 
+/** A version to be. */
+export interface NextVersion {
+  /** The id of its artifact, an expression. */
+  artifact: Sql;
+  /** The artifact's uuid if the same batch made it; null where it was there. */
+  made: Uuid | null;
+  whole: WholeVersion;
+  /** Null: it is added whatever it holds. */
+  only: OnlyFileTerms | null;
+}
+
 /** The index of the next version of artifact `a`. */
-function nextIndex({ made }: NextOf): Sql {
+function nextIndex({ made }: Pick<NextVersion, "made">): Sql {
   return sql`a.highest_index + iif(a.uuid = ${made}, 0, 1)`;
 }
 
 /** The artifact `a` with the version `v` that was just added, as a FROM clause. */
-function nextVersion(next: NextOf): Sql {
+function nextVersion(next: NextVersion): Sql {
   return sql`artifacts a JOIN versions v ON v.artifact_id = a.id AND v.version_index = ${nextIndex(next)}
     WHERE a.id = ${next.artifact}`;
 }
@@ -45,10 +48,13 @@ function nextVersion(next: NextOf): Sql {
  * the workspace is over its quota then. */
 export function addVersion(
   db: D1Database,
-  next: NextOf,
-  whole: WholeVersion,
-  only: OnlyFileTerms | null,
-  { event, upload = null, limits = [], author }: {
+  next: NextVersion,
+  {
+    event,
+    upload = null,
+    limits = [],
+    author,
+  }: {
     event: Pick<NewEvent, "message" | "extra">;
     /** The one that brings it, for which the artifact does not wait any more. */
     upload?: Uuid | null;
@@ -58,10 +64,10 @@ export function addVersion(
   },
 ): D1PreparedStatement[] {
   const { now } = author;
-  const { artifact, made } = next;
+  const { artifact, made, whole } = next;
   const id = sql`(SELECT v.id FROM ${nextVersion(next)})`;
   return [
-    insertVersion(db, next, whole, only, now),
+    insertVersion(db, next, now),
     ...insertAllRefs(db, id, whole),
     ...forgetAttempt(db, whole.manifest.key),
     ...indexContents(db, id, whole.indexed, now),
@@ -81,13 +87,8 @@ export function addVersion(
   ];
 }
 
-function insertVersion(
-  db: D1Database,
-  next: NextOf,
-  whole: WholeVersion,
-  only: OnlyFileTerms | null,
-  now: number,
-): D1PreparedStatement {
+function insertVersion(db: D1Database, next: NextVersion, now: number): D1PreparedStatement {
+  const { artifact, whole, only } = next;
   const { fileCount, entryCount, totalBytes, manifest } = whole;
   const index = nextIndex(next);
   return prepare(
@@ -98,7 +99,7 @@ function insertVersion(
       SELECT a.id, ${only === null ? index : sql`iif(${isNotOwn(only)}, NULL, ${index})`}, ${now}, ${now},
         ${only === null ? sql`${fileCount}` : sql`iif(a.name = ${only.path}, ${fileCount}, NULL)`},
         ${entryCount}, ${totalBytes}, ${manifest.key}, ${manifest.length}, ${manifest.row}
-      FROM artifacts a WHERE a.id = ${next.artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
+      FROM artifacts a WHERE a.id = ${artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
   );
 }
 

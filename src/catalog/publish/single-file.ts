@@ -19,7 +19,7 @@ import { findConversionStatement, noteConversion } from "./conversions.ts";
 import { addVersion } from "./next-version.ts";
 
 /** What becomes a version. */
-export interface NextVersion {
+export interface NextFile {
   intent: ArtifactIntent;
   /** The path of its file is the name that the artifact has, or gets. */
   path: string;
@@ -46,14 +46,19 @@ export async function findPublishedName(
 export async function publishUpload(
   db: D1Database,
   upload: { uuid: Uuid; isFetch: boolean; own: readonly string[] },
-  next: NextVersion,
+  next: NextFile,
   now: number,
 ): Promise<SealResult | null> {
   const { intent } = next;
   const artifact = artifactId(intent);
   const results = await repeatable(db).batch<SealResult>([
-    ...publishFile(db, next, { upload: upload.uuid, isMade: !upload.isFetch, maxVersions: null }, now),
-    noteConversion(db, upload.uuid, artifact, intent.workspaceId, now),
+    ...publishFile(
+      db,
+      next,
+      { upload: upload.uuid, isMade: !upload.isFetch, maxVersions: null },
+      now,
+    ),
+    noteConversion(db, upload.uuid, { artifact, workspaceId: intent.workspaceId }, now),
     endUpload(db, upload.uuid),
     noteGarbage(db, upload.own, now),
     findConversionStatement(db, upload.uuid),
@@ -64,7 +69,7 @@ export async function publishUpload(
 /** Makes a content that the caller reads a version, and gives the artifact. Refused as the statements say. */
 export async function publishContent(
   db: D1Database,
-  next: NextVersion,
+  next: NextFile,
   maxVersions: number | null,
   now: number,
 ): Promise<Uuid> {
@@ -83,8 +88,12 @@ export async function publishContent(
 /** `maxVersions`: how many versions the artifact keeps from now on; null leaves that as it is. */
 function publishFile(
   db: D1Database,
-  { intent, path, whole, sha512 }: NextVersion,
-  { upload, isMade, maxVersions }: { upload: Uuid | null; isMade: boolean; maxVersions: number | null },
+  { intent, path, whole, sha512 }: NextFile,
+  {
+    upload,
+    isMade,
+    maxVersions,
+  }: { upload: Uuid | null; isMade: boolean; maxVersions: number | null },
   now: number,
 ): D1PreparedStatement[] {
   const { name, shared, actor, origin, gift, type } = intent;
@@ -106,15 +115,19 @@ function publishFile(
   return [
     ...endExpired(db, intent, now),
     ...(isMade ? [insertArtifact(db, values, now), noteCreation(db, intent, made, author)] : []),
-    ...addVersion(db, { artifact, made }, whole, only, {
-      event: {
-        message: type === "label" ? "label moved" : "version added",
-        extra: sql`json_object('index', v.version_index, 'blob_uuid', ${blob})`,
+    ...addVersion(
+      db,
+      { artifact, made, whole, only },
+      {
+        event: {
+          message: type === "label" ? "label moved" : "version added",
+          extra: sql`json_object('index', v.version_index, 'blob_uuid', ${blob})`,
+        },
+        upload,
+        limits:
+          maxVersions === null || gift ? [] : limitVersions(db, artifact, maxVersions, author),
+        author,
       },
-      upload,
-      limits:
-        maxVersions === null || gift ? [] : limitVersions(db, artifact, maxVersions, author),
-      author,
-    }),
+    ),
   ];
 }

@@ -2,9 +2,9 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { makeSingleFile } from "../../../src/artifacts/whole-version.ts";
+import { putBlobMetadata } from "../../../src/catalog/contents/blob-metadata.ts";
 import { findSeenBlob, listVersionBlobs } from "../../../src/catalog/contents/seen-blobs.ts";
 import type { BlobKey } from "../../../src/catalog/contents/seen-blobs.ts";
-import { putBlobMetadata } from "../../../src/catalog/contents/blob-metadata.ts";
 import { publishUpload } from "../../../src/catalog/publish/single-file.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
 import { requireWorkspace } from "../../../src/catalog/workspaces.ts";

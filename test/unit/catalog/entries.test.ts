@@ -5,7 +5,6 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import schema from "../../../schema.sql?raw";
-import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { deleteArtifactsOf } from "../../../src/catalog/artifact-changes.ts";
 import { refusalIn } from "../../../src/catalog/refusals.ts";
@@ -15,6 +14,7 @@ import { insertUpload } from "../../../src/catalog/uploads.ts";
 import { putWorkspaceMetadata } from "../../../src/catalog/workspace-metadata.ts";
 import { entriesLeft, requireWorkspace, updateWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { bytes } from "../support/bytes.ts";

@@ -5,7 +5,6 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import schema from "../../../schema.sql?raw";
-import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { catalogDesk, publishClaim } from "../../../src/artifacts/publish.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { findSeenBlob } from "../../../src/catalog/contents/seen-blobs.ts";
@@ -13,6 +12,7 @@ import { readMetrics } from "../../../src/catalog/metrics.ts";
 import { insertUpload } from "../../../src/catalog/uploads.ts";
 import { requireWorkspace, updateWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

@@ -7,9 +7,9 @@ import { ByteWriter } from "../../../src/manifest/byte-writer.ts";
 import { crc32 } from "../../../src/manifest/crc32.ts";
 import { ManifestDamage } from "../../../src/manifest/damage.ts";
 import { encodeObject } from "../../../src/manifest/encode-object.ts";
-import type { FileExtent } from "../../../src/protocol/entries.ts";
 import { decodeListHead, decodeListPiece, encodeList } from "../../../src/manifest/lists.ts";
 import type { VersionReader } from "../../../src/manifest/version-reader.ts";
+import type { FileExtent } from "../../../src/protocol/entries.ts";
 import {
   collect,
   join,

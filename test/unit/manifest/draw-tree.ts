@@ -2,8 +2,8 @@
 
 import * as fc from "fast-check";
 
-import type { FileExtent } from "../../../src/protocol/entries.ts";
 import type { NewFile } from "../../../src/manifest/members.ts";
+import type { FileExtent } from "../../../src/protocol/entries.ts";
 import { makeFile } from "./make-manifest.ts";
 
 // Few segments, so that folders meet; around the slash and where UTF-16 sorts unlike UTF-8.

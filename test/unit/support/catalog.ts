@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 
 import schema from "../../../schema.sql?raw";
-import type { Author } from "../../../src/protocol/identity.ts";
 import { createWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Author } from "../../../src/protocol/identity.ts";
 
 /** Applies schema.sql to this file's catalog. */
 export async function applySchema(): Promise<void> {

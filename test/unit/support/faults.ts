@@ -89,30 +89,3 @@ export function faultyBatches(faults: Faults): Env["DB"] {
     },
   });
 }
-
-/** The real bucket and catalog with faults in their calls, and something that happens before each `put`. */
-export function faultyStores({
-  faults,
-  beforePut,
-}: {
-  faults?: Faults;
-  beforePut?: () => Promise<void>;
-}): Pick<Env, "DB" | "BUCKET"> {
-  const run = <T>(call: () => Promise<T>) => (faults === undefined ? call() : faults.run(call));
-  const wrap = <T extends object>(target: T, method: string): T =>
-    new Proxy(target, {
-      get(object, name) {
-        const value: unknown = Reflect.get(object, name);
-        if (typeof value !== "function") {
-          return value;
-        }
-        return name === method
-          ? async (...args: unknown[]) => {
-              await (name === "put" ? beforePut?.() : undefined);
-              return run(() => Reflect.apply(value, object, args));
-            }
-          : (...args: unknown[]) => Reflect.apply(value, object, args);
-      },
-    });
-  return { DB: wrap(env.DB, "batch"), BUCKET: wrap(env.BUCKET, "put") };
-}

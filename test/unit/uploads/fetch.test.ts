@@ -16,8 +16,8 @@ import { UploadGateway } from "../../../src/uploads/gateway.ts";
 import { Ledger } from "../../../src/uploads/ledger.ts";
 import { finishSeal } from "../../../src/uploads/seal.ts";
 import { newFetch } from "../../../src/uploads/state.ts";
-import { hexDigest } from "../support/bytes.ts";
 import { listFiles } from "../../support/version-files.ts";
+import { hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 
 const HOUR = 3_600_000;
