@@ -9,8 +9,8 @@ const folders = {
   blobs: ["protocol", "budget"],
   catalog: ["protocol"],
   manifest: ["protocol", "archive/lengths.ts"],
-  uploads: ["protocol", "budget", "archive", "blobs", "http"],
-  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "uploads"],
+  uploads: ["protocol", "budget", "archive", "blobs", "http", "object-tables.ts"],
+  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "uploads", "object-tables.ts"],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [
     "protocol",
