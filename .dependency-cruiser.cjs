@@ -9,7 +9,7 @@ const folders = {
   blobs: ["protocol", "budget"],
   catalog: ["protocol"],
   manifest: ["protocol", "archive/lengths.ts"],
-  uploads: ["protocol", "budget", "archive", "blobs", "http", "manifest"],
+  uploads: ["protocol", "budget", "archive", "blobs", "http", "manifest", "object-tables.ts"],
   drafts: [
     "protocol",
     "budget",
@@ -18,8 +18,9 @@ const folders = {
     "manifest",
     "uploads/lost-object.ts",
     "artifacts/manifests.ts",
+    "object-tables.ts",
   ],
-  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "manifest", "uploads", "drafts"],
+  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "manifest", "uploads", "drafts", "object-tables.ts"],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [
     "protocol",

@@ -1,19 +1,16 @@
--- The catalog: the only truth about what exists and who may see it. Applying this file twice is harmless; it changes
--- no database that another version of it made.
+-- The catalog: the only truth about what exists and who may see it. This is the whole present schema, to be read; a
+-- database gets it from migrations/ (docs/upgrade.md), and a test proves that both are the same.
 -- Times are integer milliseconds, sizes integer bytes below 2^53, hashes lower-case hex text but for those of contents.
 -- docs/storage.md says who writes and who reads each table.
 
--- Which schema the database has: the service serves no other (src/catalog/schema-number.ts). The row comes before the
--- first table and with it alone, so that a database that was made without it never gets it.
+-- The migrations that the database had; the last number is that of its schema. The service serves no other schema than its
+-- own (src/catalog/schema-number.ts).
 CREATE TABLE IF NOT EXISTS schema_version (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  number INTEGER NOT NULL
+  number INTEGER PRIMARY KEY,           -- 1, 2, ... without a gap
+  name TEXT NOT NULL,                   -- of the file in migrations/
+  sha256 TEXT NOT NULL,                 -- of that file: it is never changed once a database had it
+  applied_at INTEGER NOT NULL
 );
-
-INSERT INTO schema_version (id, number)
-SELECT 1, 1
-WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'workspaces')
-ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS workspaces (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- ids are never used again: uploads remember theirs
@@ -91,7 +88,6 @@ CREATE TABLE IF NOT EXISTS trusts (
 
 -- Unique, so that a listing through it is known to be in order.
 CREATE UNIQUE INDEX IF NOT EXISTS trusts_of_trusted ON trusts (trusted_id, workspace_id);
-DROP INDEX IF EXISTS trusts_by_trusted;
 
 -- What a workspace notes of itself; value is JSON.
 CREATE TABLE IF NOT EXISTS workspace_metadata (
@@ -117,7 +113,6 @@ CREATE TABLE IF NOT EXISTS members (
 ) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX IF NOT EXISTS members_of_user ON members (user_id, workspace_id);
-DROP INDEX IF EXISTS members_by_user;
 
 CREATE TABLE IF NOT EXISTS tokens (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -199,7 +194,6 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
 
 CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
 CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
-DROP INDEX IF EXISTS uploads_of_clients;
 
 -- How far an upload that is exploded has come, as it last reported.
 CREATE TABLE IF NOT EXISTS explosions (

@@ -12,10 +12,10 @@ const STORAGE_TESTS = [
   "test/unit/api/{bodies,full-catalog,health}.test.ts",
   "test/unit/artifacts/!(renumber).test.ts",
   "test/unit/catalog/**/*.test.ts",
-  "test/unit/costs.test.ts",
   "test/unit/drafts/**/*.test.ts",
+  "test/unit/{costs,object-tables}.test.ts",
   "test/unit/{faults,model}/*.test.ts",
-  "test/unit/uploads/{faults,fetch,memory,refused-archives,upload-object}.test.ts",
+  "test/unit/uploads/{faults,fetch,memory,newer-object,refused-archives,upload-object}.test.ts",
 ];
 
 /** Sequences that the model test tries, and where it begins. */
@@ -68,7 +68,7 @@ export default defineConfig({
         test: {
           name: "service",
           isolate: false, // each file starts a service of its own; wrangler is loaded once
-          include: ["test/{conformance,e2e,sqlite}/**/*.test.ts"],
+          include: ["test/{conformance,e2e,migrations,sqlite}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000, // five services start at once, on two cores that may be busy
         },

@@ -2,11 +2,13 @@
 // run on one machine (docs/performance.md). `npm run bench -- NAME...` runs the jobs whose names contain one of
 // the words; BENCH_SCALE=0.1 shrinks them. A wrong byte ends it with an error.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { readMigrations, transactionOf } from "../scripts/migrations.mjs";
 import { OFFLINE } from "../scripts/project.mjs";
+import { statementsOf } from "../scripts/sql-statements.mjs";
 import { TEST_SECRETS } from "../test/support/secrets.ts";
 import type { Bench, Job } from "./bench.ts";
 import { buildBundle } from "./bundle.ts";
@@ -71,7 +73,7 @@ async function runJobs(): Promise<void> {
   const ours = await Subject.start({
     name: "stowage",
     config: "wrangler.toml",
-    schema: "schema.sql",
+    statements: readMigrations().flatMap(transactionOf),
     bundle: own,
     filler: bare,
     state: join(folder, "state-stowage"),
@@ -79,7 +81,7 @@ async function runJobs(): Promise<void> {
   const other = await Subject.start({
     name: "bare",
     config: "bench/bare/wrangler.toml",
-    schema: "bench/bare/schema.sql",
+    statements: statementsOf(readFileSync("bench/bare/schema.sql", "utf8")),
     bundle: bare,
     filler: bare,
     state: join(folder, "state-bare"),

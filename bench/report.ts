@@ -98,7 +98,7 @@ function machine(): string {
 function commit(): string {
   try {
     const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim();
-    const changed = git("status", "--porcelain", "--", "src", "schema.sql", "wrangler.toml");
+    const changed = git("status", "--porcelain", "--", "src", "migrations", "wrangler.toml");
     return git("rev-parse", "--short=12", "HEAD") + (changed === "" ? "" : "+");
   } catch {
     return "unknown";

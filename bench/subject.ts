@@ -1,12 +1,11 @@
 // What is measured: a built Worker in Miniflare, without the proxy of `wrangler dev`, with its state on disk.
 
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import type { D1Database } from "@cloudflare/workers-types";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { V4WorkerOptions } from "miniflare";
-import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 import { TEST_SECRETS } from "../test/support/secrets.ts";
 import type { Bundle } from "./bundle.ts";
@@ -24,7 +23,8 @@ export interface SubjectOptions {
   name: string;
   /** Its wrangler.toml, from the project folder. */
   config: string;
-  schema: string;
+  /** What makes its database. */
+  statements: readonly string[];
   bundle: Bundle;
   /** The bare Worker, which fills the bucket. */
   filler: Bundle;
@@ -47,8 +47,7 @@ export class Subject {
     const subject = new Subject(options);
     await subject.#becomeReady();
     const db = await subject.db();
-    const schema = readFileSync(`${ROOT}${options.schema}`, "utf8");
-    await db.batch(unstable_splitSqlQuery(schema).map((statement) => db.prepare(statement)));
+    await db.batch(options.statements.map((statement) => db.prepare(statement)));
     return subject;
   }
 

@@ -1,10 +1,11 @@
-// `npm run check`: types, lint, format, layers, dead code, lock file; arguments select some of them. A check that
+// `npm run check`: types, lint, format, layers, dead code, lock file, migrations; arguments select some of them. A check that
 // missed a source file fails too: a tool that finds nothing to look at often says that all is well.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { extname, join, sep } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 import { ensureInstalled } from "./ensure-installed.mjs";
+import { readMigrations } from "./migrations.mjs";
 import { run, stopOnSignals } from "./processes.mjs";
 import { BIN, ROOT, toolEnvironment } from "./project.mjs";
 
@@ -28,6 +29,7 @@ const CHECKS = {
   deps: checkDependencies,
   dead: checkDeadCode,
   lock: checkLockFile,
+  schema: checkMigrations,
 };
 
 /** @type {ReturnType<typeof tool> | undefined} */
@@ -182,6 +184,24 @@ async function checkLockFile() {
     ];
   });
   return finding(entries.length, complaints, { code: 0, output: "" }, "packages");
+}
+
+/** Migrations are numbered without a gap, and their triggers have the capitals that D1 looks for (workers-sdk #10998). */
+async function checkMigrations() {
+  const done = { code: 0, output: "" };
+  try {
+    const migrations = readMigrations();
+    const complaints = migrations.flatMap(({ name, statements }) =>
+      statements
+        .filter(
+          (text) => /^CREATE (?:\w+ )?TRIGGER/i.test(text) && !/\sBEGIN\s[^]*\sEND$/.test(text),
+        )
+        .map((text) => `migrations/${name}: BEGIN and END in capitals: ${text.split("\n")[0]}`),
+    );
+    return finding(migrations.length, complaints, done);
+  } catch (error) {
+    return finding(0, [String(error)], done);
+  }
 }
 
 /**

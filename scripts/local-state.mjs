@@ -14,11 +14,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
-import { run } from "./processes.mjs";
-import { BIN, NODE, ROOT, toolEnvironment } from "./project.mjs";
-import { findDifference } from "./schema-text.mjs";
+import { localTarget, migrateDatabase, tellMigrated } from "./migrate-database.mjs";
+import { readMigrations } from "./migrations.mjs";
+import { ROOT } from "./project.mjs";
 
 const SECRETS = ["SYSTEM_KEY", "TOKEN_SECRET"];
 const SECRETS_FILE = join(ROOT, ".dev.vars");
@@ -137,64 +137,31 @@ export function readSecret(name) {
 }
 
 /**
- * Applies schema.sql to the local database unless the mark beside the database says that it is applied, and refuses a
- * database that another schema.sql made: it would stay as it is. Whatever chooses the database's file is part of the
- * mark, so that a new database gets its schema.
+ * Brings the local database to the newest schema, and says so where that changed anything. The mark beside the database says
+ * that it was done: it has all that decides about it, whatever chooses the database's file too.
  * @param {string} state
  * @returns {Promise<Step>}
  */
-export async function applySchema(state) {
-  const mark = join(state, "v3", "d1", "schema.sha256");
-  const digest = createHash("sha256");
-  for (const file of ["schema.sql", "wrangler.toml", "node_modules/wrangler/package.json"]) {
+export async function migrateState(state) {
+  const mark = join(state, "v3", "d1", "migrated.sha256");
+  const digest = createHash("sha256").update(JSON.stringify(readMigrations()));
+  for (const file of ["wrangler.toml", "node_modules/wrangler/package.json"]) {
     digest.update(readFileSync(join(ROOT, file)));
   }
   const wanted = digest.digest("hex");
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) {
     return { ok: true };
   }
-  const other = existsSync(dirname(mark)) ? await findOtherSchema(state) : null;
-  if (other !== null) {
-    return {
-      ok: false,
-      reason: `The database in ${state} was made for another version of Stowage: ${other} is not that of this schema.sql. Serve it with that version, set STOWAGE_STATE to another folder, or move that one away to begin anew`,
-    };
+  const target = localTarget(state);
+  const migrated = await migrateDatabase(target);
+  if (!migrated.ok) {
+    return migrated;
   }
-  const { code, output } = await execute(state, "--file=schema.sql");
-  if (code !== 0) {
-    return { ok: false, reason: `Cannot apply schema.sql to the database in ${state}`, output };
+  if (migrated.from !== migrated.to) {
+    console.log(tellMigrated(target, migrated));
   }
-  mkdirSync(dirname(mark), { recursive: true });
   writeFileSync(mark, wanted);
   return { ok: true };
-}
-
-/**
- * A part of the database that schema.sql makes otherwise; null where there is none, or no database yet.
- * @param {string} state
- */
-async function findOtherSchema(state) {
-  const own =
-    "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*'";
-  const { code, output } = await execute(state, "--json", `--command=${own}`);
-  if (code !== 0) {
-    return null; // applying says why
-  }
-  const [{ results }] = JSON.parse(output.slice(output.indexOf("[")));
-  return results.length === 0
-    ? null
-    : findDifference(readFileSync(join(ROOT, "schema.sql"), "utf8"), results);
-}
-
-/**
- * Runs statements in the local database.
- * @param {string} state
- * @param {string[]} what
- */
-function execute(state, ...what) {
-  const command = ["d1", "execute", "DB", "--local", "--yes", `--persist-to=${state}`, ...what];
-  const env = { ...toolEnvironment(), WRANGLER_LOG: "log" }; // the least at which it prints results
-  return run(NODE, [join(BIN, "wrangler"), ...command], env);
 }
 
 /**

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 
 import { ensureInstalled } from "./ensure-installed.mjs";
-import { applySchema, claimState, provideSecrets } from "./local-state.mjs";
+import { claimState, migrateState, provideSecrets } from "./local-state.mjs";
 import { exitOf, onOutputLine, startChild, stopChildren, stopOnSignals } from "./processes.mjs";
 import { NODE, ROOT, toolEnvironment } from "./project.mjs";
 
@@ -27,7 +27,7 @@ requireDone(await probePort());
 await ensureInstalled();
 requireDone(provideSecrets());
 requireDone(await claimState(state, HOST, port));
-requireDone(await applySchema(state));
+requireDone(await migrateState(state));
 await serve();
 
 /** @param {string} text */

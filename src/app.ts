@@ -137,6 +137,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   storage_unavailable: "2",
   service_busy: "5",
   schema_outdated: String(LIMITS.schemaMemory / 1000),
+  object_newer: "10",
   secrets_busy: String(LIMITS.hashWait / 1000),
   too_many_requests: String(LIMITS.rateHold / 1000),
 };

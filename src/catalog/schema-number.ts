@@ -1,4 +1,4 @@
-// A database that another version of schema.sql made would fail requests one by one, each in its own way, so none is
+// A database of a schema that this code does not know would fail requests one by one, each in its own way, so none is
 // served from it.
 
 import { AppError } from "../protocol/errors.ts";
@@ -6,31 +6,47 @@ import { LIMITS } from "../protocol/limits.ts";
 import { openDatabase } from "./database.ts";
 import { prepare, sql } from "./sql.ts";
 
-/** The schema that this code reads and writes, as schema.sql numbers it. */
-const SCHEMA_NUMBER = 1;
+/** The schemas that this code reads and writes: numbers of migrations/, from the oldest to the newest. More than one while a
+ * change is under way that leaves the former code running (docs/upgrade.md). */
+export const SCHEMAS: { readonly oldest: number; readonly newest: number } = {
+  oldest: 1,
+  newest: 1,
+};
 
-/** What this isolate found: another schema is looked for again after `until`, as it may be applied meanwhile. */
+/** What this isolate found: a schema that is not served is looked for again after `until`, as a migration may come. */
 let found: { number: number | null; until: number } | null = null;
 
-/** Refuses to go on with a database of another schema. An isolate asks until it finds its own, once. */
+/** Refuses to go on with a database of another schema. An isolate asks until it finds one of its own, once. */
 export async function requireSchema(db: D1Database, now: number): Promise<void> {
   if (found === null || found.until <= now) {
     const number = await findNumber(openDatabase(db));
-    const until = number === SCHEMA_NUMBER ? Infinity : now + LIMITS.schemaMemory;
-    found = { number, until };
+    found = { number, until: isServed(number) ? Infinity : now + LIMITS.schemaMemory };
   }
-  if (found.number !== SCHEMA_NUMBER) {
-    const has = found.number === null ? "no schema that has a number" : `schema ${found.number}`;
-    throw new AppError("schema_outdated", `it has ${has}, this service needs ${SCHEMA_NUMBER}`);
+  if (!isServed(found.number)) {
+    throw new AppError("schema_outdated", describeMismatch(found.number));
   }
 }
 
-/** Null where there is none: the database is new, or older than these numbers. */
+function isServed(number: number | null): boolean {
+  return number !== null && SCHEMAS.oldest <= number && number <= SCHEMAS.newest;
+}
+
+function describeMismatch(number: number | null): string {
+  const { oldest, newest } = SCHEMAS;
+  const has = number === null ? "no schema that has a number" : `schema ${number}`;
+  const wants = oldest === newest ? String(newest) : `${oldest} to ${newest}`;
+  return `it has ${has}, this service needs ${wants}`;
+}
+
+/** The last migration that the database had; null where it had none: it is new, or older than their numbers. */
 async function findNumber(db: D1Database): Promise<number | null> {
   try {
-    return await prepare(db, sql`SELECT number FROM schema_version`).first<number>("number");
+    return await prepare(
+      db,
+      sql`SELECT number FROM schema_version WHERE sha256 <> '' ORDER BY number DESC LIMIT 1`,
+    ).first<number>("number");
   } catch (error) {
-    if (String(error).includes("no such table: schema_version")) {
+    if (/no such (?:table: schema_version|column: sha256)/u.test(String(error))) {
       return null;
     }
     throw error;

@@ -8,6 +8,7 @@ import type { ExpiryReply } from "../protocol/uploads.ts";
 import { isLost } from "../uploads/lost-object.ts";
 import type { DeclaredFile } from "./declared.ts";
 import { readPage } from "./declared.ts";
+import { NEWER } from "./draft-object.ts";
 import type { Brought, Delivery, DraftInspection } from "./draft-object.ts";
 import type { DeclarationPart, DraftHead } from "./draft-rows.ts";
 import type { BroughtContent } from "./draft.ts";
@@ -24,6 +25,9 @@ export async function callDraft<T>(
   try {
     return await call(drafts.getByName(uuid));
   } catch (error) {
+    if (String(error).includes(NEWER)) {
+      throw new AppError("object_newer");
+    }
     throw isLost(error) ? new AppError("storage_unavailable") : error;
   }
 }
@@ -50,19 +54,12 @@ export async function openDraft(
 }
 
 /** Sends a small file to its draft. May be repeated: a file that is there is not stored again. */
-export async function takeIn(
+export function takeIn(
   drafts: Drafts,
   uuid: Uuid,
   delivery: Delivery,
 ): Promise<Outcome<TakenIn>> {
-  try {
-    return await drafts.getByName(uuid).take(delivery);
-  } catch (error) {
-    if (!isLost(error)) {
-      throw error;
-    }
-    return { ok: false, code: "storage_unavailable" };
-  }
+  return callDraft(drafts, uuid, (draft) => draft.take(delivery));
 }
 
 /** Gives the bytes of an upload to a draft; a repeat is told the same while the draft is there. */

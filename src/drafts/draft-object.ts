@@ -10,6 +10,7 @@ import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import { openDatabase } from "../catalog/database.ts";
 import { findDraftVersion } from "../catalog/publish/drafted.ts";
 import type { OrdinalRange } from "../protocol/entries.ts";
+import { upgradeTables } from "../object-tables.ts";
 import { isAppError } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import { callerOf } from "../protocol/identity.ts";
@@ -19,7 +20,7 @@ import type { ExpiryReply } from "../protocol/uploads.ts";
 import type { DeclaredPage } from "./declared.ts";
 import { countMissing, findEntry, listEntries } from "./draft-entries.ts";
 import type { DraftEntry } from "./draft-entries.ts";
-import { DraftRows } from "./draft-rows.ts";
+import { DRAFT_TABLES, DraftRows } from "./draft-rows.ts";
 import type { DeclarationPart, DraftHead } from "./draft-rows.ts";
 import { Draft } from "./draft.ts";
 import type { BroughtContent } from "./draft.ts";
@@ -50,6 +51,9 @@ export interface DraftInspection {
 
 const KEYS_INSPECTED = 1_000;
 
+/** What an object says whose tables are those of newer code; call-draft.ts knows it. */
+export const NEWER = "The tables of this draft are those of newer code";
+
 /** The class of the binding DRAFTS. */
 export class DraftObjectBase extends DurableObject<Env> {
   readonly #owner = this.ctx.id.toString();
@@ -62,6 +66,8 @@ export class DraftObjectBase extends DurableObject<Env> {
     pause: LIMITS.packPause,
   });
   #draft: Draft | null;
+  /** Newer code was here: its rows are neither read nor changed. */
+  readonly #isNewer: boolean;
   #sealing: Promise<void> | null = null;
   /** Files that are being taken. */
   #taking = 0;
@@ -72,16 +78,31 @@ export class DraftObjectBase extends DurableObject<Env> {
     super(ctx, env);
     forgetLeases(this.#owner);
     this.#stores = { DB: openDatabase(env.DB), BUCKET: env.BUCKET };
+    this.#isNewer = upgradeTables(ctx.storage, [DRAFT_TABLES]) === null;
+    this.#draft = this.#isNewer ? null : this.#read();
+  }
+
+  #read(): Draft | null {
     const state = this.#rows.read();
-    this.#draft = state === null ? null : new Draft(this.#rows, state);
+    return state === null ? null : new Draft(this.#rows, state);
+  }
+
+  /** What is asked for; null when the draft has ended or never was. Throws where newer code was here. */
+  get #open(): Draft | null {
+    if (this.#isNewer) {
+      throw new Error(NEWER);
+    }
+    return this.#draft;
   }
 
   /** Adds parts of a declaration; the draft is open once the last ones came, with its head. What was not finished, or is
    * of no version an hour later, ends by itself. */
   add(parts: DeclarationPart[], head: DraftHead | null): void {
+    if (this.#isNewer) {
+      throw new Error(NEWER);
+    }
     this.#rows.add(parts, head, Date.now());
-    const state = this.#rows.read();
-    this.#draft = state === null ? null : new Draft(this.#rows, state);
+    this.#draft = this.#read();
   }
 
   /** Stores a small file with those that come at the same time. */
@@ -108,7 +129,7 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   async #store(deliveries: Delivery[]): Promise<TakenIn[]> {
-    const draft = this.#draft;
+    const draft = this.#open;
     const [first] = deliveries;
     if (draft === null || first === undefined) {
       return deliveries.map(() => ({ kind: "gone" }));
@@ -120,7 +141,7 @@ export class DraftObjectBase extends DurableObject<Env> {
 
   /** Takes the bytes of an upload, whose R2 objects are the draft's own from then on; a repeat is told the same. */
   async bring(upload: Uuid, content: BroughtContent): Promise<Brought> {
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft === null) {
       return "gone";
     }
@@ -136,12 +157,12 @@ export class DraftObjectBase extends DurableObject<Env> {
 
   /** The file of a path; `gone` when the draft has ended. */
   look(path: string): DraftFile | "gone" | null {
-    return this.#draft === null ? "gone" : findFile(this.#draft, path);
+    return this.#open === null ? "gone" : findFile(this.#open, path);
   }
 
   /** Files behind a number, all or those missing; null when the draft has ended. */
   list(which: "all" | "missing", after: number): DeclaredPage | null {
-    const draft = this.#draft;
+    const draft = this.#open;
     return (
       draft?.declared.page(
         after,
@@ -152,20 +173,20 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   async find(path: string): Promise<DraftEntry | "gone" | null> {
-    return this.#draft === null ? "gone" : findEntry(this.#draft, path);
+    return this.#open === null ? "gone" : findEntry(this.#open, path);
   }
 
   async entries(range: OrdinalRange): Promise<DraftEntry[] | "gone"> {
-    return this.#draft === null ? "gone" : listEntries(this.#draft, range);
+    return this.#open === null ? "gone" : listEntries(this.#open, range);
   }
 
   async countMissing(range: OrdinalRange): Promise<number | "gone"> {
-    return this.#draft === null ? "gone" : countMissing(this.#draft, range);
+    return this.#open === null ? "gone" : countMissing(this.#open, range);
   }
 
   /** Ends the draft when it is open and no file came since `idleBefore`. */
   async expire(idleBefore: number): Promise<ExpiryReply> {
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft === null) {
       return { kind: "unknown" };
     }
@@ -179,7 +200,7 @@ export class DraftObjectBase extends DurableObject<Env> {
   /** Removes the draft with what is its own in R2: its version was deleted before it was sealed. */
   async drop(): Promise<void> {
     await this.#sealing?.catch(() => undefined);
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft === null) {
       return;
     }
@@ -210,7 +231,7 @@ export class DraftObjectBase extends DurableObject<Env> {
 
   /** What the draft holds, or null when it has ended or never was. */
   inspect(after: number): DraftInspection | null {
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft === null) {
       return null;
     }
@@ -229,6 +250,10 @@ export class DraftObjectBase extends DurableObject<Env> {
   /** Goes on with a seal, or ends what became of no version. What cannot be done now is tried again: an alarm that only failed
    * would be given up in the end. */
   override async alarm(): Promise<void> {
+    if (this.#isNewer) {
+      this.#rows.setAlarm(Date.now() + LIMITS.newerPause);
+      return;
+    }
     try {
       await this.#wake();
       this.#failures = 0;
@@ -241,7 +266,7 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   async #wake(): Promise<void> {
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft === null) {
       await this.#rows.clear(); // a declaration that was not finished
     } else if (draft.head.phase === "sealing") {
@@ -254,7 +279,7 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   async #sealIfComplete(): Promise<void> {
-    const draft = this.#draft;
+    const draft = this.#open;
     if (draft !== null && draft.missing === 0) {
       const sealed = this.#seal(draft).catch((error: unknown) => {
         console.error("Cannot seal a draft yet", error);

@@ -1,29 +1,39 @@
 // The tables of a draft object. None is there before open(): an object that is asked about a draft that never was leaves
 // nothing behind. docs/drafts.md explains each column.
 
+import { formatOf, makeTables } from "../object-tables.ts";
+import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS draft (
+/** Made by the first part of a declaration. */
+export const DRAFT_TABLES: ObjectTables = {
+  home: "draft",
+  steps: [
+    `
+CREATE TABLE draft (
   id INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL,      -- src/object-tables.ts
   uuid TEXT NOT NULL,           -- its name, and of its version in the catalog
   artifact_uuid TEXT NOT NULL,
   workspace_id INTEGER NOT NULL,
-  phase TEXT NOT NULL,          -- open: files come; sealing: all are there, the catalog may know of some objects
+  phase TEXT NOT NULL,          -- declaring: parts of the declaration are not there yet; open: files come; sealing: all are
+                                -- there, the catalog may know of some objects
   opened_at INTEGER NOT NULL,
   next_pack INTEGER NOT NULL    -- numbers of packs below this one may be used already
 );
-CREATE TABLE IF NOT EXISTS declared (
+CREATE TABLE declared (
   n INTEGER PRIMARY KEY,        -- 1, 2, ...
   bytes BLOB NOT NULL           -- src/drafts/declared.ts
 );
-CREATE TABLE IF NOT EXISTS places (
+CREATE TABLE places (
   source TEXT PRIMARY KEY,      -- what brought them: found/<n>, pack/<n>, or the uuid of an upload
   at INTEGER NOT NULL,          -- when
   bytes BLOB NOT NULL           -- src/drafts/places.ts
 ) WITHOUT ROWID;
-`;
+`,
+  ],
+};
 
 /** What a draft is for. */
 export interface DraftHead {
@@ -71,23 +81,34 @@ export class DraftRows {
 
   /** The draft, if it was opened and has not ended. */
   read(): DraftState | null {
-    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'draft'").toArray();
-    if (tables.length === 0) {
+    if (!this.#isThere()) {
       return null;
     }
     const [row] = this.#sql
       .exec<{ [Name in keyof DraftState]: SqlStorageValue }>(
         `SELECT uuid, artifact_uuid AS artifactUuid, workspace_id AS workspaceId, phase, opened_at AS openedAt,
-           next_pack AS nextPack FROM draft`,
+           next_pack AS nextPack FROM draft WHERE phase <> 'declaring'`,
       )
       .toArray();
     return (row ?? null) as DraftState | null; // written by open() and beginSeal() alone
   }
 
+  #isThere(): boolean {
+    const found = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'draft'").toArray();
+    return found.length > 0;
+  }
+
   /** Adds parts of a declaration; with a head these are the last ones, and the draft is open. */
   add(parts: readonly DeclarationPart[], head: DraftHead | null, now: number): void {
     this.#storage.transactionSync(() => {
-      this.#sql.exec(SCHEMA);
+      if (!this.#isThere()) {
+        makeTables(this.#sql, DRAFT_TABLES);
+        this.#sql.exec(
+          "INSERT INTO draft VALUES (1, ?, '', '', 0, 'declaring', ?, 1)",
+          formatOf(DRAFT_TABLES),
+          now,
+        );
+      }
       for (const { table, n, bytes } of parts) {
         if (table === "declared") {
           this.#sql.exec("INSERT INTO declared (n, bytes) VALUES (?, ?)", n, bytes);
@@ -97,11 +118,10 @@ export class DraftRows {
       }
       if (head !== null) {
         this.#sql.exec(
-          "INSERT INTO draft (id, uuid, artifact_uuid, workspace_id, phase, opened_at, next_pack) VALUES (1, ?, ?, ?, 'open', ?, 1)",
+          "UPDATE draft SET uuid = ?, artifact_uuid = ?, workspace_id = ?, phase = 'open'",
           head.uuid,
           head.artifactUuid,
           head.workspaceId,
-          now,
         );
       }
     });

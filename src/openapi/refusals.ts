@@ -70,6 +70,7 @@ const ALWAYS = [
   "storage_unavailable",
   "service_busy",
   "schema_outdated",
+  "object_newer",
 ] as const satisfies ErrorCode[];
 
 /** The replies by status for a set of refusals, in the order of the table of refusals. */

@@ -51,7 +51,12 @@ export const ERRORS = {
   schema_outdated: {
     status: 503,
     message: "database was made for another version of this service",
-    help: "Serve it with the version that made it, or give this one a new database (docs/deploy.md, A database of another version)",
+    help: "A database with a lower number is migrated by `npm run migrate -- --remote` (npm start does so by itself); one with a higher number needs the version that made it, and one without a number is replaced by a new one (docs/upgrade.md)",
+  },
+  object_newer: {
+    status: 503,
+    message: "upload is kept by a newer version of this service; nothing was changed",
+    help: "Send the same request again in some seconds: a new version is being rolled out. Where it stays so, the service was rolled back too far (docs/upgrade.md)",
   },
   configuration_incomplete: {
     status: 500,

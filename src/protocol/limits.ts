@@ -80,6 +80,8 @@ export const LIMITS = {
   activityReport: 3_600_000,
   /** Milliseconds after which an isolate asks again whether the database has its schema, when it had another. */
   schemaMemory: 5_000,
+  /** Milliseconds after which code that is being replaced looks again at an object that its successor has changed. */
+  newerPause: 60_000,
   /** Milliseconds for which an isolate trusts a checked key or token where nothing but bytes is changed
    * (src/auth/recall.ts); a deleted one is refused from then on. */
   keyMemory: 10_000,

@@ -9,14 +9,21 @@ import type { Checksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { HASHES } from "../manifest/format.ts";
 import { Members, MEMBERS_CHUNK, MemberWriter } from "../manifest/members.ts";
+import { formatOf, makeTables } from "../object-tables.ts";
+import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
 import type { Packing } from "./unpack.ts";
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS explosion (
+/** Made by begin(), as few uploads need them, and dropped by clear(). */
+export const EXPLOSION_TABLES: ObjectTables = {
+  home: "explosion",
+  steps: [
+    `
+CREATE TABLE explosion (
   id INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL,
   artifact_uuid TEXT NOT NULL,
   mark TEXT NOT NULL,
   checksums BLOB,
@@ -27,11 +34,13 @@ CREATE TABLE IF NOT EXISTS explosion (
   pack TEXT,
   refusal TEXT
 );
-CREATE TABLE IF NOT EXISTS members (
+CREATE TABLE members (
   n INTEGER PRIMARY KEY, -- in the order in which they came
   records BLOB NOT NULL  -- of src/manifest/members.ts
 );
-`;
+`,
+  ],
+};
 
 /** A member whose bytes are all read. */
 export type ReadMember = TarMember & Checksums;
@@ -105,7 +114,6 @@ export class ExplodeRows {
 
   /** The explosion under way, or null. */
   read(): Explosion | null {
-    // No tables before begin(): few uploads need them.
     const known = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'explosion'").toArray();
     if (known.length === 0) {
       return null;
@@ -129,9 +137,11 @@ export class ExplodeRows {
 
   begin(artifactUuid: Uuid, pack: Explosion["pack"]): void {
     this.#storage.transactionSync(() => {
-      this.#sql.exec(SCHEMA);
+      makeTables(this.#sql, EXPLOSION_TABLES);
       this.#sql.exec(
-        "INSERT INTO explosion VALUES (1, ?, ?, NULL, 0, 0, 0, 0, ?, NULL)",
+        `INSERT INTO explosion (id, format, artifact_uuid, mark, members, work, is_read, is_published, pack)
+         VALUES (1, ?, ?, ?, 0, 0, 0, 0, ?)`,
+        formatOf(EXPLOSION_TABLES),
         artifactUuid,
         JSON.stringify(BEGINNING.mark),
         pack && JSON.stringify(pack),
@@ -206,8 +216,8 @@ export class ExplodeRows {
   /** Forgets the explosion. */
   clear(): void {
     this.#storage.transactionSync(() => {
-      this.#sql.exec("DELETE FROM explosion");
-      this.#sql.exec("DELETE FROM members");
+      this.#sql.exec("DROP TABLE explosion");
+      this.#sql.exec("DROP TABLE members");
     });
   }
 

@@ -1,12 +1,18 @@
-// The upload object's tables, and rows <-> UploadState. docs/storage.md explains each column.
+// The upload object's tables, all but those of an explosion, and rows <-> UploadState. docs/storage.md explains each column.
 
 import { RunningChecksums } from "../blobs/checksums.ts";
+import { formatOf } from "../object-tables.ts";
+import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
 import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 
-export const SCHEMA = `
-CREATE TABLE IF NOT EXISTS upload (
+/** Made by `open`. */
+export const UPLOAD_TABLES: ObjectTables = {
+  home: "upload",
+  steps: [
+    `
+CREATE TABLE upload (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   format INTEGER NOT NULL,
   uuid TEXT NOT NULL,
@@ -25,7 +31,7 @@ CREATE TABLE IF NOT EXISTS upload (
   room INTEGER,
   fetch TEXT
 );
-CREATE TABLE IF NOT EXISTS extents (
+CREATE TABLE extents (
   n INTEGER PRIMARY KEY,
   key TEXT NOT NULL,
   part_size INTEGER NOT NULL,
@@ -34,19 +40,18 @@ CREATE TABLE IF NOT EXISTS extents (
   next_number INTEGER NOT NULL,
   begun_at INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS parts (
+CREATE TABLE parts (
   extent_n INTEGER NOT NULL,
   number INTEGER NOT NULL,
   etag TEXT NOT NULL,
   PRIMARY KEY (extent_n, number)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tail (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS boundaries (offset INTEGER PRIMARY KEY, checksums BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
-`;
-
-/** Raised when the rows change their meaning; a newer object then upgrades the older rows here. */
-const FORMAT = 1;
+CREATE TABLE tail (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE boundaries (offset INTEGER PRIMARY KEY, checksums BLOB NOT NULL);
+CREATE TABLE garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
+`,
+  ],
+};
 
 /** How many bytes a new upload may hold, null being no limit of its own, and whether it fetches them. */
 export interface Origin {
@@ -63,7 +68,7 @@ export function insertUpload(
     `INSERT INTO upload (id, format, uuid, workspace_id, created_at, last_append_at, reported_at,
                          tail_length, extents_begun, checksums, phase, room, fetch)
      VALUES (1, ?1, ?2, ?3, ?4, ?4, ?4, 0, 0, ?5, 'open', ?6, ?7)`,
-    FORMAT,
+    formatOf(UPLOAD_TABLES),
     uuid,
     workspaceId,
     at,
@@ -74,7 +79,6 @@ export function insertUpload(
 }
 
 export type UploadRow = {
-  format: number;
   uuid: string;
   workspace_id: number;
   created_at: number;
@@ -106,14 +110,8 @@ function toExtent(row: ExtentRow): UploadExtent {
   return { n, key, partSize, length, multipart };
 }
 
-/** For intents that were stored before they named who asked. */
-const UNNAMED = { actor: "", gift: false };
-
 /** The state that the rows hold. */
 export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): UploadState {
-  if (row.format !== FORMAT) {
-    throw new Error(`Cannot read an upload of format ${row.format}: this is ${FORMAT}`);
-  }
   const extents = extentRows.map(toExtent);
   const basis = {
     uuid: row.uuid as Uuid, // written by open(), from a Uuid
@@ -132,12 +130,12 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   if (row.phase === "expired") {
     return { ...basis, phase: "expired" };
   }
-  // Written by beginSeal().
-  const intent = { ...UNNAMED, ...(JSON.parse(row.intent ?? "null") as SealIntent) };
+  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal(), as blob_uuid and sealed_at
+  const at = row.sealed_at ?? 0;
   if (row.phase === "sealing") {
-    const sealingSince = row.sealed_at ?? row.last_append_at; // rows may be older than the column's use
-    return { ...basis, phase: "sealing", intent, blobUuid: row.blob_uuid as Uuid, sealingSince };
+    const blobUuid = row.blob_uuid as Uuid;
+    return { ...basis, phase: "sealing", intent, blobUuid, sealingSince: at };
   }
   const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
-  return { ...basis, phase: "sealed", intent, result, sealedAt: row.sealed_at ?? 0 };
+  return { ...basis, phase: "sealed", intent, result, sealedAt: at };
 }

@@ -4,10 +4,11 @@
 
 import { RunningChecksums } from "../blobs/checksums.ts";
 import type { StoredPart } from "../blobs/objects.ts";
+import { makeTables, upgradeTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import type { SealIntent, SealResult } from "../protocol/uploads.ts";
-import { ExplodeRows } from "./explode-rows.ts";
-import { insertUpload, SCHEMA, toState } from "./ledger-rows.ts";
+import { EXPLOSION_TABLES, ExplodeRows } from "./explode-rows.ts";
+import { insertUpload, toState, UPLOAD_TABLES } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { LeftoverRows } from "./leftover-rows.ts";
 import { PartRows } from "./part-rows.ts";
@@ -46,6 +47,8 @@ export class Ledger {
   readonly leftovers: LeftoverRows;
   /** How far an archive is exploded. */
   readonly explosion: ExplodeRows;
+  /** Newer code was here: its rows are neither read nor changed, and nothing but this may be asked. */
+  readonly isNewer: boolean;
   #state: UploadState | null;
   /** The saved hash states of all bytes received; empty without an upload. */
   #checksums: Uint8Array = new Uint8Array();
@@ -58,8 +61,9 @@ export class Ledger {
     this.leftovers = new LeftoverRows(storage.sql);
     this.explosion = new ExplodeRows(storage);
     // No tables before open(): an object that is asked about an unknown upload must leave nothing behind.
-    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'upload'").toArray();
-    this.#state = tables.length === 0 ? null : this.#read();
+    const homes = upgradeTables(storage, [UPLOAD_TABLES, EXPLOSION_TABLES]);
+    this.isNewer = homes === null;
+    this.#state = homes?.has(UPLOAD_TABLES.home) === true ? this.#read() : null;
   }
 
   /** Where the upload stands, or null when this object has none. */
@@ -74,7 +78,7 @@ export class Ledger {
 
   open(uuid: Uuid, workspaceId: number, at: number, origin: Origin = ANYWHERE): void {
     this.#change(() => {
-      this.#sql.exec(SCHEMA);
+      makeTables(this.#sql, UPLOAD_TABLES);
       insertUpload(this.#sql, { uuid, workspaceId, at, ...origin });
     });
   }

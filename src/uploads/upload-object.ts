@@ -68,14 +68,22 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .get("/inspect", () => ({ ok: true, found: inspect(this.#context.ledger) }));
   }
 
-  override fetch(request: Request): Promise<Response> {
+  override async fetch(request: Request): Promise<Response> {
+    if (this.#context.ledger.isNewer) {
+      await request.body?.cancel();
+      return json({ ok: false, code: "object_newer" } satisfies Outcome<object>);
+    }
     return this.#router.fetch(request);
   }
 
   /** Fetches, explodes, finishes a seal or an expiry, completes a multipart upload before R2 drops it, or forgets a sealed
    * upload. What cannot be done now is tried again: an alarm that only failed would be given up in the end. */
-  override alarm(): Promise<void> {
-    return this.#inTurn(async () => {
+  override async alarm(): Promise<void> {
+    if (this.#context.ledger.isNewer) {
+      await this.ctx.storage.setAlarm(Date.now() + LIMITS.newerPause); // one that only failed would be given up, too
+      return;
+    }
+    await this.#inTurn(async () => {
       let hasMore = false;
       await this.#attempt(async () => {
         hasMore = await this.#wake();

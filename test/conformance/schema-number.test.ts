@@ -1,19 +1,14 @@
-// A database of another version of schema.sql: nothing is served from it, and whoever starts it is told.
-
-import { readFileSync } from "node:fs";
+// A database of another schema: nothing is served from it, and whoever asks is told what to do.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { findDifference } from "../../scripts/schema-text.mjs";
+import { readMigrations } from "../../scripts/migrations.mjs";
 import { buildDocument } from "../../src/openapi/document.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { startService } from "../support/service.ts";
 import type { RunningService } from "../support/service.ts";
 
-const SCHEMA = readFileSync("schema.sql", "utf8");
-const [, written] =
-  /INSERT INTO schema_version \(id, number\)\s+SELECT 1, (\d+)/u.exec(SCHEMA) ?? [];
-const SCHEMA_NUMBER = Number(written);
+const NUMBER = readMigrations().length;
 /** Served from a file, by nobody's code. */
 const STATIC = "GET /openapi.json";
 const OPERATIONS = Object.entries(buildDocument().paths).flatMap(([path, methods]) =>
@@ -43,60 +38,45 @@ async function expectRefused(operation: string): Promise<void> {
   }
 }
 
+const OURS =
+  "CREATE TABLE schema_version (number INTEGER PRIMARY KEY, name TEXT, sha256 TEXT, applied_at INTEGER)";
+
+/** Makes the record of migrations anew, by these statements. */
+async function makeRecord(...statements: string[]): Promise<void> {
+  const { DB } = service.env;
+  const all = ["DROP TABLE IF EXISTS schema_version", ...statements];
+  await DB.batch(all.map((statement) => DB.prepare(statement)));
+}
+
+function applied(number: number): string {
+  return `INSERT INTO schema_version VALUES (${number}, '', 'x', 0)`;
+}
+
 describe("a database whose schema has another number", () => {
+  const without = "no schema that has a number";
+
   it.each([
-    ["an older one", `UPDATE schema_version SET number = ${SCHEMA_NUMBER - 1}`],
-    ["a newer one", `UPDATE schema_version SET number = ${SCHEMA_NUMBER + 1}`],
-    ["none", "DELETE FROM schema_version"],
-    ["no table for it", "DROP TABLE schema_version"],
-  ])("is served by no operation: %s", async (_, statement) => {
-    await service.env.DB.prepare(statement).run();
+    ["an older one", `schema ${NUMBER - 1}`, [OURS, applied(NUMBER - 1)]],
+    ["a newer one", `schema ${NUMBER + 1}`, [OURS, applied(NUMBER), applied(NUMBER + 1)]],
+    ["none", without, [OURS]],
+    ["one that no migration made", without, ["CREATE TABLE schema_version AS SELECT 1 AS number"]],
+    ["no table for it", without, []],
+  ])("is served by no operation: %s", async (_, has, statements) => {
+    await makeRecord(...statements);
     // An isolate that found its schema does not ask again.
     await service.restart();
     for (const operation of OPERATIONS.filter((each) => each !== STATIC)) {
       await expectRefused(operation);
     }
+    const refused = await ask("GET /healthz");
+    const { detail, help } = (await refused.json()) as { detail: string; help: string };
+    expect(detail).toBe(`it has ${has}, this service needs ${NUMBER}`);
+    expect(help).toContain("`npm run migrate -- --remote`");
   });
 
-  it("is asked again after some seconds: it may have been replaced", async () => {
-    const { DB } = service.env;
-    const [create = ""] = /CREATE TABLE IF NOT EXISTS schema_version[^;]*/u.exec(SCHEMA) ?? [];
-    await DB.batch([
-      DB.prepare(create.replaceAll(/--.*$/gmu, "")),
-      DB.prepare(`INSERT INTO schema_version (id, number) VALUES (1, ${SCHEMA_NUMBER})`),
-    ]);
+  it("is asked again after some seconds: a migration may have come", async () => {
+    await makeRecord(OURS, applied(NUMBER));
     const health = async () => (await ask("GET /healthz")).status;
     await expect.poll(health, { timeout: 4 * LIMITS.schemaMemory, interval: 200 }).toBe(200);
-  });
-});
-
-describe("schema.sql", () => {
-  it("gives its number to a new database alone: one that an earlier schema.sql made does not get it", async () => {
-    const { DB } = service.env;
-    const [insert = ""] = /INSERT INTO schema_version[^;]*/u.exec(SCHEMA) ?? [];
-    await DB.prepare("DELETE FROM schema_version").run();
-    await DB.prepare(insert).run();
-    expect((await DB.prepare("SELECT * FROM schema_version").all()).results).toEqual([]);
-    const restored = insert.replace(/WHERE NOT EXISTS[^]*?'workspaces'\)/u, "WHERE true");
-    await DB.prepare(restored).run();
-    const row = { id: 1, number: SCHEMA_NUMBER };
-    expect((await DB.prepare("SELECT * FROM schema_version").all()).results).toEqual([row]);
-  });
-
-  it("is told from any other by the tables, indexes and triggers of a database", async () => {
-    const { results } = await service.env.DB.prepare(
-      "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*'",
-    ).all<{ name: string; sql: string }>();
-    expect(results.length).toBeGreaterThan(60);
-    expect(findDifference(SCHEMA, results)).toBeNull();
-    expect(findDifference(SCHEMA, [])).toBe("schema_version");
-    for (const { name, sql } of results) {
-      const others = results.filter((part) => part.name !== name);
-      expect(findDifference(SCHEMA, others)).toBe(name);
-      // A column, a condition or a statement less.
-      const shorter = { name, sql: sql.replace(/\w+\s*(?:[;)]|END|$)[^]*$/u, "") };
-      expect(findDifference(SCHEMA, [...others, shorter])).toBe(name);
-    }
-    expect(findDifference(SCHEMA, [...results, { name: "old", sql: "x" }])).toBe("old");
   });
 });

@@ -1,6 +1,6 @@
 // `npm start` as a process of its own, on its own port and state folder, to be killed and started again.
 
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { killTree, processTree } from "./process-tree.ts";
 import { Service } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -60,6 +61,11 @@ export class LiveServer {
     this.#waiting.forEach((see) => see(line));
   }
 
+  /** What it printed last. */
+  printed(): string {
+    return this.#lines.join("\n");
+  }
+
   /** Waits until it prints such a line; rejects as fetch does when it ends without. */
   async nextLine(pattern: RegExp): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -92,28 +98,12 @@ export class LiveServer {
 
   /** The process ids of the server and all that it started. */
   pids(): number[] {
-    const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
-      .trim()
-      .split("\n")
-      .map((line) => line.trim().split(/\s+/u).map(Number));
-    const found = [this.#child.pid ?? 0];
-    for (const pid of found) {
-      found.push(...table.filter(([, parent]) => parent === pid).map(([child = 0]) => child));
-    }
-    return found;
+    return processTree(this.#child);
   }
 
   /** Ends every process at once, without a word of warning. */
-  async kill(): Promise<void> {
-    const exited = new Promise((resolve) => this.#child.once("exit", resolve));
-    for (const pid of this.pids().toReversed()) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
-    await exited;
+  kill(): Promise<void> {
+    return killTree(this.#child);
   }
 
   /** Ends the server as Ctrl-C does. */

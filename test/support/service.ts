@@ -1,11 +1,10 @@
-// A real Stowage on a real port, for tests over HTTP: the harness, the schema, and the calls that nearly
+// A real Stowage on a real port, for tests over HTTP: the harness, the catalog, and the calls that nearly
 // every test begins with.
-
-import { readFileSync } from "node:fs";
 
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 import { createTestHarness } from "wrangler";
 
+import { readMigrations, transactionOf } from "../../scripts/migrations.mjs";
 import type { Difference } from "../../src/protocol/differences.ts";
 import { findDifferences } from "./fsck.ts";
 import { ReplyCheck } from "./reply-check.ts";
@@ -15,15 +14,6 @@ import { TEST_SECRETS } from "./secrets.ts";
 export interface TestEnv {
   DB: D1Database;
   BUCKET: R2Bucket;
-}
-
-/** Splits schema.sql into statements; those inside a trigger are indented. */
-function schemaStatements(): string[] {
-  return readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
-    .replaceAll(/--.*$/gmu, "")
-    .split(/;[ \t]*\n+(?=(?!END\b)\S)/u)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== "");
 }
 
 /** What startService gives. */
@@ -52,6 +42,10 @@ function takeLeft(): Started | null {
   return stowageService;
 }
 
+/** Tables that are not emptied, and triggers that keep others from it. */
+const STAYING = new Set(["workspaces", "schema_version"]);
+const KEEPERS = new Set(["audit_is_kept", "audit_objects_are_kept"]);
+
 const FRESH_WORKSPACES = [
   "DELETE FROM workspaces WHERE name <> 'system'",
   `UPDATE workspaces
@@ -63,19 +57,26 @@ async function empty({ DB, BUCKET }: TestEnv): Promise<void> {
   const { objects } = await BUCKET.list();
   await BUCKET.delete(objects.map(({ key }) => key));
   const { results } = await DB.prepare(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
-  ).all<{ name: string }>();
-  await DB.batch([
-    // Until the schema below.
-    DB.prepare("DROP TRIGGER IF EXISTS audit_is_kept"),
-    DB.prepare("DROP TRIGGER IF EXISTS audit_objects_are_kept"),
-    DB.prepare("PRAGMA defer_foreign_keys = on"),
-    ...results
-      .filter(({ name }) => name !== "workspaces" && name !== "schema_version")
-      .map(({ name }) => DB.prepare(`DELETE FROM "${name}"`)),
-    ...(results.length === 0 ? [] : FRESH_WORKSPACES.map((statement) => DB.prepare(statement))),
-    ...schemaStatements().map((statement) => DB.prepare(statement)),
-  ]);
+    "SELECT type, name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
+  ).all<{ type: string; name: string; sql: string }>();
+  const statements = results.length === 0 ? newCatalog() : emptyCatalog(results);
+  await DB.batch(statements.map((statement) => DB.prepare(statement)));
+}
+
+function newCatalog(): string[] {
+  return readMigrations().flatMap(transactionOf);
+}
+
+function emptyCatalog(parts: readonly { type: string; name: string; sql: string }[]): string[] {
+  const keepers = parts.filter(({ name }) => KEEPERS.has(name));
+  const tables = parts.filter(({ type, name }) => type === "table" && !STAYING.has(name));
+  return [
+    ...keepers.map(({ name }) => `DROP TRIGGER ${name}`),
+    "PRAGMA defer_foreign_keys = on",
+    ...tables.map(({ name }) => `DELETE FROM "${name}"`),
+    ...FRESH_WORKSPACES,
+    ...keepers.map(({ sql }) => sql),
+  ];
 }
 
 /** A service with an empty catalog; with `vars` or another configuration one of its own, else one that a file before may

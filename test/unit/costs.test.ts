@@ -43,7 +43,7 @@ const COSTS: Record<string, Row> = {
   "tar of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
   "zip of 100 files": [0, 100, 0, 11, 606, 0, 0, 0, 0],
   "tar.gz of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
-  "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 631, 221],
+  "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 652, 120],
   "delete an artifact": [0, 0, 0, 7, 46, 13, 0, 0, 0],
   "sweep of nothing": [0, 0, 0, 30, 70, 2, 0, 0, 0],
   "move 1,000 rows of the audit": [1, 0, 0, 8, 13_019, 1_007, 0, 0, 0],

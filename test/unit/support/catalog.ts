@@ -1,17 +1,16 @@
 import { env } from "cloudflare:workers";
 
 import schema from "../../../schema.sql?raw";
+import { statementsOf } from "../../../scripts/sql-statements.mjs";
+import { SCHEMAS } from "../../../src/catalog/schema-number.ts";
 import { createWorkspace } from "../../../src/catalog/workspaces.ts";
 import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import type { Author } from "../../../src/protocol/identity.ts";
 
-/** Applies schema.sql to this file's catalog. */
+/** Makes this file's catalog. */
 export async function applySchema(): Promise<void> {
-  const statements = schema
-    .replaceAll(/--.*$/gmu, "")
-    .split(/;[ \t]*\n+(?=(?!END\b)\S)/u)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== "");
+  const record = `INSERT INTO schema_version (number, name, sha256, applied_at) VALUES (${SCHEMAS.newest}, 'schema.sql', '-', 0)`;
+  const statements = [...statementsOf(schema), record];
   await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
 }
 
