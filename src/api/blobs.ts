@@ -1,6 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
-import { authorOf } from "../auth/author.ts";
+import { authorOf, readingOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findSeenBlob, listExtents, walkBlobs } from "../catalog/blobs.ts";
 import type { BlobKey, SeenBlob } from "../catalog/blobs.ts";
@@ -56,7 +56,7 @@ export const blobs = new Routes()
     const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
     const slice = readSlice(c.req.query("offset"), c.req.query("limit"), blob.size);
     const extents = await listExtents(c.env.DB, blob.uuid);
-    const source = blobSource(c.env.BUCKET, blob, extents, blob.firstSeenAt);
+    const source = blobSource(readingOf(c), blob, extents, blob.firstSeenAt);
     const headers = dataHeaders(blob);
     return slice === null
       ? respondWithBytes(c.req.raw, source, headers)

@@ -3,8 +3,9 @@
 
 import type { ArchiveFormat, Run, Section } from "../archive/layout.ts";
 import { LAYOUT_REVISION, layOut, measureAt } from "../archive/layout.ts";
-import { cutSlices, slicesFor } from "../blobs/extents.ts";
+import { slicesFor } from "../blobs/extents.ts";
 import type { Piece } from "../blobs/join-pieces.ts";
+import type { Reading } from "../blobs/open-slice.ts";
 import { sendPieces } from "../blobs/send-pieces.ts";
 import {
   entriesBelow,
@@ -15,10 +16,13 @@ import {
 } from "../catalog/archive-files.ts";
 import type { ArchivedHead, FileSums, OrdinalRange } from "../catalog/archive-files.ts";
 import type { Folder } from "../catalog/files.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
 
-type Stores = Pick<Env, "DB" | "BUCKET">;
+/** Where an archive comes from. */
+interface Stores {
+  db: Env["DB"];
+  reading: Reading;
+}
 
 /** The version that an archive shows a folder of. */
 export interface ArchivedVersion {
@@ -62,16 +66,16 @@ export async function planArchive(
   folder: Folder,
 ): Promise<ArchiveSource> {
   const range = entriesBelow(folder);
-  const { before, after } = await measureFiles(stores.DB, version.id, range);
+  const { before, after } = await measureFiles(stores.db, version.id, range);
   const sections = layOut(format, before, after);
-  const members = { db: stores.DB, version, range, before };
+  const members = { db: stores.db, version, range, before };
   return {
     size: sections.reduce((sum, { length }) => sum + length, 0),
     etag: await etagOf(format, version, folder),
     lastModified: version.createdAt,
     reprDigest: null,
     send: (start, end, to) =>
-      sendPieces(stores.BUCKET, piecesOf(sections, members, { start, end }), to),
+      sendPieces(stores.reading, piecesOf(sections, members, { start, end }), to),
   };
 }
 
@@ -188,7 +192,7 @@ function* memberPieces({ head, content, tail }: RunMember, part: Part): Generato
     if (found !== wanted) {
       throw new Error(`Cannot archive a file: its extents have ${found} bytes of ${wanted}`);
     }
-    for (const slice of cutSlices(slices, LIMITS.readWindow)) {
+    for (const slice of slices) {
       yield { kind: "slice", slice };
     }
   }

@@ -2,8 +2,12 @@
 
 import { LIMITS } from "../protocol/limits.ts";
 import type { BlobFacts, Extent } from "../protocol/uploads.ts";
-import { cutSlices, slicesFor } from "./extents.ts";
+import { slicesFor } from "./extents.ts";
 import type { Slice } from "./extents.ts";
+import type { Piece } from "./join-pieces.ts";
+import { openSlice } from "./open-slice.ts";
+import type { Reading } from "./open-slice.ts";
+import { sendPieces } from "./send-pieces.ts";
 
 /** A blob as something that can be sent (http/content.ts calls it a ByteSource). */
 export interface BlobSource {
@@ -18,55 +22,48 @@ export interface BlobSource {
   send(start: number, end: number, to: WritableStream<Uint8Array>): Promise<void>;
 }
 
-/** Opens a slice; rejects when the object does not hold all of it. */
-export async function openSlice(bucket: R2Bucket, slice: Slice): Promise<R2ObjectBody> {
-  const { key, offset, length } = slice;
-  const object = await bucket.get(key, { range: { offset, length } });
-  if (object === null || object.size < offset + length) {
-    // R2 would give what there is and end cleanly.
-    await object?.body.cancel();
-    throw new Error(`Object ${key} has no ${length} bytes at ${offset}`);
-  }
-  return object;
-}
-
-/** Writes a blob's bytes [start, end) to `to`, one extent after the other, outside JavaScript. */
+/** Writes slices one after the other, outside JavaScript. */
 async function sendSlices(
-  bucket: R2Bucket,
-  slices: Iterable<Slice>,
+  reading: Reading,
+  slices: readonly Slice[],
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
-  for (const slice of slices) {
-    const { body } = await openSlice(bucket, slice);
-    await body.pipeTo(to, { preventClose: true, preventAbort: true });
+  const [only] = slices;
+  if (slices.length === 1 && only !== undefined && only.length <= LIMITS.firstWindow) {
+    const { body } = await openSlice(reading, only);
+    return body.pipeTo(to, { preventClose: true, preventAbort: true });
   }
+  return sendPieces(reading, inOneBatch(slices), to);
 }
 
-/** Opens all of a blob as one stream for a reader that may be slow: no single read of R2 stays open for long,
- * and what R2 (or its simulator, which has no back-pressure) sends ahead is bounded. The stream errors, and
- * never ends early, when R2 cannot give every byte. */
+/** @yields Nothing but all of them. */
+async function* inOneBatch(slices: readonly Slice[]): AsyncGenerator<Piece[]> {
+  yield slices.map((slice) => ({ kind: "slice", slice }));
+}
+
+/** Opens the first bytes of a blob, or all, as one stream. It errors, and never ends early, when R2 cannot give every byte. */
 export async function openBlob(
-  bucket: R2Bucket,
+  reading: Reading,
   extents: readonly Extent[],
   size: number,
 ): Promise<ReadableStream<Uint8Array>> {
   const slices = slicesFor(extents, 0, size);
   const [only] = slices;
   if (slices.length === 1 && only !== undefined && size <= LIMITS.readWindow) {
-    return (await openSlice(bucket, only)).body;
+    return (await openSlice(reading, only)).body;
   }
   const { readable, writable } = new FixedLengthStream(size);
-  void sendAndClose(bucket, cutSlices(slices, LIMITS.readWindow), writable);
+  void sendAndClose(reading, slices, writable);
   return readable;
 }
 
 async function sendAndClose(
-  bucket: R2Bucket,
-  slices: Iterable<Slice>,
+  reading: Reading,
+  slices: readonly Slice[],
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
   try {
-    await sendSlices(bucket, slices, to);
+    await sendSlices(reading, slices, to);
     await to.close();
   } catch (reason) {
     // The reader gets the reason; where it was the reader that left, there is nobody to tell.
@@ -77,7 +74,7 @@ async function sendAndClose(
 /** A blob with the validators that its content gives it. `modifiedAt` is the version's: the blob's own time
  * would tell of an earlier upload of the same bytes by somebody else. */
 export function blobSource(
-  bucket: R2Bucket,
+  reading: Reading,
   blob: Pick<BlobFacts, "size" | "sha256" | "sha512">,
   extents: readonly Extent[],
   modifiedAt: number,
@@ -89,6 +86,6 @@ export function blobSource(
     etag: `"${blob.sha512}"`,
     lastModified: modifiedAt,
     reprDigest: `sha-256=:${sha256}:, sha-512=:${sha512}:`,
-    send: (start, end, to) => sendSlices(bucket, slicesFor(extents, start, end), to),
+    send: (start, end, to) => sendSlices(reading, slicesFor(extents, start, end), to),
   };
 }

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
+import { readingOf } from "../auth/author.ts";
 import { lookUp } from "../auth/look-up.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { findFolder } from "../catalog/files.ts";
@@ -38,6 +39,6 @@ export function sendFile(c: Context<AppEnv>, artifact: BrowsedBytes, file: Store
   const kind = c.req.query("download") === undefined ? disposition : "attachment";
   const headers = bytesHeaders(c, artifact, contentType);
   headers.set("Content-Disposition", contentDisposition(kind, name));
-  const source = blobSource(c.env.BUCKET, file, file.extents, artifact.version.createdAt);
+  const source = blobSource(readingOf(c), file, file.extents, artifact.version.createdAt);
   return respondWithBytes(c.req.raw, source, headers);
 }

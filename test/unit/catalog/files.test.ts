@@ -99,7 +99,7 @@ describe("what an artifact of 100,000 files costs", () => {
     async (format, _, at) => {
       const rows = await CountingDatabase.count(async (db) => {
         const folder = (await findFolder(db, VERSION, "")) ?? neverFolder();
-        const stores = { DB: db, BUCKET: env.BUCKET };
+        const stores = { db, reading: { bucket: env.BUCKET, payer: "somebody" } };
         const version = { id: VERSION, index: 1, createdAt: 1, artifactUuid: "u" };
         const archive = await planArchive(stores, format, version, folder);
         const { size } = archive;

@@ -66,7 +66,7 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
   }
   const extents = await listExtents(env.DB, blob.uuid);
   const { readable, writable } = new FixedLengthStream(expected.length);
-  const source = blobSource(env.BUCKET, blob, extents, 0);
+  const source = blobSource({ bucket: env.BUCKET, payer: "somebody" }, blob, extents, 0);
   const sent = source.send(0, expected.length, writable).then(() => writable.close());
   const stored = new Uint8Array(await new Response(readable).arrayBuffer());
   await sent;
