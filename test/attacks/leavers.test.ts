@@ -7,8 +7,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { makeThings } from "./support/operations.ts";
-import type { Things } from "./support/operations.ts";
+import { addressOf, bodyOf, makeThings } from "./support/operations.ts";
+import type { Operation, Things } from "./support/operations.ts";
+import { NOTHING, overAll } from "./support/over-all.ts";
 import { send } from "./support/send.ts";
 import { makeTenant, service } from "./support/target.ts";
 import type { Tenant } from "./support/target.ts";
@@ -17,9 +18,10 @@ import { harmOf, watched } from "./support/watch.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const TIMES = 60;
+const OF_EACH = 24;
 const STALLED_MS = 6_000;
 /** What others ask when all have left takes at most so much longer than twice what it takes before. */
-const SERVED_MS = 1_000;
+const SERVED_MS = 2_000;
 
 interface Left {
   method: string;
@@ -28,18 +30,20 @@ interface Left {
   announced: number | null;
   sent: string | Uint8Array;
   accept?: string;
+  type?: string;
 }
 
 let leaver: Tenant;
 let other: Tenant;
 let things: Things;
+let otherThings: Things;
 let text: { id: number };
 let folder: { id: number };
 let large: { id: number; blob_uuid: string };
 
 beforeAll(async () => {
   [leaver, other] = [await makeTenant({ public: true }), await makeTenant()];
-  things = await makeThings(leaver);
+  [things, otherThings] = [await makeThings(leaver), await makeThings(other)];
   const lines = Buffer.alloc(2 * MiB, "a line of text\n");
   text = await service.upload("large.txt", lines, leaver.bearer);
   folder = await service.upload("small.bin", randomBytes(2 * MiB), leaver.bearer);
@@ -49,7 +53,8 @@ beforeAll(async () => {
 });
 
 /** Sends a request, or a part of one, and leaves: at once, or when a while has passed. */
-async function leave(bearer: string, { method, path, announced, sent, accept }: Left, ms: number) {
+async function leave(bearer: string, left: Left, ms: number) {
+  const { method, path, announced, sent, accept, type = "application/json" } = left;
   const { hostname, port } = new URL(service.origin);
   const socket = connect({ host: hostname, port: Number(port) }).on("error", () => {});
   const lines = [
@@ -57,9 +62,7 @@ async function leave(bearer: string, { method, path, announced, sent, accept }: 
     "Host: x",
     `Authorization: Bearer ${bearer}`,
     ...(accept === undefined ? [] : [`Accept: ${accept}`]),
-    ...(announced === null
-      ? []
-      : ["Content-Type: application/json", `Content-Length: ${announced}`]),
+    ...(announced === null ? [] : [`Content-Type: ${type}`, `Content-Length: ${announced}`]),
     "\r\n",
   ];
   socket.write(lines.join("\r\n"));
@@ -173,6 +176,40 @@ describe("clients that leave", () => {
     });
     expect([seen.result, harmOf(seen)]).toEqual([[], []]);
   });
+});
+
+/** What is sent of a request of an operation: all but the last byte of a body that it wants, and some of one that is never whole. */
+function partsOf(operation: Operation): Left[] {
+  const path = addressOf(operation, leaver, things);
+  const { method, mediaType } = operation;
+  const whole = bodyOf(operation, leaver, things);
+  if (whole === null) {
+    return [{ method, path, announced: null, sent: "" }];
+  }
+  const type = mediaType ?? "application/json";
+  return [
+    { method, path, type, announced: whole.length, sent: whole },
+    { method, path, type, announced: whole.length, sent: whole.slice(0, -1) },
+    { method, path, type, announced: 64 * KiB, sent: whole },
+  ];
+}
+
+describe("clients that leave any operation", () => {
+  it("in the middle of what they send, or before the answer, hold nobody up", async () => {
+    const { bearer } = leaver;
+    const seen = await overAll(`${OF_EACH} that leave each operation`, async (operation) => {
+      const parts = partsOf(operation);
+      const left = Array.from({ length: OF_EACH / parts.length }, (_, at) =>
+        parts.map((part) => leave(bearer, part, (at % 6) * 10)),
+      );
+      await Promise.all(left.flat());
+      const path = addressOf(operation, other, otherThings);
+      const headers = { Authorization: `Bearer ${other.bearer}` };
+      return [await send({ method: operation.method, path, headers })];
+    });
+    expect(seen).toEqual(NOTHING);
+    expect(await serveOther()).toEqual([]);
+  }, 600_000);
 });
 
 describe("clients that stay", () => {
