@@ -20,7 +20,17 @@ const folders = {
     "artifacts/manifests.ts",
     "object-tables.ts",
   ],
-  artifacts: ["protocol", "budget", "archive", "blobs", "catalog", "manifest", "uploads", "drafts", "object-tables.ts"],
+  artifacts: [
+    "protocol",
+    "budget",
+    "archive",
+    "blobs",
+    "catalog",
+    "manifest",
+    "uploads",
+    "drafts",
+    "object-tables.ts",
+  ],
   auth: ["protocol", "http", "catalog", ...shared],
   api: [
     "protocol",

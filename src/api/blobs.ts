@@ -4,9 +4,9 @@ import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { openHeld } from "../artifacts/held.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
-import { authorOf } from "../auth/author.ts";
+import { authorOf, readingOf } from "../auth/author.ts";
+import type { Placed } from "../blobs/placed.ts";
 import { blobSource } from "../blobs/reader.ts";
-import type { Placed } from "../blobs/reader.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/contents/blob-metadata.ts";
 import type { BlobNotes } from "../catalog/contents/blob-metadata.ts";
 import { findHeldFile, findSeenBlob, walkBlobs } from "../catalog/contents/seen-blobs.ts";
@@ -62,7 +62,7 @@ export const blobs = new Routes()
     const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
     const slice = readSlice(c.req.query("offset"), c.req.query("limit"), blob.size);
     const source = blobSource(
-      c.env.BUCKET,
+      readingOf(c),
       blob,
       await requirePlace(c, blob.uuid),
       blob.firstSeenAt,

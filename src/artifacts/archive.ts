@@ -3,16 +3,15 @@
 
 import type { ArchiveFormat, Run, Section } from "../archive/layout.ts";
 import { LAYOUT_REVISION, layOut, measureAt } from "../archive/layout.ts";
-import { cutSlices, slicesFor } from "../blobs/extents.ts";
 import type { Piece } from "../blobs/join-pieces.ts";
-import { zeros } from "../blobs/reader.ts";
+import type { Reading } from "../blobs/open-slice.ts";
+import { piecesOfExtents } from "../blobs/placed.ts";
 import { sendPieces } from "../blobs/send-pieces.ts";
 import type { ManifestRow } from "../catalog/contents/held-files.ts";
 import type { FileEntry } from "../manifest/entries.ts";
 import type { VersionReader } from "../manifest/version-reader.ts";
 import { entriesBelow } from "../protocol/entries.ts";
-import type { FileExtent, Folder, OrdinalRange } from "../protocol/entries.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import type { Folder, OrdinalRange } from "../protocol/entries.ts";
 import { openRow } from "./held.ts";
 
 /** The version that an archive shows a folder of. */
@@ -52,12 +51,12 @@ interface Part {
 
 /** Plans the archive of a folder, of a version that is complete. */
 export async function planArchive(
-  bucket: Env["BUCKET"],
+  reading: Reading,
   format: ArchiveFormat,
   version: ArchivedVersion,
   folder: Folder,
 ): Promise<ArchiveSource> {
-  const reader = openRow(bucket, version.manifest);
+  const reader = openRow(reading.bucket, version.manifest);
   const range = entriesBelow(folder);
   const [before, after] = await Promise.all([reader.sums(range.after), reader.sums(range.last)]);
   const sections = layOut(format, before, after);
@@ -67,7 +66,7 @@ export async function planArchive(
     etag: await etagOf(format, version, folder),
     lastModified: version.createdAt,
     reprDigest: null,
-    send: (start, end, to) => sendPieces(bucket, piecesOf(sections, members, { start, end }), to),
+    send: (start, end, to) => sendPieces(reading, piecesOf(sections, members, { start, end }), to),
   };
 }
 
@@ -190,7 +189,7 @@ class RunWalk {
 /** The pieces of a part of a file that is whole in one object, if it is. */
 function objectPieces({ place }: FileEntry, { start, end }: Part): Piece[] {
   return place.kind === "object" && start < end
-    ? [...extentPieces([{ key: place.key, start: place.start + start, length: end - start }])]
+    ? [...piecesOfExtents([{ key: place.key, start: place.start + start, length: end - start }])]
     : [];
 }
 
@@ -201,21 +200,7 @@ async function* scatteredPieces(
   { start, end }: Part,
 ): AsyncGenerator<Iterable<Piece>> {
   for await (const extents of reader.extents(file, start, end)) {
-    yield extentPieces(extents);
-  }
-}
-
-/** @yields The pieces of a file's bytes, one at a time: zeros may be many. */
-function* extentPieces(extents: readonly FileExtent[]): Generator<Piece> {
-  const length = extents.reduce((sum, extent) => sum + extent.length, 0);
-  for (const { key, ...slice } of cutSlices(slicesFor(extents, 0, length), LIMITS.readWindow)) {
-    if (key !== null) {
-      yield { kind: "slice", slice: { key, ...slice } };
-    } else {
-      for (const bytes of zeros(slice.length)) {
-        yield { kind: "bytes", bytes };
-      }
-    }
+    yield piecesOfExtents(extents);
   }
 }
 

@@ -3,12 +3,23 @@ import type { Context } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { networkOf } from "../http/client-network.ts";
 import type { Author } from "../protocol/identity.ts";
-import { actorOf } from "../protocol/identity.ts";
+import { actorOf, callerOf } from "../protocol/identity.ts";
 import type { Origin } from "../protocol/identity.ts";
 
 /** The network that a request comes from; empty where nothing in front says. */
 export function requestNetwork(c: Context<AppEnv>): string {
   return networkOf(c.req.header("CF-Connecting-IP") ?? "");
+}
+
+/** Who takes turns with others: a workspace with all its keys, a user, the network of a stranger. */
+export function payerOf(c: Context<AppEnv>): string {
+  const { identity } = c.var;
+  return identity.kind === "nobody" ? requestNetwork(c) : callerOf(actorOf(identity));
+}
+
+/** Where a request reads bytes, and on whose behalf. */
+export function readingOf(c: Context<AppEnv>): { bucket: Env["BUCKET"]; payer: string } {
+  return { bucket: c.env.BUCKET, payer: payerOf(c) };
 }
 
 /** Who asks, and from where. */

@@ -4,7 +4,7 @@
 import { LIMITS } from "../protocol/limits.ts";
 import type { Slice } from "./extents.ts";
 
-/** Bytes at hand, or a slice of an R2 object of at most LIMITS.readWindow bytes. */
+/** Bytes at hand, or a slice of an R2 object. */
 export type Piece = { kind: "bytes"; bytes: Uint8Array } | { kind: "slice"; slice: Slice };
 
 /** What comes of a span: `length` bytes from `at`, counted from where the span begins. */

@@ -8,7 +8,8 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { Slice } from "./extents.ts";
 import type { Group, Joined, Piece } from "./join-pieces.ts";
 import { apart, joinPieces } from "./join-pieces.ts";
-import { openSlice } from "./reader.ts";
+import { openSlice } from "./open-slice.ts";
+import type { Reading } from "./open-slice.ts";
 
 /** A piece on its way. A group is read whole as soon as it is opened, where there is memory for it; else its pieces are
  * opened one after the other when they are due. */
@@ -23,15 +24,15 @@ type Opened =
  * for; the last may be left.
  */
 export async function sendPieces(
-  bucket: R2Bucket,
+  reading: Reading,
   batches: AsyncGenerator<Iterable<Piece>>,
   to: WritableStream<Uint8Array>,
 ): Promise<void> {
-  const ahead = new Ahead(bucket, batches);
+  const ahead = new Ahead(reading, batches);
   const output = new Output(to);
   try {
     for (let opened = await ahead.next(); opened !== null; opened = await ahead.next()) {
-      await send(bucket, opened, output);
+      await send(reading, opened, output);
     }
     await output.flush();
   } finally {
@@ -39,7 +40,7 @@ export async function sendPieces(
   }
 }
 
-async function send(bucket: R2Bucket, opened: Opened, output: Output): Promise<void> {
+async function send(reading: Reading, opened: Opened, output: Output): Promise<void> {
   if ("body" in opened) {
     return output.pipe(opened.body);
   }
@@ -53,14 +54,14 @@ async function send(bucket: R2Bucket, opened: Opened, output: Output): Promise<v
   for (const piece of opened.pieces) {
     await (piece.kind === "bytes"
       ? output.write([piece.bytes])
-      : output.pipe((await openSlice(bucket, piece.slice)).body));
+      : output.pipe((await openSlice(reading, piece.slice)).body));
   }
 }
 
 /** Opens pieces before they are due: as many as LIMITS.piecesAhead, of one window's bytes. The first goes out
- * before any other is looked up: a client waits for it. */
+ * before any other is looked up: a client waits for it, and of one that takes nothing no more is read. */
 class Ahead {
-  readonly #bucket: R2Bucket;
+  readonly #reading: Reading;
   readonly #batches: AsyncGenerator<Iterable<Piece>>;
   #batch: Iterator<Joined> = [].values();
   readonly #coming: { opened: Promise<Opened>; length: number }[] = [];
@@ -68,8 +69,8 @@ class Ahead {
   #hasBegun = false;
   #isAtEnd = false;
 
-  constructor(bucket: R2Bucket, batches: AsyncGenerator<Iterable<Piece>>) {
-    this.#bucket = bucket;
+  constructor(reading: Reading, batches: AsyncGenerator<Iterable<Piece>>) {
+    this.#reading = reading;
     this.#batches = batches;
   }
 
@@ -118,13 +119,32 @@ class Ahead {
     if (done === true) {
       this.#isAtEnd = true;
     } else {
-      this.#batch = this.#hasBegun ? joinPieces(value) : joinAfterFirst(value);
+      this.#batch = this.#cut(this.#hasBegun ? joinPieces(value) : joinAfterFirst(value));
+    }
+  }
+
+  /** @yields The same, with slices of no more than a window; the first one is small. */
+  *#cut(pieces: Iterable<Joined>): Generator<Joined> {
+    for (const piece of pieces) {
+      if (piece.kind === "group") {
+        yield piece;
+        continue;
+      }
+      const { key, offset, length } = piece.slice;
+      for (let from = 0; from < length;) {
+        const most = this.#hasBegun ? LIMITS.readWindow : LIMITS.firstWindow;
+        const taken = Math.min(most, length - from);
+        yield { kind: "slice", slice: { key, offset: offset + from, length: taken } };
+        from += taken;
+      }
     }
   }
 
   #take(joined: Joined): void {
     const isGroup = joined.kind === "group";
-    const opened = isGroup ? openGroup(this.#bucket, joined) : openBody(this.#bucket, joined.slice);
+    const opened = isGroup
+      ? openGroup(this.#reading, joined)
+      : openBody(this.#reading, joined.slice);
     // A failure is told when the piece is due; until then nobody listens.
     opened.catch(() => undefined);
     const { length } = isGroup ? joined : joined.slice;
@@ -143,21 +163,21 @@ function* joinAfterFirst(pieces: Iterable<Piece>): Generator<Joined> {
   }
 }
 
-async function openBody(bucket: R2Bucket, slice: Slice): Promise<Opened> {
-  return { body: (await openSlice(bucket, slice)).body };
+async function openBody(reading: Reading, slice: Slice): Promise<Opened> {
+  return { body: (await openSlice(reading, slice)).body };
 }
 
 /** Nobody waits here for memory: a client that takes its time would keep the others from theirs. */
-async function openGroup(bucket: R2Bucket, group: Group): Promise<Opened> {
+async function openGroup(reading: Reading, group: Group): Promise<Opened> {
   const { span, parts } = group;
   const held = group.length + (span?.length ?? 0);
-  const lease = SENDING.open(held, REQUEST);
+  const lease = SENDING.open(held, REQUEST, reading.payer);
   if (!SENDING.tryGrow(lease, held)) {
     SENDING.end(lease);
     return { pieces: apart(group) };
   }
   try {
-    const bytes = span === null ? new Uint8Array() : await readSlice(bucket, span);
+    const bytes = span === null ? new Uint8Array() : await readSlice(reading, span);
     const found = parts.map((part) =>
       part instanceof Uint8Array ? part : bytes.subarray(part.at, part.at + part.length),
     );
@@ -168,8 +188,8 @@ async function openGroup(bucket: R2Bucket, group: Group): Promise<Opened> {
   }
 }
 
-async function readSlice(bucket: R2Bucket, slice: Slice): Promise<Uint8Array> {
-  const object = await openSlice(bucket, slice);
+async function readSlice(reading: Reading, slice: Slice): Promise<Uint8Array> {
+  const object = await openSlice(reading, slice);
   const bytes = new Uint8Array(await object.arrayBuffer());
   if (bytes.length !== slice.length) {
     throw new Error(`Object ${slice.key} gave ${bytes.length} bytes instead of ${slice.length}`);

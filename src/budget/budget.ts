@@ -47,6 +47,14 @@ interface Lanes {
   lane: number;
 }
 
+/** How a budget differs from others. */
+interface Terms {
+  /** Nobody begins while another of the same payer holds something. */
+  isOnePerPayer?: boolean;
+  /** Milliseconds that one waits at most. */
+  patience?: number;
+}
+
 export class Budget {
   readonly #size: number;
   readonly #uncounted: number;
@@ -61,12 +69,17 @@ export class Budget {
   #claimed = 0;
 
   readonly #isOnePerPayer: boolean;
+  readonly #patience: number;
 
-  /** Of so many bytes, those of its lane among them. `isOnePerPayer`: nobody begins while another of the same payer holds
-   * something. */
-  constructor(size: number, lanes: Lanes | null = null, isOnePerPayer = false) {
+  /** Of so many bytes, those of its lane among them. */
+  constructor(
+    size: number,
+    lanes: Lanes | null = null,
+    { isOnePerPayer = false, patience = LIMITS.memoryPatience }: Terms = {},
+  ) {
     this.#size = size - (lanes?.lane ?? 0);
     this.#isOnePerPayer = isOnePerPayer;
+    this.#patience = patience;
     this.#uncounted = lanes?.uncounted ?? 0;
     this.#lane = lanes && { budget: new Budget(lanes.lane), most: lanes.small };
   }
@@ -83,6 +96,11 @@ export class Budget {
 
   get #isAwaited(): boolean {
     return this.#waiting.some(({ isGranted }) => !isGranted);
+  }
+
+  /** Needs a claim of so many bytes no lease? */
+  isFree(claim: number): boolean {
+    return claim <= this.#uncounted;
   }
 
   /** Where a claim of so many bytes belongs, or null: it is not counted. */
@@ -143,7 +161,7 @@ export class Budget {
   }
 
   async #wait(lease: Lease, to: number): Promise<void> {
-    const until = Date.now() + LIMITS.memoryPatience;
+    const until = Date.now() + this.#patience;
     const waiter = { lease, to, until, isGranted: false };
     this.#waiting.push(waiter);
     this.#serve(); // those before may wait for what concerns them alone

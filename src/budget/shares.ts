@@ -9,7 +9,7 @@ const { uncounted, small, ...lanes } = LIMITS.memoryLanes;
 
 /** For archives that are unpacked into another upload, whose appends take of `WORK`. That may take minutes, so a workspace
  * has one at a time. */
-export const PACKING = new Budget(packing, null, true);
+export const PACKING = new Budget(packing, null, { isOnePerPayer: true });
 
 /** For small files on their way to an intake object, which takes of `WORK`. */
 export const RELAY = new Budget(relay, { uncounted, small, lane: lanes.relay });
@@ -22,6 +22,14 @@ export const SENDING = new Budget(sending);
 
 /** For pages that show a file, as slow as those who read them. */
 export const VIEWS = new Budget(views);
+
+/** For bytes that R2 is asked for at once, each until its answer is under way; nobody holds them, they are on their way. So
+ * it takes nothing from the others, and who waits is not refused soon: a part of the answer may be sent. */
+export const READING = new Budget(
+  LIMITS.readAtOnce,
+  { uncounted: LIMITS.smallSlice, small: 0, lane: 0 },
+  { patience: LIMITS.readPatience },
+);
 
 /** Bytes that a buffer has at first for a body of so many: a client that sends little of it holds little. */
 export function firstBufferOf(length: number): number {

@@ -54,12 +54,8 @@ export async function openDraft(
 }
 
 /** Sends a small file to its draft. May be repeated: a file that is there is not stored again. */
-export function takeIn(
-  drafts: Drafts,
-  uuid: Uuid,
-  delivery: Delivery,
-): Promise<Outcome<TakenIn>> {
-  return callDraft(drafts, uuid, (draft) => draft.take(delivery));
+export function takeIn(drafts: Drafts, uuid: Uuid, delivery: Delivery): Promise<Outcome<TakenIn>> {
+  return callDraft(drafts, uuid, async (draft) => draft.take(delivery));
 }
 
 /** Gives the bytes of an upload to a draft; a repeat is told the same while the draft is there. */

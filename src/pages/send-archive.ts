@@ -6,6 +6,7 @@ import type { AppEnv } from "../app-env.ts";
 import { GZIP_MEMORY, gzipStream, TooSlow } from "../archive/gzip.ts";
 import type { GzipMemory } from "../archive/gzip.ts";
 import { planArchive } from "../artifacts/archive.ts";
+import { payerOf, readingOf } from "../auth/author.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { SENDING } from "../budget/shares.ts";
 import { respondWithBytes } from "../http/content.ts";
@@ -45,18 +46,19 @@ export async function sendArchive(
   const fileName = `artifact-${artifact.id}${place}.${archive}`;
   headers.set("Content-Disposition", contentDisposition("attachment", fileName));
   const version = { ...artifact.version, manifest, artifactUuid: artifact.uuid };
+  const reading = readingOf(c);
   if (archive !== "tar.gz") {
     return respondWithBytes(
       c.req.raw,
-      await planArchive(c.env.BUCKET, archive, version, folder),
+      await planArchive(reading, archive, version, folder),
       headers,
     );
   }
   if (c.req.method === "HEAD") {
     return new Response(null, { headers });
   }
-  const tar = await planArchive(c.env.BUCKET, "tar", version, folder);
-  const memory = await leaseForGzip();
+  const tar = await planArchive(reading, "tar", version, folder);
+  const memory = await leaseForGzip(payerOf(c));
   // Of its exact length: a read of R2 that ends early must cut the gzip, too.
   const body = gzipStream(
     bodyOfLength(tar.size, (to) => tar.send(0, tar.size, to)),
@@ -66,8 +68,8 @@ export async function sendArchive(
 }
 
 /** Memory for as long as the client takes the archive, which must not be long while others wait. */
-async function leaseForGzip(): Promise<GzipMemory> {
-  const lease = SENDING.open(GZIP_MEMORY, REQUEST);
+async function leaseForGzip(payer: string): Promise<GzipMemory> {
+  const lease = SENDING.open(GZIP_MEMORY, REQUEST, payer);
   try {
     await SENDING.grow(lease, GZIP_MEMORY);
   } catch (error) {

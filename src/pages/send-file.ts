@@ -2,6 +2,7 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { entriesOf } from "../artifacts/entries.ts";
+import { readingOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
@@ -37,6 +38,6 @@ export function sendFile(c: Context<AppEnv>, artifact: BrowsedBytes, file: Store
   const kind = c.req.query("download") === undefined ? disposition : "attachment";
   const headers = bytesHeaders(c, artifact, contentType);
   headers.set("Content-Disposition", contentDisposition(kind, name));
-  const source = blobSource(c.env.BUCKET, file, file, artifact.version.createdAt);
+  const source = blobSource(readingOf(c), file, file, artifact.version.createdAt);
   return respondWithBytes(c.req.raw, source, headers);
 }

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
-import { requestNetwork } from "../auth/author.ts";
+import { payerOf, readingOf } from "../auth/author.ts";
+import type { Reading } from "../blobs/open-slice.ts";
 import { openBlob } from "../blobs/reader.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { VIEWS } from "../budget/shares.ts";
@@ -9,7 +10,6 @@ import { pageCaching } from "../http/caching.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { bodyOfUnknownLength } from "../http/stream-bytes.ts";
 import type { StoredFile } from "../protocol/entries.ts";
-import { actorOf } from "../protocol/identity.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Pace } from "../protocol/pace.ts";
 import { isPublic } from "./browsed.ts";
@@ -42,7 +42,7 @@ export async function viewFile(
   if (kind !== "text") {
     return c.html(renderFile(c, artifact, file, { kind }));
   }
-  const lease = VIEWS.open(heldBy(file), REQUEST, viewerOf(c));
+  const lease = VIEWS.open(heldBy(file), REQUEST, payerOf(c));
   const free = () => VIEWS.end(lease);
   try {
     await VIEWS.grow(lease, lease.claim);
@@ -58,12 +58,6 @@ export async function viewFile(
 function heldBy({ size }: StoredFile): number {
   const times = size <= LIMITS.highlightedLength ? 5 : 1;
   return times * Math.min(size, LIMITS.viewedBytes) + LIMITS.viewHeld;
-}
-
-/** Who takes turns with others. */
-function viewerOf(c: Context<AppEnv>): string {
-  const { identity } = c.var;
-  return identity.kind === "nobody" ? requestNetwork(c) : actorOf(identity);
 }
 
 function renderFile(
@@ -90,7 +84,7 @@ async function viewText(
   free: () => void,
 ): Promise<Response> {
   const size = Math.min(file.size, LIMITS.viewedBytes);
-  const bytes = size === 0 ? new Uint8Array() : await readStart(c.env, file, size);
+  const bytes = size === 0 ? new Uint8Array() : await readStart(readingOf(c), file, size);
   if (bytes.includes(0)) {
     free();
     return c.html(renderFile(c, artifact, file, { kind: "nothing" }));
@@ -115,12 +109,8 @@ async function viewText(
   return c.body(body, 200, { "Content-Type": "text/html; charset=UTF-8" });
 }
 
-async function readStart(
-  { BUCKET: bucket }: Env,
-  file: StoredFile,
-  size: number,
-): Promise<Uint8Array> {
-  const body = openBlob(bucket, file, size);
+async function readStart(reading: Reading, file: StoredFile, size: number): Promise<Uint8Array> {
+  const body = openBlob(reading, file, size);
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 

@@ -243,8 +243,14 @@ export const LIMITS = {
   viewedPiece: 32 * KiB,
   /** Characters of such a file up to which it gets colours: the worst that a file can say takes under a second. */
   highlightedLength: 512 * KiB,
-  /** Bytes that one read of R2 gives while an archive is made. */
-  readWindow: 8 * MiB,
+  /** Bytes that one read of R2 gives while a file or an archive is sent, and the first one of it: a client that takes nothing
+   * costs no more. */
+  readWindow: 4 * MiB,
+  firstWindow: MiB,
+  /** Bytes that R2 is asked for before others are let in, and milliseconds that one waits at most to ask: its local simulator
+   * keeps all waiting for 10 milliseconds a MiB. */
+  readAtOnce: 8 * MiB,
+  readPatience: 120_000,
   /** Pieces of an archive opened before they are due: R2 answers six calls at once. */
   piecesAhead: 5,
   /** Bytes up to which a slice of R2 is read whole and sent together with what is around it, and up to which what lies

@@ -7,23 +7,16 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { OPERATIONS, addressOf, bodyOf, makeThings } from "./support/operations.ts";
 import type { Operation, Things } from "./support/operations.ts";
+import { NOTHING, overAll } from "./support/over-all.ts";
 import { send } from "./support/send.ts";
 import { makeTenant, service } from "./support/target.ts";
 import type { Tenant } from "./support/target.ts";
 import { harmOf, watched } from "./support/watch.ts";
-import type { Seen } from "./support/watch.ts";
 
 const KiB = 1024;
 const AT_ONCE = 64;
 const SLOW_EACH = 4;
 const SLOW_MS = 6_000;
-
-/** What a tenant's own things do not outlive comes last. */
-const ORDERED = OPERATIONS.toSorted((one, other) => rankOf(one) - rankOf(other));
-
-function rankOf({ method }: Operation): number {
-  return method === "DELETE" ? 1 : 0;
-}
 
 /** Bodies in JSON of a size that is hardly allowed, or hardly not. */
 const BODIES: Record<string, (size: number) => string> = {
@@ -53,39 +46,6 @@ function sendTo(operation: Operation, body: string | null): Promise<number> {
   };
   return send({ method, path: addressOf(operation, tenant, things), headers, body });
 }
-
-/** Sends to one operation after the other; gives the statuses that are faults, and says what went on when others waited. */
-async function overAll(title: string, act: (operation: Operation) => Promise<number[]>) {
-  const spans: { name: string; from: number; to: number }[] = [];
-  const seen = await watched(title, async () => {
-    const faults: string[] = [];
-    for (const operation of ORDERED) {
-      const from = performance.timeOrigin + performance.now();
-      const statuses = await act(operation);
-      spans.push({ name: operation.name, from, to: performance.timeOrigin + performance.now() });
-      faults.push(...statuses.filter(isFault).map((status) => `${operation.name}: ${status}`));
-    }
-    return [...new Set(faults)];
-  });
-  return { faults: seen.result, harm: harmOf(seen), during: slowest(seen, spans) };
-}
-
-/** 503 says to come again, and 507 that there is no room. */
-function isFault(status: number): boolean {
-  return status === 0 || (status >= 500 && status !== 503 && status !== 507);
-}
-
-function slowest(
-  seen: Seen<unknown>,
-  spans: { name: string; from: number; to: number }[],
-): string[] {
-  const late = seen.samples.filter(({ ms, status }) => ms > 1_000 || status !== 200);
-  return spans
-    .filter(({ from, to }) => late.some(({ at, ms }) => at < to && at + ms > from))
-    .map(({ name }) => name);
-}
-
-const NOTHING = { faults: [], harm: [], during: [] };
 
 describe("every operation", () => {
   it.each(Object.keys(BODIES))("with bodies of %s holds nobody up", async (kind) => {

@@ -19,6 +19,7 @@ interface Schema {
 }
 
 interface DescribedOperation {
+  parameters?: { name: string; in: string }[];
   requestBody?: { content: Record<string, { schema?: Schema }> };
 }
 
@@ -33,6 +34,7 @@ export interface Operation {
   method: string;
   path: string;
   isChange: boolean;
+  queries: string[];
   mediaType: string | null;
   schema: Schema | null;
 }
@@ -41,7 +43,7 @@ const apiDocument = (await (await fetch(`${service.origin}/openapi.json`)).json(
 
 export const OPERATIONS: Operation[] = Object.entries(apiDocument.paths).flatMap(
   ([path, operations]) =>
-    Object.entries(operations).map(([name, { requestBody }]) => {
+    Object.entries(operations).map(([name, { requestBody, parameters = [] }]) => {
       const [content] = Object.entries(requestBody?.content ?? {});
       const method = name.toUpperCase();
       return {
@@ -49,6 +51,7 @@ export const OPERATIONS: Operation[] = Object.entries(apiDocument.paths).flatMap
         method,
         path,
         isChange: method !== "GET",
+        queries: parameters.filter((each) => each.in === "query").map((each) => each.name),
         mediaType: content?.[0] ?? null,
         schema: content?.[1].schema ?? null,
       };
@@ -154,4 +157,23 @@ function plainValue({ type, enum: values, const: only }: Schema): unknown {
   return (
     only ?? values?.[0] ?? (kind !== undefined && kind in byKind ? byKind[kind] : randomUUID())
   );
+}
+
+/** The members of an operation's body in JSON, and of which type each is. */
+export function membersOf({ schema }: Operation): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(resolved(schema ?? {}).properties ?? {}).map(([name, part]) => {
+      const { type = "" } = resolved(part);
+      return [name, [type].flat()[0] ?? ""];
+    }),
+  );
+}
+
+/** What a schema stands for: of several the first. */
+function resolved(schema: Schema): Schema {
+  const { $ref, anyOf = [], oneOf = [], allOf = [] } = schema;
+  const target =
+    $ref === undefined ? null : apiDocument.components.schemas[$ref.split("/").at(-1) ?? ""];
+  const next = target ?? [...anyOf, ...oneOf, ...allOf][0];
+  return next === undefined ? schema : resolved(next);
 }

@@ -56,7 +56,7 @@ function send(...batches: Piece[][]) {
       traces.isEnded = true;
     }
   }
-  const body = bodyOfUnknownLength((to) => sendPieces(bucket, inTurn(), to));
+  const body = bodyOfUnknownLength((to) => sendPieces({ bucket, payer: "somebody" }, inTurn(), to));
   return { body, traces };
 }
 
@@ -111,6 +111,19 @@ describe("sendPieces()", () => {
     const { body, traces } = send([slice("a", 0, 1), slice("a", 512, 1000), other]);
     await readAll(body);
     expect(traces.reads).toHaveLength(3);
+  });
+
+  it("reads no more than the first window for a client that takes nothing", async () => {
+    const length = LIMITS.firstWindow + 3 * LIMITS.readWindow;
+    await env.BUCKET.put("large", noise(length));
+    const { body, traces } = send([slice("large", 0, length)]);
+    await scheduler.wait(200);
+    expect(traces.reads).toEqual([`large 0+${LIMITS.firstWindow}`]);
+    expect((await readAll(body)).byteLength).toBe(length);
+    const window = (at: number) => LIMITS.firstWindow + at * LIMITS.readWindow;
+    expect(traces.reads.slice(1)).toEqual(
+      [0, 1, 2].map((at) => `large ${window(at)}+${LIMITS.readWindow}`),
+    );
   });
 
   it("reads at most LIMITS.groupLength bytes at once", async () => {

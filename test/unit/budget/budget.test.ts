@@ -67,7 +67,7 @@ describe("Budget", () => {
   });
 
   it("lets one of each payer begin where it is told to, and those of others pass the one that waits", async () => {
-    const budget = new Budget(20, null, true);
+    const budget = new Budget(20, null, { isOnePerPayer: true });
     const order: string[] = [];
     const ask = (payer: string, name: string) => {
       const lease = budget.open(5, name, payer);

@@ -117,7 +117,8 @@ describe("what an artifact of 100,000 files costs", () => {
         const { manifest, ...version } = await find(DB);
         const root = await findFolder(env.DB, BUCKET, "");
         const archived = { ...version, artifactUuid: "u", manifest: manifest ?? neverVersion() };
-        const archive = await planArchive(BUCKET, format, archived, root);
+        const reading = { bucket: BUCKET, payer: "test" };
+        const archive = await planArchive(reading, format, archived, root);
         const { size } = archive;
         expect(size).toBeGreaterThan(10_000_000);
         const { readable, writable } = new IdentityTransformStream();

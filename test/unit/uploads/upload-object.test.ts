@@ -69,7 +69,7 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
   const extents = held === null ? [] : await extentsOfHeld(env.BUCKET, held);
   const { readable, writable } = new FixedLengthStream(expected.length);
   const place = { extents: () => [extents].values() as unknown as AsyncIterable<typeof extents> };
-  const source = blobSource(env.BUCKET, blob, place, 0);
+  const source = blobSource({ bucket: env.BUCKET, payer: "test" }, blob, place, 0);
   const sent = source.send(0, expected.length, writable).then(() => writable.close());
   const stored = new Uint8Array(await new Response(readable).arrayBuffer());
   await sent;
