@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import type { Plugin } from "vitest/config";
 
 import { OFFLINE } from "./scripts/project.mjs";
 import { TEST_SECRETS } from "./test/support/secrets.ts";
@@ -36,6 +37,17 @@ const workerd = () =>
     miniflare: { bindings: { ...TEST_SECRETS, REQUEST_LOG: "off" } },
   });
 
+/** Node takes a WebAssembly module as workerd does: compiled. */
+const compiledWasm: Plugin = {
+  name: "compiled-wasm",
+  enforce: "pre",
+  load: (id) =>
+    id.endsWith(".wasm")
+      ? `import { readFileSync } from "node:fs";
+         export default new WebAssembly.Module(readFileSync(${JSON.stringify(id)}));`
+      : null,
+};
+
 export default defineConfig({
   test: {
     coverage: { provider: "istanbul", include: ["src/**"] },
@@ -71,6 +83,14 @@ export default defineConfig({
           include: ["test/{conformance,e2e,migrations,sqlite}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000, // five services start at once, on two cores that may be busy
+        },
+      },
+      {
+        plugins: [compiledWasm],
+        test: {
+          name: "engine", // the checksums once more: an engine may be wrong about WebAssembly
+          include: ["test/unit/blobs/checksums.test.ts"],
+          setupFiles: "./test/support/to-hex.ts",
         },
       },
       {

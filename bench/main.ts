@@ -15,6 +15,7 @@ import { buildBundle } from "./bundle.ts";
 import { closeConnections } from "./client.ts";
 import { archiveJobs } from "./jobs/archives.ts";
 import { catalogJobs } from "./jobs/catalog.ts";
+import { checksumJobs } from "./jobs/checksums.ts";
 import { crowdJobs } from "./jobs/crowd.ts";
 import { downloadJobs } from "./jobs/downloads.ts";
 import { randomJobs } from "./jobs/random.ts";
@@ -28,6 +29,7 @@ import { Subject } from "./subject.ts";
 
 const JOBS: readonly Job[] = [
   ...uploadJobs,
+  ...checksumJobs,
   ...randomJobs,
   ...downloadJobs,
   ...archiveJobs,

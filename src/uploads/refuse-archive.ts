@@ -53,10 +53,13 @@ function toRemember(
   context: UploadContext,
   { message, again }: ExplodeRefusal,
 ): RefusedArchive | null {
+  if (again === "at once") {
+    return null;
+  }
   const archive = identityOf(context);
   const isForRoom = again === "with room";
   const isGift = archive.workspaceId !== intentOf(context).workspaceId;
-  return again === "at once" || (isForRoom && isGift) ? null : { ...archive, message, isForRoom };
+  return isForRoom && isGift ? null : { ...archive, message, isForRoom };
 }
 
 /** By what an archive is known when it comes again. */

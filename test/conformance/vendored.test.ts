@@ -12,22 +12,3 @@ it.each([
   const file = readFileSync(new URL(`../../public/swagger-ui/${name}`, import.meta.url));
   expect(createHash("sha256").update(file).digest("hex")).toBe(sha256);
 });
-
-// A saved hash state is of use only to the binary that made it: when one of these changes, so must
-// STATE_FORMAT in src/blobs/checksums.ts.
-it.each([
-  ["sha512", "74192e46a85fdbfb223f98c6701c492078bae21ea90d0fff5c803aaac9087b5d"],
-  ["sha256", "7ad88dae37c322722a047435058ffc5e4f3315762c7114dfa740e5db6b474c87"],
-  ["crc32", "c10bd664ec545cbcf1d3ab8b6704ecf6fd728e1d72630fc74e80427ed70e9d55"],
-])(
-  "%s.wasm is the binary that hash states were saved with, as hash-wasm ships it",
-  (name, sha256) => {
-    const binary = readFileSync(new URL(`../../src/blobs/wasm/${name}.wasm`, import.meta.url));
-    expect(createHash("sha256").update(binary).digest("hex")).toBe(sha256);
-    const bundle = readFileSync(
-      new URL(`../../node_modules/hash-wasm/dist/${name}.umd.min.js`, import.meta.url),
-      "utf8",
-    );
-    expect(bundle).toContain(binary.toString("base64"));
-  },
-);

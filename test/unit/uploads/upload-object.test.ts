@@ -268,6 +268,22 @@ describe("an upload object", () => {
     expect(valueOf(await gateway.view(uuid)).size).toBe(PART + 9);
   });
 
+  it("takes and seals nothing on a hash state of another format, and expires", async () => {
+    const uuid = await openUpload();
+    await append(uuid, bytes(10, 19));
+    const stub = env.UPLOADS.getByName(uuid);
+    await runInDurableObject(stub, (_object, { storage }) => {
+      storage.sql.exec("UPDATE upload SET checksums = ?", new Uint8Array(325).with(0, 1));
+    });
+    await evictDurableObject(stub);
+    const refusal = "Cannot resume a hash state of format 1: this is 2";
+    const body = new Blob(["x"]).stream();
+    await expect(gateway.append(uuid, body, { offset: null, length: 1 })).rejects.toThrow(refusal);
+    await expect(gateway.seal(uuid, intentFor(uuid), ANY)).rejects.toThrow(refusal);
+    expect(valueOf(await gateway.view(uuid)).size).toBe(10);
+    expect(await expireUpload(env.UPLOADS, uuid, Date.now() + 1)).toEqual({ kind: "expired" });
+  });
+
   it("does not exist for another workspace", async () => {
     const uuid = await openUpload();
     const stranger = new UploadGateway(env.UPLOADS, workspace.id + 1);
