@@ -36,7 +36,10 @@ const BOTH = [
   { number: 2, name: "0002_weigh_shelves.sql" },
 ];
 
-describe("npm run migrate -- --remote", () => {
+/** Each runs wrangler several times, on a machine that may be busy. */
+const timeout = 180_000;
+
+describe("npm run migrate -- --remote", { timeout }, () => {
   it("sends each migration as one file, with its record, and has nothing to send the next time", async () => {
     using remote = await RemoteDatabase.start();
     expect(await migrate(remote)).toEqual([0, DONE]);

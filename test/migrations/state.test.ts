@@ -53,13 +53,14 @@ async function outputOfStart(): Promise<string> {
   }
 }
 
-describe("npm start", () => {
+/** Each starts a server or two, on a machine that may be busy. */
+const timeout = 180_000;
+
+describe("npm start", { timeout }, () => {
   it("makes the catalog of a new folder and says so in a line; the next start has nothing to say", async () => {
     expect(await outputOfStart()).toContain(
       `Migrated the database in ${state} from schema 0 to ${NUMBER}, it was new`,
     );
-    expect(await outputOfStart()).not.toContain("igrated");
-    forgetMark();
     expect(await outputOfStart()).not.toContain("igrated");
   });
 
@@ -105,7 +106,10 @@ describe("npm start", () => {
   );
 
   it("tells what the service refuses where the database was changed behind its back", async () => {
-    expect(await outputOfStart()).toContain("Stowage is ready");
+    forgetMark();
+    const known = await outputOfStart();
+    expect(known).toContain("Stowage is ready");
+    expect(known).not.toContain("igrated");
     change("UPDATE schema_version SET number = number + 7");
     const output = await outputOfStart();
     expect(output).toContain("made for another version");

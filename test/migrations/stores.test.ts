@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { readMigrations, transactionOf } from "../../scripts/migrations.mjs";
 import { catalogFile } from "./support/catalog-file.ts";
@@ -20,7 +20,8 @@ import {
   unpackStore,
 } from "./support/store-fixture.ts";
 
-vi.setConfig({ testTimeout: 120_000 }); // each starts a server or two
+/** Each starts a server or two, on a machine that may be busy. */
+const timeout = 180_000;
 
 const PRESENT = readMigrations().length;
 const KEPT = existsSync(STORES) ? findStores(STORES) : [];
@@ -105,12 +106,12 @@ async function expectTakenOver(file: string, from: number): Promise<void> {
   }
 }
 
-describe.each(KEPT)("the store of schema %i", (number) => {
+describe.each(KEPT)("the store of schema %i", { timeout }, (number) => {
   it("is taken over by npm start: clients find what they left, and nothing stored is amiss", () =>
     expectTakenOver(storeFile(STORES, number), number));
 });
 
-describe("a store that is made now", () => {
+describe("a store that is made now", { timeout }, () => {
   let folder: string;
   let file: string;
 
@@ -118,7 +119,7 @@ describe("a store that is made now", () => {
     folder = mkdtempSync(join(tmpdir(), "stowage-stores-"));
     file = storeFile(folder, PRESENT);
     execFileSync(process.execPath, ["test/migrations/support/make-fixture.ts", folder]);
-  });
+  }, timeout);
 
   afterAll(() => {
     rmSync(folder, { recursive: true });
