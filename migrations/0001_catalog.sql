@@ -5,14 +5,14 @@
 
 -- The migrations that the database had; the last number is that of its schema. The service serves no other schema than its
 -- own (src/catalog/schema-number.ts).
-CREATE TABLE IF NOT EXISTS schema_version (
+CREATE TABLE schema_version (
   number INTEGER PRIMARY KEY,           -- 1, 2, ... without a gap
   name TEXT NOT NULL,                   -- of the file in migrations/
   sha256 TEXT NOT NULL,                 -- of that file: it is never changed once a database had it
   applied_at INTEGER NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS workspaces (
+CREATE TABLE workspaces (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- ids are never used again: uploads remember theirs
   name TEXT NOT NULL UNIQUE,
   public INTEGER NOT NULL DEFAULT 0,    -- 1: anyone may read
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS workspaces (
 );
 
 -- An upload, an artifact or a note may be one too many; what lessens the sum never is. A sum of -1 is being made anew.
-CREATE TRIGGER IF NOT EXISTS entries_are_bounded BEFORE UPDATE OF used_entries ON workspaces
+CREATE TRIGGER entries_are_bounded BEFORE UPDATE OF used_entries ON workspaces
 WHEN NEW.used_entries > OLD.used_entries AND NEW.used_entries > OLD.entry_limit AND OLD.used_entries >= 0
 BEGIN
   SELECT RAISE(ABORT, 'stowage entries_exceeded');
@@ -39,21 +39,21 @@ END;
 
 -- Its own quota, and the bound of every workspace (LIMITS.workspaceBytes): what is summed from used_bytes stays an exact
 -- number.
-CREATE TRIGGER IF NOT EXISTS quota_is_kept BEFORE UPDATE OF used_bytes ON workspaces
+CREATE TRIGGER quota_is_kept BEFORE UPDATE OF used_bytes ON workspaces
 WHEN NEW.used_bytes IS NULL OR (NEW.used_bytes > OLD.used_bytes AND NEW.used_bytes > 4503599627370496)
 BEGIN
   SELECT RAISE(ABORT, 'stowage quota_exceeded');
 END;
 
-CREATE INDEX IF NOT EXISTS workspaces_public ON workspaces (id) WHERE public = 1;
-CREATE INDEX IF NOT EXISTS workspaces_by_public ON workspaces (name) WHERE public = 1;
+CREATE INDEX workspaces_public ON workspaces (id) WHERE public = 1;
+CREATE INDEX workspaces_by_public ON workspaces (name) WHERE public = 1;
 
 -- The workspace that administers all. Its key is the secret SYSTEM_KEY, not a row of workspace_keys.
 INSERT INTO workspaces (name, created_at)
 SELECT 'system', unixepoch() * 1000
 WHERE NOT EXISTS (SELECT 1 FROM workspaces WHERE name = 'system');
 
-CREATE TABLE IF NOT EXISTS workspace_keys (
+CREATE TABLE workspace_keys (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   name TEXT NOT NULL,
   secret_hash TEXT NOT NULL,            -- scrypt, or sha256 for a secret that we drew
@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS workspace_keys (
 ) WITHOUT ROWID;
 
 -- Which keys set a key, all of them since `system` last did: whoever has one of these may have its secret.
-CREATE TABLE IF NOT EXISTS key_makers (
+CREATE TABLE key_makers (
   workspace_id INTEGER NOT NULL,
   name TEXT NOT NULL,
   maker TEXT NOT NULL,
@@ -75,10 +75,10 @@ CREATE TABLE IF NOT EXISTS key_makers (
   FOREIGN KEY (workspace_id, maker) REFERENCES workspace_keys (workspace_id, name) ON DELETE CASCADE
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS key_makers_by_maker ON key_makers (workspace_id, maker);
+CREATE INDEX key_makers_by_maker ON key_makers (workspace_id, maker);
 
 -- workspace_id lets trusted_id read its artifacts, and leave gifts.
-CREATE TABLE IF NOT EXISTS trusts (
+CREATE TABLE trusts (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   trusted_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   -- When trusted_id accepted it: from then on its lists, names and notes show what workspace_id has. NULL: not yet.
@@ -87,10 +87,10 @@ CREATE TABLE IF NOT EXISTS trusts (
 ) WITHOUT ROWID;
 
 -- Unique, so that a listing through it is known to be in order.
-CREATE UNIQUE INDEX IF NOT EXISTS trusts_of_trusted ON trusts (trusted_id, workspace_id);
+CREATE UNIQUE INDEX trusts_of_trusted ON trusts (trusted_id, workspace_id);
 
 -- What a workspace notes of itself; value is JSON.
-CREATE TABLE IF NOT EXISTS workspace_metadata (
+CREATE TABLE workspace_metadata (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
   value TEXT NOT NULL,
@@ -98,23 +98,23 @@ CREATE TABLE IF NOT EXISTS workspace_metadata (
   PRIMARY KEY (workspace_id, key)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS users (
+CREATE TABLE users (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
   password_hash TEXT NOT NULL,          -- scrypt
   created_at INTEGER NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS members (
+CREATE TABLE members (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   role TEXT NOT NULL CHECK (role IN ('owner', 'contributor', 'viewer')),
   PRIMARY KEY (workspace_id, user_id)
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX IF NOT EXISTS members_of_user ON members (user_id, workspace_id);
+CREATE UNIQUE INDEX members_of_user ON members (user_id, workspace_id);
 
-CREATE TABLE IF NOT EXISTS tokens (
+CREATE TABLE tokens (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL CHECK (kind IN ('user', 'worker')),
   user_id INTEGER REFERENCES users (id) ON DELETE CASCADE, -- NULL for a worker
@@ -128,57 +128,57 @@ CREATE TABLE IF NOT EXISTS tokens (
   CHECK ((kind = 'user') = (user_id IS NOT NULL))
 );
 
-CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
-CREATE INDEX IF NOT EXISTS tokens_by_parent ON tokens (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX tokens_by_user ON tokens (user_id);
+CREATE INDEX tokens_by_parent ON tokens (parent_id) WHERE parent_id IS NOT NULL;
 
 -- People who are logged in. A session ends when it is not used for a while, and at a fixed age.
-CREATE TABLE IF NOT EXISTS sessions (
+CREATE TABLE sessions (
   id_hash TEXT PRIMARY KEY,             -- SHA-256 of the id in the cookie, which is not kept
   user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   created_at INTEGER NOT NULL,
   last_used_at INTEGER NOT NULL         -- at most five minutes behind
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
-CREATE INDEX IF NOT EXISTS sessions_by_use ON sessions (last_used_at);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_use ON sessions (last_used_at);
 
 -- Failed logins of a name, of a network, and of a name from a network.
-CREATE TABLE IF NOT EXISTS login_failures (
+CREATE TABLE login_failures (
   subject TEXT PRIMARY KEY,             -- a keyed hash: people type passwords where names belong
   failures INTEGER NOT NULL,            -- each within an hour of the one before; attempts under way count
   last_at INTEGER NOT NULL,
   blocked_until INTEGER NOT NULL        -- no attempt is looked at before; 0: none was ever put off
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS login_failures_by_age ON login_failures (last_at);
+CREATE INDEX login_failures_by_age ON login_failures (last_at);
 
 -- Networks from which somebody got in before: they pass gates that strangers have closed.
-CREATE TABLE IF NOT EXISTS known_networks (
+CREATE TABLE known_networks (
   owner TEXT NOT NULL,                  -- 'user <id>' or 'key <nonce>'
   network TEXT NOT NULL,                -- a keyed hash of the network and the owner
   last_at INTEGER NOT NULL,             -- when they last did, at most a day behind
   PRIMARY KEY (owner, network)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS known_networks_by_age ON known_networks (last_at);
+CREATE INDEX known_networks_by_age ON known_networks (last_at);
 
-CREATE TRIGGER IF NOT EXISTS key_networks_end AFTER DELETE ON workspace_keys
+CREATE TRIGGER key_networks_end AFTER DELETE ON workspace_keys
 BEGIN
   DELETE FROM known_networks WHERE owner = 'key ' || OLD.nonce;
 END;
 
-CREATE TRIGGER IF NOT EXISTS key_networks_change AFTER UPDATE OF nonce ON workspace_keys
+CREATE TRIGGER key_networks_change AFTER UPDATE OF nonce ON workspace_keys
 BEGIN
   DELETE FROM known_networks WHERE owner = 'key ' || OLD.nonce;
 END;
 
-CREATE TRIGGER IF NOT EXISTS user_networks_end AFTER DELETE ON users
+CREATE TRIGGER user_networks_end AFTER DELETE ON users
 BEGIN
   DELETE FROM known_networks WHERE owner = 'user ' || OLD.id;
 END;
 
 -- Uploads that have not become a version yet. The bytes and their state are in the upload object of the same uuid.
-CREATE TABLE IF NOT EXISTS uploads (
+CREATE TABLE uploads (
   uuid TEXT PRIMARY KEY,
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
   created_at INTEGER NOT NULL,
@@ -189,14 +189,14 @@ CREATE TABLE IF NOT EXISTS uploads (
   size INTEGER
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_content
+CREATE UNIQUE INDEX uploads_by_content
   ON uploads (version_id, sha256, size) WHERE version_id IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS uploads_by_last_append ON uploads (last_append_at);
-CREATE INDEX IF NOT EXISTS uploads_by_workspace ON uploads (workspace_id);
+CREATE INDEX uploads_by_last_append ON uploads (last_append_at);
+CREATE INDEX uploads_by_workspace ON uploads (workspace_id);
 
 -- How far an upload that is exploded has come, as it last reported.
-CREATE TABLE IF NOT EXISTS explosions (
+CREATE TABLE explosions (
   upload_uuid TEXT PRIMARY KEY REFERENCES uploads (uuid) ON DELETE CASCADE,
   phase TEXT NOT NULL CHECK (phase IN ('unpacking', 'reading', 'publishing')),
   bytes INTEGER NOT NULL,               -- of the archive, read so far
@@ -205,7 +205,7 @@ CREATE TABLE IF NOT EXISTS explosions (
 ) WITHOUT ROWID;
 
 -- Archives that could not be exploded: the same bytes are not read again by the same reader. At most 200 of a workspace.
-CREATE TABLE IF NOT EXISTS refused_archives (
+CREATE TABLE refused_archives (
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   sha512 TEXT NOT NULL,                 -- of the archive
   reader INTEGER NOT NULL,              -- READER_REVISION of the one that refused it
@@ -215,9 +215,9 @@ CREATE TABLE IF NOT EXISTS refused_archives (
   PRIMARY KEY (workspace_id, sha512)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS refused_archives_by_age ON refused_archives (refused_at);
+CREATE INDEX refused_archives_by_age ON refused_archives (refused_at);
 
-CREATE TABLE IF NOT EXISTS artifacts (
+CREATE TABLE artifacts (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- the $ARTIFACT_ID of /a/
   uuid TEXT NOT NULL UNIQUE,
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
@@ -241,23 +241,23 @@ CREATE TABLE IF NOT EXISTS artifacts (
     + octet_length(name) + octet_length(coalesce(category, '')) + octet_length(coalesce(data, ''))) / 1024) VIRTUAL
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS artifacts_by_identity
+CREATE UNIQUE INDEX artifacts_by_identity
   ON artifacts (workspace_id, type, source_url) WHERE deleted_at IS NULL;
 -- With its last column, the id: the living ones of a workspace are in order.
-CREATE INDEX IF NOT EXISTS artifacts_by_workspace ON artifacts (workspace_id, deleted_at);
-CREATE INDEX IF NOT EXISTS artifacts_shared
+CREATE INDEX artifacts_by_workspace ON artifacts (workspace_id, deleted_at);
+CREATE INDEX artifacts_shared
   ON artifacts (workspace_id, id) WHERE shared = 1 AND deleted_at IS NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_fetch
+CREATE INDEX artifacts_by_deletion ON artifacts (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX artifacts_by_name ON artifacts (name, workspace_id) WHERE deleted_at IS NULL;
+CREATE INDEX artifacts_by_fetch
   ON artifacts (workspace_id, fetching) WHERE fetching IS NOT NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_workspace_name
+CREATE INDEX artifacts_by_workspace_name
   ON artifacts (workspace_id, name COLLATE NOCASE, id) WHERE deleted_at IS NULL;
-CREATE INDEX IF NOT EXISTS artifacts_by_expiry
+CREATE INDEX artifacts_by_expiry
   ON artifacts (expires_at) WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
 
 -- What a workspace notes on its artifacts.
-CREATE TABLE IF NOT EXISTS artifact_metadata (
+CREATE TABLE artifact_metadata (
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
   value TEXT NOT NULL,                  -- JSON
@@ -266,7 +266,7 @@ CREATE TABLE IF NOT EXISTS artifact_metadata (
 ) WITHOUT ROWID;
 
 -- What happened to an artifact, written in the batch that did it.
-CREATE TABLE IF NOT EXISTS events (
+CREATE TABLE events (
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
   number INTEGER NOT NULL,              -- 1, 2, ... within the artifact; only the newest ones stay
   at INTEGER NOT NULL,
@@ -280,7 +280,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) WITHOUT ROWID;
 
 -- A version: what is in it, and where its list of files is. Nothing of a sealed one changes but when it is deleted.
-CREATE TABLE IF NOT EXISTS versions (
+CREATE TABLE versions (
   -- May come again once its row is gone, a day after the deletion: what lives longer names a version by its draft, or by its
   -- artifact and index.
   id INTEGER PRIMARY KEY,
@@ -301,21 +301,21 @@ CREATE TABLE IF NOT EXISTS versions (
   CHECK ((sealed_at IS NULL) = (manifest IS NULL))
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS versions_by_draft ON versions (draft) WHERE draft IS NOT NULL;
+CREATE UNIQUE INDEX versions_by_draft ON versions (draft) WHERE draft IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS versions_incomplete
+CREATE INDEX versions_incomplete
   ON versions (progress_at) WHERE sealed_at IS NULL AND deleted_at IS NULL;
 
-CREATE INDEX IF NOT EXISTS versions_by_deletion ON versions (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX versions_by_deletion ON versions (deleted_at) WHERE deleted_at IS NOT NULL;
 
 -- A version that cannot be added says why (src/catalog/refusals.ts): a column that is missing has no other reason.
-CREATE TRIGGER IF NOT EXISTS versions_are_refused BEFORE INSERT ON versions
+CREATE TRIGGER versions_are_refused BEFORE INSERT ON versions
 WHEN NEW.version_index IS NULL OR NEW.file_count IS NULL
 BEGIN
   SELECT iif(NEW.version_index IS NULL, RAISE(ABORT, 'stowage artifact_not_own'), RAISE(ABORT, 'stowage artifact_renamed'));
 END;
 
-CREATE TRIGGER IF NOT EXISTS versions_are_not_changed
+CREATE TRIGGER versions_are_not_changed
 BEFORE UPDATE OF file_count, entry_count, total_bytes, manifest_key, manifest_length ON versions
 WHEN (NEW.file_count, NEW.entry_count, NEW.total_bytes) IS NOT (OLD.file_count, OLD.entry_count, OLD.total_bytes)
   OR (OLD.sealed_at IS NOT NULL AND (NEW.manifest_key, NEW.manifest_length) IS NOT (OLD.manifest_key, OLD.manifest_length))
@@ -325,22 +325,22 @@ END;
 
 -- Which R2 objects a version names: those with its bytes, and that of its manifest. An object without a row here goes into
 -- `garbage` in the same batch, and never comes back.
-CREATE TABLE IF NOT EXISTS object_refs (
+CREATE TABLE object_refs (
   version_id INTEGER NOT NULL REFERENCES versions (id),
   key TEXT NOT NULL,
   PRIMARY KEY (version_id, key)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS object_refs_by_key ON object_refs (key);
+CREATE INDEX object_refs_by_key ON object_refs (key);
 
 -- A copied reference whose origin is gone.
-CREATE TRIGGER IF NOT EXISTS object_refs_are_refused BEFORE INSERT ON object_refs WHEN NEW.key IS NULL
+CREATE TRIGGER object_refs_are_refused BEFORE INSERT ON object_refs WHEN NEW.key IS NULL
 BEGIN
   SELECT RAISE(ABORT, 'stowage object_gone');
 END;
 
 -- An index of manifests: contents of at least a MiB, and of every version's only file. What a manifest says holds.
-CREATE TABLE IF NOT EXISTS contents (
+CREATE TABLE contents (
   id INTEGER PRIMARY KEY,
   size INTEGER NOT NULL,
   -- The uuid of a blob is made of its first digits (src/protocol/blob-uuid.ts): the same whenever the content comes again, so
@@ -352,10 +352,10 @@ CREATE TABLE IF NOT EXISTS contents (
   UNIQUE (sha512, size)
 );
 
-CREATE INDEX IF NOT EXISTS contents_by_sha256 ON contents (sha256, size);
+CREATE INDEX contents_by_sha256 ON contents (sha256, size);
 
 -- Which versions hold a content, in their file of that number.
-CREATE TABLE IF NOT EXISTS holders (
+CREATE TABLE holders (
   content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
   workspace_id INTEGER NOT NULL,        -- the artifact's: a content is looked up among those that the reader may read
   version_id INTEGER NOT NULL REFERENCES versions (id),
@@ -364,10 +364,10 @@ CREATE TABLE IF NOT EXISTS holders (
   PRIMARY KEY (content_id, workspace_id, version_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS holders_by_version ON holders (version_id);
-CREATE INDEX IF NOT EXISTS holders_shared ON holders (content_id) WHERE shared = 1;
+CREATE INDEX holders_by_version ON holders (version_id);
+CREATE INDEX holders_shared ON holders (content_id) WHERE shared = 1;
 
-CREATE TRIGGER IF NOT EXISTS artifact_shared AFTER UPDATE OF shared ON artifacts
+CREATE TRIGGER artifact_shared AFTER UPDATE OF shared ON artifacts
 WHEN NEW.shared <> OLD.shared
 BEGIN
   UPDATE holders SET shared = NEW.shared
@@ -375,7 +375,7 @@ BEGIN
 END;
 
 -- What a workspace that holds a content notes of it; another that holds the same content has notes of its own.
-CREATE TABLE IF NOT EXISTS blob_metadata (
+CREATE TABLE blob_metadata (
   content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
   workspace_id INTEGER NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
@@ -384,10 +384,10 @@ CREATE TABLE IF NOT EXISTS blob_metadata (
   PRIMARY KEY (content_id, workspace_id, key)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS blob_metadata_by_workspace ON blob_metadata (workspace_id);
+CREATE INDEX blob_metadata_by_workspace ON blob_metadata (workspace_id);
 
 -- What artifacts have to do with each other, from one to another.
-CREATE TABLE IF NOT EXISTS relations (
+CREATE TABLE relations (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
   target_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
@@ -395,25 +395,25 @@ CREATE TABLE IF NOT EXISTS relations (
   UNIQUE (artifact_id, target_id, type)
 );
 
-CREATE INDEX IF NOT EXISTS relations_by_target ON relations (target_id);
+CREATE INDEX relations_by_target ON relations (target_id);
 
 -- workspaces.used_bytes: a version counts from its row to its deleted_at. used_entries: it counts, and each of its files and
 -- folders, as long as its row is there.
-CREATE TRIGGER IF NOT EXISTS usage_begins AFTER INSERT ON versions
+CREATE TRIGGER usage_begins AFTER INSERT ON versions
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + 1 + NEW.entry_count,
     used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, NEW.total_bytes, 0)
   WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS usage_ends AFTER UPDATE OF deleted_at ON versions
+CREATE TRIGGER usage_ends AFTER UPDATE OF deleted_at ON versions
 WHEN (NEW.deleted_at IS NULL) <> (OLD.deleted_at IS NULL)
 BEGIN
   UPDATE workspaces SET used_bytes = used_bytes + iif(NEW.deleted_at IS NULL, 1, -1) * NEW.total_bytes
   WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS usage_vanishes AFTER DELETE ON versions
+CREATE TRIGGER usage_vanishes AFTER DELETE ON versions
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - 1 - OLD.entry_count,
     used_bytes = used_bytes - iif(OLD.deleted_at IS NULL, OLD.total_bytes, 0)
@@ -421,7 +421,7 @@ BEGIN
 END;
 
 -- One row an upload that was converted: a second conversion of the same upload fails on the key.
-CREATE TABLE IF NOT EXISTS conversions (
+CREATE TABLE conversions (
   upload_uuid TEXT PRIMARY KEY,
   artifact_id INTEGER NOT NULL,
   version_index INTEGER NOT NULL,
@@ -430,128 +430,128 @@ CREATE TABLE IF NOT EXISTS conversions (
 ) WITHOUT ROWID;
 
 -- What was to become a version of an artifact that is gone.
-CREATE TRIGGER IF NOT EXISTS conversions_are_refused BEFORE INSERT ON conversions WHEN NEW.artifact_id IS NULL
+CREATE TRIGGER conversions_are_refused BEFORE INSERT ON conversions WHEN NEW.artifact_id IS NULL
 BEGIN
   SELECT RAISE(ABORT, 'stowage artifact_not_found');
 END;
 
-CREATE INDEX IF NOT EXISTS conversions_by_age ON conversions (created_at);
+CREATE INDEX conversions_by_age ON conversions (created_at);
 
 -- workspaces.used_entries: a row counts against the workspace that it was made for, from its insertion to its end.
-CREATE TRIGGER IF NOT EXISTS entries_of_artifact_begin AFTER INSERT ON artifacts
+CREATE TRIGGER entries_of_artifact_begin AFTER INSERT ON artifacts
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_artifact_end AFTER DELETE ON artifacts
+CREATE TRIGGER entries_of_artifact_end AFTER DELETE ON artifacts
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_artifact_change AFTER UPDATE OF deleted_at ON artifacts WHEN NEW.entries <> OLD.entries
+CREATE TRIGGER entries_of_artifact_change AFTER UPDATE OF deleted_at ON artifacts WHEN NEW.entries <> OLD.entries
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
 -- What counts by way of the artifact goes before it; the foreign keys would take it afterwards.
-CREATE TRIGGER IF NOT EXISTS entries_of_artifact_go BEFORE DELETE ON artifacts
+CREATE TRIGGER entries_of_artifact_go BEFORE DELETE ON artifacts
 BEGIN
   DELETE FROM artifact_metadata WHERE artifact_id = OLD.id;
   DELETE FROM relations WHERE artifact_id = OLD.id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS events_of_tombstone AFTER UPDATE OF deleted_at ON artifacts
+CREATE TRIGGER events_of_tombstone AFTER UPDATE OF deleted_at ON artifacts
 WHEN NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
 BEGIN
   DELETE FROM events WHERE artifact_id = NEW.id
     AND number <= (SELECT max(number) FROM events WHERE artifact_id = NEW.id) - 10;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_note_begin AFTER INSERT ON artifact_metadata
+CREATE TRIGGER entries_of_note_begin AFTER INSERT ON artifact_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_note_end AFTER DELETE ON artifact_metadata
+CREATE TRIGGER entries_of_note_end AFTER DELETE ON artifact_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = OLD.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_note_change AFTER UPDATE OF value ON artifact_metadata WHEN NEW.entries <> OLD.entries
+CREATE TRIGGER entries_of_note_change AFTER UPDATE OF value ON artifact_metadata WHEN NEW.entries <> OLD.entries
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_begin AFTER INSERT ON workspace_metadata
+CREATE TRIGGER entries_of_workspace_note_begin AFTER INSERT ON workspace_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_end AFTER DELETE ON workspace_metadata
+CREATE TRIGGER entries_of_workspace_note_end AFTER DELETE ON workspace_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_workspace_note_change AFTER UPDATE OF value ON workspace_metadata WHEN NEW.entries <> OLD.entries
+CREATE TRIGGER entries_of_workspace_note_change AFTER UPDATE OF value ON workspace_metadata WHEN NEW.entries <> OLD.entries
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_begin AFTER INSERT ON blob_metadata
+CREATE TRIGGER entries_of_blob_note_begin AFTER INSERT ON blob_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_end AFTER DELETE ON blob_metadata
+CREATE TRIGGER entries_of_blob_note_end AFTER DELETE ON blob_metadata
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries WHERE id = OLD.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_blob_note_change AFTER UPDATE OF value ON blob_metadata WHEN NEW.entries <> OLD.entries
+CREATE TRIGGER entries_of_blob_note_change AFTER UPDATE OF value ON blob_metadata WHEN NEW.entries <> OLD.entries
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - OLD.entries + NEW.entries WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_relation_begin AFTER INSERT ON relations
+CREATE TRIGGER entries_of_relation_begin AFTER INSERT ON relations
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = (SELECT workspace_id FROM artifacts WHERE id = NEW.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_relation_end AFTER DELETE ON relations
+CREATE TRIGGER entries_of_relation_end AFTER DELETE ON relations
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = (SELECT workspace_id FROM artifacts WHERE id = OLD.artifact_id);
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_trust_begin AFTER INSERT ON trusts
+CREATE TRIGGER entries_of_trust_begin AFTER INSERT ON trusts
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_trust_end AFTER DELETE ON trusts
+CREATE TRIGGER entries_of_trust_end AFTER DELETE ON trusts
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = OLD.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_conversion_begin AFTER INSERT ON conversions WHEN NEW.workspace_id IS NOT NULL
+CREATE TRIGGER entries_of_conversion_begin AFTER INSERT ON conversions WHEN NEW.workspace_id IS NOT NULL
 BEGIN
   UPDATE workspaces SET used_entries = used_entries + 1 WHERE id = NEW.workspace_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS entries_of_conversion_end AFTER DELETE ON conversions WHEN OLD.workspace_id IS NOT NULL
+CREATE TRIGGER entries_of_conversion_end AFTER DELETE ON conversions WHEN OLD.workspace_id IS NOT NULL
 BEGIN
   UPDATE workspaces SET used_entries = used_entries - 1 WHERE id = OLD.workspace_id;
 END;
 
 -- R2 objects that no version names any more; the sweep deletes them after a grace.
-CREATE TABLE IF NOT EXISTS garbage (
+CREATE TABLE garbage (
   key TEXT PRIMARY KEY,
   since INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS garbage_by_age ON garbage (since);
+CREATE INDEX garbage_by_age ON garbage (since);
 
 -- What the sweeps did, in one row; the sums are over all that ended.
-CREATE TABLE IF NOT EXISTS sweeps (
+CREATE TABLE sweeps (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   began_at INTEGER NOT NULL,            -- when one last began
   ended_at INTEGER,                     -- when one last ended; NULL before the first did
@@ -564,14 +564,14 @@ CREATE TABLE IF NOT EXISTS sweeps (
 );
 
 -- Room that a database without a free page still has for the sweep (src/catalog/reserve.ts); no row while it is used.
-CREATE TABLE IF NOT EXISTS reserve (
+CREATE TABLE reserve (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   room BLOB NOT NULL                    -- zeros
 );
 
 -- Who did what, from where: rows are added, never changed, and go into objects of R2 (audit_objects), or by their age
 -- (AUDIT_DAYS, at least 30).
-CREATE TABLE IF NOT EXISTS audit (
+CREATE TABLE audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
   request_id TEXT,                      -- NULL: no request did it, but time
@@ -586,12 +586,12 @@ CREATE TABLE IF NOT EXISTS audit (
   caller TEXT GENERATED ALWAYS AS (iif(instr(actor, '/') > 0, substr(actor, 1, instr(actor, '/')), actor)) VIRTUAL
 );
 
-CREATE INDEX IF NOT EXISTS audit_by_age ON audit (at);
-CREATE INDEX IF NOT EXISTS audit_by_workspace ON audit (workspace, at);
+CREATE INDEX audit_by_age ON audit (at);
+CREATE INDEX audit_by_workspace ON audit (workspace, at);
 
 -- How many rows about a workspace each caller has caused on its last day, of UTC. Those beyond `most` are not listed but
 -- counted, in one row of the audit: 'not listed'.
-CREATE TABLE IF NOT EXISTS audit_days (
+CREATE TABLE audit_days (
   caller TEXT NOT NULL,                 -- as in audit
   workspace TEXT NOT NULL,              -- likewise; '' for none
   day INTEGER NOT NULL,                 -- since 1970
@@ -601,10 +601,10 @@ CREATE TABLE IF NOT EXISTS audit_days (
   PRIMARY KEY (caller, workspace)
 ) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS audit_days_by_age ON audit_days (day);
+CREATE INDEX audit_days_by_age ON audit_days (day);
 
 -- Whoever has the key of `system` may fill the audit: it is theirs.
-CREATE TRIGGER IF NOT EXISTS audit_is_bounded BEFORE INSERT ON audit
+CREATE TRIGGER audit_is_bounded BEFORE INSERT ON audit
 WHEN NEW.action <> 'not listed' AND NEW.actor NOT GLOB 'system/*'
 BEGIN
   INSERT INTO audit_days (caller, workspace, day, caused, most)
@@ -621,7 +621,7 @@ BEGIN
   SELECT RAISE(IGNORE) FROM audit_days WHERE caller = NEW.caller AND workspace = coalesce(NEW.workspace, '') AND caused > most;
 END;
 
-CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 WHEN OLD.action <> 'not listed' OR (NEW.detail ->> 'rows') <= (OLD.detail ->> 'rows')
   OR (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.workspace_id, NEW.workspace)
     IS NOT (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.workspace_id, OLD.workspace)
@@ -631,7 +631,7 @@ END;
 
 -- Rows of the audit that are in R2: an object holds all that were in the table from its first to its last, in the order of
 -- time. Each names the one before by its hash, so that one that is missing or changed shows.
-CREATE TABLE IF NOT EXISTS audit_objects (
+CREATE TABLE audit_objects (
   number INTEGER PRIMARY KEY AUTOINCREMENT, -- 1, 2, ... without a gap; the oldest are missing once they expired
   key TEXT NOT NULL UNIQUE,             -- audit/<day>/<uuid>
   size INTEGER NOT NULL,                -- its bytes in R2
@@ -645,20 +645,20 @@ CREATE TABLE IF NOT EXISTS audit_objects (
   highest_id INTEGER NOT NULL           -- a row of a higher id came later and is not in there, whatever its time
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS audit_objects_by_age ON audit_objects (first_at, first_id);
+CREATE UNIQUE INDEX audit_objects_by_age ON audit_objects (first_at, first_id);
 
-CREATE TRIGGER IF NOT EXISTS audit_objects_are_not_changed BEFORE UPDATE ON audit_objects
+CREATE TRIGGER audit_objects_are_not_changed BEFORE UPDATE ON audit_objects
 BEGIN
   SELECT RAISE(ABORT, 'objects of the audit are not changed');
 END;
 
-CREATE TRIGGER IF NOT EXISTS audit_objects_are_kept BEFORE DELETE ON audit_objects
+CREATE TRIGGER audit_objects_are_kept BEFORE DELETE ON audit_objects
 WHEN OLD.last_at > (unixepoch() - 30 * 86400) * 1000
 BEGIN
   SELECT RAISE(ABORT, 'objects of the audit are kept for 30 days');
 END;
 
-CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
 WHEN OLD.at > (unixepoch() - 30 * 86400) * 1000 AND NOT EXISTS (
   SELECT 1 FROM (
     SELECT last_at, last_id, highest_id FROM audit_objects WHERE (first_at, first_id) <= (OLD.at, OLD.id)
@@ -669,7 +669,7 @@ BEGIN
 END;
 
 -- What happens to an artifact is in the audit because it is an event: in the same transaction, wherever it is done.
-CREATE TRIGGER IF NOT EXISTS events_are_audited AFTER INSERT ON events
+CREATE TRIGGER events_are_audited AFTER INSERT ON events
 WHEN NEW.type <> 'status' OR NEW.message = 'artifact expired'
 BEGIN
   INSERT INTO audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)
@@ -679,7 +679,7 @@ BEGIN
 END;
 
 -- The last file of a declared version seals it. The row names who declared it: any of those who bring files may end it.
-CREATE TRIGGER IF NOT EXISTS seals_are_audited AFTER UPDATE OF sealed_at ON versions
+CREATE TRIGGER seals_are_audited AFTER UPDATE OF sealed_at ON versions
 WHEN OLD.sealed_at IS NULL AND NEW.sealed_at IS NOT NULL AND OLD.deleted_at IS NULL
 BEGIN
   INSERT INTO audit (at, request_id, network, actor, action, workspace_id, workspace, subject, detail)

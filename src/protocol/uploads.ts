@@ -19,12 +19,6 @@ export interface BlobFacts {
   crc32: string;
 }
 
-/** A blob to be published. `insertion` is a random word of this publication: the catalog notes it with the row, so
- * that a repeat knows its own row from one that was there. */
-export interface NewBlob extends BlobFacts {
-  insertion: Uuid;
-}
-
 /** What an upload is to become. */
 export type SealIntent = ArtifactIntent | ContentIntent;
 
@@ -89,7 +83,7 @@ export interface SealResult {
 export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   uuid: Uuid;
   intent: Intent;
-  blob: NewBlob;
+  blob: BlobFacts;
   extents: readonly Extent[];
   /** Was it fetched? Then its artifact was made when the fetch began, and must still be there. */
   isFetch: boolean;

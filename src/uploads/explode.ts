@@ -65,7 +65,7 @@ export async function explode(
     return { ok: true, artifactUuid: decision.result.artifactUuid };
   }
   if (decision.kind === "begin") {
-    ledger.beginSeal(intent, newUuid(), Date.now());
+    ledger.beginSeal(intent, Date.now());
   }
   return begin(context);
 }

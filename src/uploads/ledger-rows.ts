@@ -25,7 +25,6 @@ CREATE TABLE upload (
   checksums BLOB NOT NULL,
   phase TEXT NOT NULL,
   intent TEXT,
-  blob_uuid TEXT,
   result TEXT,
   sealed_at INTEGER,
   room INTEGER,
@@ -88,7 +87,6 @@ export type UploadRow = {
   checksums: ArrayBuffer;
   phase: string;
   intent: string | null;
-  blob_uuid: string | null;
   result: string | null;
   sealed_at: number | null;
   room: number | null;
@@ -130,11 +128,10 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
   if (row.phase === "expired") {
     return { ...basis, phase: "expired" };
   }
-  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal(), as blob_uuid and sealed_at
+  const intent = JSON.parse(row.intent ?? "null") as SealIntent; // written by beginSeal(), as sealed_at
   const at = row.sealed_at ?? 0;
   if (row.phase === "sealing") {
-    const blobUuid = row.blob_uuid as Uuid;
-    return { ...basis, phase: "sealing", intent, blobUuid, sealingSince: at };
+    return { ...basis, phase: "sealing", intent, sealingSince: at };
   }
   const result = JSON.parse(row.result ?? "null") as SealResult; // written by seal()
   return { ...basis, phase: "sealed", intent, result, sealedAt: at };

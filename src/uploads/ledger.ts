@@ -198,12 +198,11 @@ export class Ledger {
     }
   }
 
-  beginSeal(intent: SealIntent, blobUuid: Uuid, at: number): void {
+  beginSeal(intent: SealIntent, at: number): void {
     this.#change(() => {
       this.#sql.exec(
-        "UPDATE upload SET phase = 'sealing', intent = ?, blob_uuid = ?, sealed_at = ?",
+        "UPDATE upload SET phase = 'sealing', intent = ?, sealed_at = ?",
         JSON.stringify(intent),
-        blobUuid,
         at,
       );
     });
@@ -213,7 +212,7 @@ export class Ledger {
   reopen(): void {
     this.#change(() => {
       this.#sql.exec(
-        "UPDATE upload SET phase = 'open', intent = NULL, blob_uuid = NULL, sealed_at = NULL",
+        "UPDATE upload SET phase = 'open', intent = NULL, sealed_at = NULL",
       );
     });
   }

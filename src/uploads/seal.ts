@@ -6,7 +6,6 @@
 import { completeMultipart, putObject, putPart } from "../blobs/objects.ts";
 import { WORK } from "../budget/shares.ts";
 import type { Outcome } from "../protocol/errors.ts";
-import { newUuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { SealGuard, SealIntent, SealResult, SealedUpload } from "../protocol/uploads.ts";
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
@@ -38,7 +37,7 @@ export async function seal(
     return { ok: true, result: decision.result };
   }
   if (decision.kind === "begin") {
-    ledger.beginSeal(intent, newUuid(), Date.now());
+    ledger.beginSeal(intent, Date.now());
   }
   return finishSeal(context);
 }
@@ -119,11 +118,11 @@ function describe({ ledger, ...rest }: UploadContext): SealedUpload {
   if (state.phase !== "sealing") {
     throw new Error(`Cannot publish an upload in phase ${state.phase}`);
   }
-  const { uuid, intent, blobUuid, extents, fetch } = state;
+  const { uuid, intent, extents, fetch } = state;
   return {
     uuid,
     intent,
-    blob: { insertion: blobUuid, size: offsetOf(state), ...ledger.checksums().digests() },
+    blob: { size: offsetOf(state), ...ledger.checksums().digests() },
     extents: extents.map(({ key, length }) => ({ key, start: 0, length })),
     isFetch: fetch !== null,
   };

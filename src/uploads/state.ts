@@ -66,7 +66,7 @@ export interface FetchState extends FetchJob {
 /** Where an upload stands. */
 export type UploadState =
   | (UploadBasis & { phase: "open" })
-  | (UploadBasis & { phase: "sealing"; intent: SealIntent; blobUuid: Uuid; sealingSince: number })
+  | (UploadBasis & { phase: "sealing"; intent: SealIntent; sealingSince: number })
   | (UploadBasis & { phase: "sealed"; intent: SealIntent; result: SealResult; sealedAt: number })
   /** Its bytes are going or gone; nothing leads back. */
   | (UploadBasis & { phase: "expired" });

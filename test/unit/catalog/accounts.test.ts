@@ -159,7 +159,8 @@ describe("a request of a caller", () => {
     const { id } = await (await client.declare(files)).json<{ id: number }>();
     const put = (path: string) =>
       client.send("PUT", `/api/1.0/artifact/${id}/files/${path}/`, files[path]);
-    const [first = "", ...others] = Object.keys(files);
+    // One stays away: with the last the version is sealed, which nobody pays for.
+    const [first = "", , ...others] = Object.keys(files);
     await put(first); // the artifact is one that takes files from this caller
     calls.charges.clear();
     const { r2A } = await calls.costOf(() => Promise.all(others.map(put)));

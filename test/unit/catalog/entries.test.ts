@@ -40,7 +40,7 @@ async function declare({ id: workspaceId }: Workspace, paths: readonly string[],
   const files = paths.map((path) => ({
     path,
     size: 5,
-    sha256: path.padStart(64, "0").slice(-64),
+    sha256: new TextEncoder().encode(path).toHex().padStart(64, "0").slice(-64),
     contentType: null,
   }));
   const made = { workspaceId, category: "t:t", data, expiresAt: null, actor: "test", files };

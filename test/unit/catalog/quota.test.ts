@@ -102,7 +102,7 @@ describe("the quota of a workspace (T27)", () => {
     ]);
     expect(valueOf(one)).toEqual(valueOf(other));
     const desk = catalogDesk(env);
-    const facts = { insertion: newUuid(), size: 700, sha512: "x", sha256: "y", crc32: "z" };
+    const facts = { size: 700, sha512: "x", sha256: "y", crc32: "z" };
     const sourceUrl = `sf://upload/${workspace.id}/a`;
     const intent = {
       workspaceId: workspace.id,

@@ -246,7 +246,7 @@ describe("a large file", () => {
         sha256: facts.sha256,
         size: facts.size,
       },
-      blob: { insertion: newUuid(), ...facts },
+      blob: facts,
       extents,
       isFetch: false,
     };
@@ -283,7 +283,7 @@ describe("a large file", () => {
     const sealed = {
       uuid: newUuid(),
       intent,
-      blob: { insertion: newUuid(), ...facts },
+      blob: facts,
       extents,
       isFetch: false,
     };
@@ -575,7 +575,7 @@ describe("an upload", () => {
         sha256,
         size,
       },
-      blob: { insertion: newUuid(), ...facts },
+      blob: facts,
       extents,
       isFetch: false,
     };

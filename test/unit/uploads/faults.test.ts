@@ -74,7 +74,7 @@ describe("a seal that cannot be finished", () => {
     return runInDurableObject(env.UPLOADS.getByName(uuid), async (_object, { storage }) => {
       const context = faultyContext(storage, new Faults(Infinity, "before"));
       context.ledger.open(uuid, workspace.id, Date.now());
-      context.ledger.beginSeal(intent, newUuid(), Date.now() - age);
+      context.ledger.beginSeal(intent, Date.now() - age);
       await prepare(context);
       await giveUpHopeless(context);
       return context.ledger.state?.phase;
@@ -83,8 +83,8 @@ describe("a seal that cannot be finished", () => {
 
   const nothing = () => Promise.resolve();
   const publish = async ({ ledger, desk }: UploadContext) => {
-    const { uuid, intent, blobUuid } = ledger.state as UploadState & { phase: "sealing" };
-    const blob = { insertion: blobUuid, size: 0, ...ledger.checksums().digests() };
+    const { uuid, intent } = ledger.state as UploadState & { phase: "sealing" };
+    const blob = { size: 0, ...ledger.checksums().digests() };
     valueOf(await desk.publish({ uuid, intent, blob, extents: [], isFetch: false }));
   };
 

@@ -55,7 +55,6 @@ const sealing: UploadState = {
   phase: "sealing",
   sealingSince: 5_000,
   intent,
-  blobUuid: newUuid(),
 };
 const expired: UploadState = { ...open, phase: "expired" };
 const sealed: UploadState = { ...open, phase: "sealed", intent, result, sealedAt: 9_000 };
