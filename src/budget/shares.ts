@@ -11,7 +11,7 @@ const { uncounted, small, ...lanes } = LIMITS.memoryLanes;
  * has one at a time. */
 export const PACKING = new Budget(packing, null, { isOnePerPayer: true });
 
-/** For small files on their way to an intake object, which takes of `WORK`. */
+/** For small files on their way to a draft, which takes of `WORK`. */
 export const RELAY = new Budget(relay, { uncounted, small, lane: lanes.relay });
 
 /** For whatever calls nobody else that leases: appends, packs of small files, bodies of text. */

@@ -224,7 +224,11 @@ async function publish(context: UploadContext, archive: SealedArchive, tree: Tre
     ledger.seal(published.result, Date.now());
     return;
   }
-  await desk.abandonMembers(archive, messageFor(published.code, published.detail ?? null));
+  const message = messageFor(published.code, published.detail ?? null);
+  if (published.code === "catalog_full") {
+    throw new Error(message); // for another time
+  }
+  await desk.abandonMembers(archive, message);
   // The R2 objects are the catalog's now.
   await ledger.clear();
 }

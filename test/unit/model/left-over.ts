@@ -6,7 +6,7 @@ import { expectSame } from "./ask.ts";
 import { usedBy } from "./model.ts";
 import type { Model } from "./model.ts";
 
-const TABLES = ["uploads", "artifacts", "versions", "files", "folders", "blobs", "extents"];
+const TABLES = ["uploads", "artifacts", "versions", "object_refs", "contents", "holders"];
 
 /** Each workspace uses as many bytes as the model says. */
 export async function expectUsage({ clients, ...model }: Model): Promise<void> {

@@ -92,15 +92,16 @@ async function emptyStore(models: readonly Model[]): Promise<void> {
 
 /** After a failure: whatever is left would be met by the runs that look for a shorter way to it. */
 async function wipeStore(): Promise<void> {
-  const tables = ["relations", "conversions", "garbage", "uploads", "files", "folders", "versions"];
+  const tables = ["relations", "conversions", "garbage", "uploads", "contents", "object_refs"];
   await env.DB.batch(
-    [...tables, "artifacts", "extents", "blobs"].map((table) =>
+    [...tables, "versions", "artifacts"].map((table) =>
       env.DB.prepare(`DELETE FROM ${table}`),
     ),
   );
   await env.DB.prepare("UPDATE workspaces SET used_bytes = 0").run();
   const { objects } = await env.BUCKET.list();
-  await env.BUCKET.delete(objects.map(({ key }) => key));
+  const keys = objects.map(({ key }) => key);
+  await env.BUCKET.delete(keys.filter((key) => !key.startsWith("audit/")));
 }
 
 async function runOne(commands: Iterable<fc.AsyncCommand<Model, object>>): Promise<void> {

@@ -68,7 +68,11 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
   const held = await findHeldFile(env.DB, reader, blob.uuid, Date.now());
   const extents = held === null ? [] : await extentsOfHeld(env.BUCKET, held);
   const { readable, writable } = new FixedLengthStream(expected.length);
-  const place = { extents: () => [extents].values() as unknown as AsyncIterable<typeof extents> };
+  const place = {
+    async *extents() {
+      yield await Promise.resolve(extents);
+    },
+  };
   const source = blobSource({ bucket: env.BUCKET, payer: "test" }, blob, place, 0);
   const sent = source.send(0, expected.length, writable).then(() => writable.close());
   const stored = new Uint8Array(await new Response(readable).arrayBuffer());
