@@ -64,7 +64,7 @@ export async function indexedOf({ members, order, total }: Tree): Promise<Indexe
     const { size } = members.headAt(position);
     if (size !== null) {
       fileNumber += 1;
-      if (size >= LIMITS.indexedFile || (total.files === 1 && total.entries === 1)) {
+      if (size >= LIMITS.indexedFile || total.files === 1) {
         const { crc32, sha256, sha512 } = members.fileAt(position);
         indexed.push({
           size,

@@ -90,7 +90,7 @@ function addMember(
 /** The contents that are found by their hashes: large files, and an only one. Files have the numbers of the manifest. */
 async function findIndexed(draft: Draft): Promise<IndexedContent[]> {
   const { declared } = draft;
-  const isOnly = declared.count === 1 && !toText(declared.pathAt(1)).includes("/");
+  const isOnly = declared.count === 1;
   const pace = new Pace();
   const indexed: IndexedContent[] = [];
   for (let fileNumber = 1; fileNumber <= declared.count; fileNumber += 1) {

@@ -54,7 +54,7 @@ export async function insertVersion(
   const row = made.kind === "inline" ? made.bytes : made.index;
   const length = made.kind === "inline" ? row.length : made.length;
   const keys = JSON.stringify(key === null ? made.keys : [...made.keys, key]);
-  const isOnly = total.files === 1 && total.entries === 1;
+  const isOnly = total.files === 1;
   const only = last && isOnly ? [last.size, hexOf(last.sha512), hexOf(last.sha256)] : [0, "", ""];
   const version = "(SELECT max(id) FROM versions WHERE artifact_id = ?1)";
   const results = await db.batch<{ id: number }>([
