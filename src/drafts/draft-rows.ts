@@ -160,7 +160,7 @@ export class DraftRows {
 
   beginSeal(now: number): void {
     this.#sql.exec("UPDATE draft SET phase = 'sealing'");
-    this.setAlarm(now + LIMITS.alarmRetry);
+    this.setAlarm(now + LIMITS.sealRetry);
   }
 
   setAlarm(at: number): void {

@@ -9,7 +9,6 @@ import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import type { IndexedContent } from "../catalog/contents/version-rows.ts";
 import { repeatable } from "../catalog/database.ts";
 import { findDraftVersion, indexSealed, sealVersion } from "../catalog/publish/drafted.ts";
-import { toText } from "../manifest/byte-reader.ts";
 import { Members, MemberWriter } from "../manifest/members.ts";
 import { planTree } from "../manifest/tree.ts";
 import type { Tree } from "../manifest/tree.ts";

@@ -71,6 +71,8 @@ export const LIMITS = {
   sealedMemory: 7 * 24 * 3_600_000,
   /** Milliseconds after which an upload object tries again by itself what it could not finish. */
   alarmRetry: 15_000,
+  /** Milliseconds after which the seal of a draft that failed is tried again for the first time. */
+  sealRetry: 1_000,
   /** Milliseconds after which a seal that cannot be finished is given up; R2 drops an open multipart upload after seven
    * days. Shorter than `conversionMemory`: the catalog then knows for sure that it has nothing of the upload. */
   sealPatience: 8 * 24 * 3_600_000,

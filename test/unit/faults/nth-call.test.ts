@@ -3,7 +3,7 @@
 // a sweep that comes late enough leaves nothing behind.
 // SECURITY.md: ASVS 2.3.3, 16.5.3.
 
-import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -287,13 +287,22 @@ async function delivery(pieces: 1 | 2): Promise<Run> {
     },
     async verify() {
       const sha512 = await hexDigest("SHA-512", content);
-      // Its files are there; the version is sealed by the draft's alarm where a call failed.
+      // Its files are there; where a call failed, alarms seal the version and end the upload.
+      await ringUploads();
       await vi.waitFor(async () => {
         const files = await listFiles(env, "v.artifact_id = ?1", id);
         expect(files.map((file) => file.sha512)).toEqual([sha512, sha512]);
       }, 10_000);
     },
   };
+}
+
+/** Does at once what uploads that are listed would do in some seconds. */
+async function ringUploads(): Promise<void> {
+  const { results } = await env.DB.prepare("SELECT uuid FROM uploads").all<{ uuid: string }>();
+  for (const { uuid } of results) {
+    await runDurableObjectAlarm(env.UPLOADS.getByName(uuid));
+  }
 }
 
 /** An idle upload that has an R2 object, a deleted artifact and a declared one that nobody went on with. */
