@@ -211,9 +211,7 @@ export class Ledger {
   /** Opens the upload again: it will not become what it was to. */
   reopen(): void {
     this.#change(() => {
-      this.#sql.exec(
-        "UPDATE upload SET phase = 'open', intent = NULL, sealed_at = NULL",
-      );
+      this.#sql.exec("UPDATE upload SET phase = 'open', intent = NULL, sealed_at = NULL");
     });
   }
 

@@ -94,9 +94,7 @@ async function emptyStore(models: readonly Model[]): Promise<void> {
 async function wipeStore(): Promise<void> {
   const tables = ["relations", "conversions", "garbage", "uploads", "contents", "object_refs"];
   await env.DB.batch(
-    [...tables, "versions", "artifacts"].map((table) =>
-      env.DB.prepare(`DELETE FROM ${table}`),
-    ),
+    [...tables, "versions", "artifacts"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
   );
   await env.DB.prepare("UPDATE workspaces SET used_bytes = 0").run();
   const { objects } = await env.BUCKET.list();
