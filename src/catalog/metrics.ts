@@ -55,7 +55,7 @@ export interface CatalogMetrics {
 }
 
 /** Tables whose rows are numbered and never numbered again. */
-const NUMBERED = ["workspaces", "users", "tokens", "artifacts", "versions", "contents"];
+const NUMBERED = ["workspaces", "users", "tokens", "artifacts"];
 
 /** Reads them in one batch. */
 export async function readMetrics(db: D1Database, overdue: number): Promise<CatalogMetrics> {

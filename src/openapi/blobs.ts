@@ -62,7 +62,8 @@ export const blobs: Area = {
     },
     "GET /blob_checksums/{algorithm}/{hash}": {
       summary: "Find a blob by its checksum",
-      description: "`null` where there is none, or none that the caller can read.",
+      description:
+        "`null` where there is none, or none that the caller can read. A file of less than 1 MiB is found where it is the only one of its version.",
       who: "somebody",
       reply: nullable(ref("Blob")),
       refusals: ["hash_algorithm_unknown"],

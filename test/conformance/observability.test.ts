@@ -202,8 +202,6 @@ describe("GET /metrics", () => {
       stowage_contents: 1,
       stowage_uploads: 1,
       stowage_artifacts_made_total: 1,
-      stowage_versions_made_total: 1,
-      stowage_contents_made_total: 1,
     });
     expect(after['stowage_workspace_used_bytes{workspace="ci"}']).toBe(after["stowage_used_bytes"]);
   });

@@ -33,7 +33,7 @@ const OWN_BOUNDS: Record<string, number> = {
   "PUT /auth/namespaces/{namespace}/keys": 1,
   "POST /auth/tokens": 2,
   "POST /login": 2,
-  "PUT /api/1.0/artifact/{id}/files/{path}": 2,
+  "PUT /api/1.0/artifact/{id}/files/{path}": 3,
 };
 
 /** Rows by table. Those of the audit are bounded by caller and day (test/conformance/audit.test.ts), events by

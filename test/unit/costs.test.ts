@@ -134,9 +134,8 @@ describe("the calls and rows", () => {
       take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, files[path]));
     await put("d/0"); // the Worker knows that the artifact takes files
     await expectCosts("PUT of a small file", () => put("d/1"));
-    for (const path of Object.keys(files).slice(2)) {
-      await put(path);
-    }
+    await Promise.all(Object.keys(files).slice(2, -1).map(put));
+    await expectCosts("PUT of the last of 100 files", () => put("d/99"));
     const get = (path: string, headers = {}) =>
       take(client.send("GET", `/a/${id}/${path}`, null, headers));
     await expectCosts("GET of a file", () => get("d/50"));
@@ -167,6 +166,28 @@ describe("the calls and rows", () => {
           async (_object, { storage }) => ((await storage.getAlarm()) ?? 0) > Date.now() + DAY,
         ),
       );
+    });
+  });
+
+  it(`of the end of an artifact of ${MANY} files`, async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: MANY }, (_, n) => [`d/${n}`, bytes(100, 9_000 + n)]),
+    );
+    const { id } = await (await client.declare(files)).json<{ id: number }>();
+    await Promise.all(
+      Object.entries(files).map(([path, content]) =>
+        take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, content)),
+      ),
+    );
+    const { uuid } = (await env.DB.prepare("SELECT uuid FROM artifacts WHERE id = ?1")
+      .bind(id)
+      .first<{ uuid: string }>()) ?? { uuid: "" };
+    const now = Date.now();
+    await sweep(env, DAY, now);
+    await expectCosts("delete and sweep of 100 files", async () => {
+      await take(client.send("DELETE", `/artifacts/${uuid}`));
+      await sweep(watchedEnv, DAY, now + 1.5 * DAY);
+      await sweep(watchedEnv, DAY, now + 3 * DAY);
     });
   });
 
