@@ -64,6 +64,13 @@ export function provideSecrets() {
  * @returns {Promise<Step>}
  */
 export async function claimState(state, host, port) {
+  const owner = existsSync(state) ? statSync(state).uid : process.getuid?.();
+  if (owner !== process.getuid?.()) {
+    return {
+      ok: false,
+      reason: `${state} belongs to another user of this machine (${owner}), who could read and change all that is kept there: set STOWAGE_STATE to a folder of your own, or make this one yours`,
+    };
+  }
   const running = await findServer(state, host);
   if (running !== null) {
     return {

@@ -23,6 +23,9 @@ const CONFIG = join(ROOT, "wrangler.toml");
 /** The Worker reads this from the front of every path. */
 const PREFIX = "/worker";
 
+/** Of each read of R2, whose simulator gives all of it at once, whether or not anybody takes it. */
+const READ_WINDOW_BYTES = String(2 * 1024 * 1024);
+
 /** As in wrangler.toml: nothing fires a cron locally. */
 const CRON_MS = 600_000;
 
@@ -127,7 +130,14 @@ function toOptions(modules) {
       bindings: { PREFIX },
       serviceBindings: { STOWAGE: NAME },
     },
-    { ...options, name: NAME, rootPath: ROOT, modules, modulesRoot: "/" },
+    {
+      ...options,
+      name: NAME,
+      rootPath: ROOT,
+      modules,
+      modulesRoot: "/",
+      bindings: { ...options.bindings, READ_WINDOW_BYTES },
+    },
   ]);
   return convertV4MiniflareOptions({
     host: HOST,

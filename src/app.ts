@@ -11,7 +11,7 @@ import { requireRoom } from "./api/require-room.ts";
 import { requireKnown } from "./api/route-terms.ts";
 import { Routes } from "./app-env.ts";
 import type { AppEnv } from "./app-env.ts";
-import { authorOf, requestNetwork } from "./auth/author.ts";
+import { authorOf, payerOf, requestNetwork } from "./auth/author.ts";
 import { identify, requireStillGood } from "./auth/identify.ts";
 import { mayNoteRefusal, openBill, requireTurn } from "./auth/rates.ts";
 import { mayRecall } from "./auth/recall.ts";
@@ -22,6 +22,7 @@ import { refusalIn } from "./catalog/refusals.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
 import { preferredForm } from "./http/accepts.ts";
 import { afterBody } from "./http/after-body.ts";
+import { setPayer } from "./http/paid-by.ts";
 import { requestLine } from "./http/request-line.ts";
 import { mayChange } from "./http/same-origin.ts";
 import { apiDocs } from "./pages/api-docs.tsx";
@@ -97,6 +98,7 @@ app.use(async (c, next) => {
       ? identity
       : { kind: "user", userId: session.userId, name: session.user, tokenId: null },
   );
+  setPayer(request, payerOf(c));
   if (identity.kind !== "nobody" && !moment.recalls) {
     afterBody(request, () => requireStillGood(request.headers, c.env.DB, c.var.settings, now));
   }

@@ -18,6 +18,8 @@ export interface Settings {
   publicMaxAge: number;
   /** Milliseconds for which rows of the audit are kept. */
   auditMs: number;
+  /** Bytes that one read of R2 gives while a file or an archive is sent. */
+  readWindow: number;
   /** Is a line printed for each request? */
   requestLog: boolean;
 }
@@ -53,6 +55,7 @@ export function readSettings(env: Env): Settings {
     },
     publicMaxAge: Math.floor(readPositive(env, "PUBLIC_MAX_AGE_SECONDS", DEFAULT_MAX_AGE_SECONDS)),
     auditMs: readAuditDays(env) * 86_400_000,
+    readWindow: Math.ceil(readPositive(env, "READ_WINDOW_BYTES", LIMITS.readWindow)),
     requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
 }
@@ -64,7 +67,8 @@ function readPositive(
     | "FETCH_MAX_BYTES"
     | "FETCH_MAX_SECONDS"
     | "PUBLIC_MAX_AGE_SECONDS"
-    | "AUDIT_DAYS",
+    | "AUDIT_DAYS"
+    | "READ_WINDOW_BYTES",
   byDefault: number,
 ): number {
   const value = Number(env[name] ?? byDefault);

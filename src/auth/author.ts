@@ -11,15 +11,20 @@ export function requestNetwork(c: Context<AppEnv>): string {
   return networkOf(c.req.header("CF-Connecting-IP") ?? "");
 }
 
-/** Who takes turns with others: a workspace with all its keys, a user, the network of a stranger. */
+/** With whom a request takes turns: a workspace with all its keys, a user, the network of a stranger. */
 export function payerOf(c: Context<AppEnv>): string {
   const { identity } = c.var;
   return identity.kind === "nobody" ? requestNetwork(c) : callerOf(actorOf(identity));
 }
 
 /** Where a request reads bytes, and on whose behalf. */
-export function readingOf(c: Context<AppEnv>): { bucket: Env["BUCKET"]; payer: string } {
-  return { bucket: c.env.BUCKET, payer: payerOf(c) };
+export function readingOf(c: Context<AppEnv>): {
+  bucket: Env["BUCKET"];
+  payer: string;
+  window: number;
+} {
+  const { readWindow: window } = c.var.settings;
+  return { bucket: c.env.BUCKET, payer: payerOf(c), window };
 }
 
 /** Who asks, and from where. */

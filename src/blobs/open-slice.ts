@@ -10,6 +10,8 @@ import type { Slice } from "./extents.ts";
 export interface Reading {
   bucket: R2Bucket;
   payer: string;
+  /** Bytes of one read, at most. */
+  window: number;
 }
 
 /** Opens a slice, in its turn; rejects when the object does not hold all of it. */

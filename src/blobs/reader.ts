@@ -35,7 +35,8 @@ async function sendBytes(
   const first = await batches.next();
   const extents = first.done === true ? [] : first.value;
   const only = oneSlice(extents);
-  if (only !== null && only.length === end - start && only.length <= LIMITS.firstWindow) {
+  const most = Math.min(reading.window, LIMITS.firstWindow);
+  if (only !== null && only.length === end - start && only.length <= most) {
     // Outside JavaScript: most files are small.
     const { body } = await openSlice(reading, only);
     return body.pipeTo(to, { preventClose: true, preventAbort: true });

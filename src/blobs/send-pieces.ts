@@ -104,7 +104,7 @@ class Ahead {
   }
 
   async #fill(count: number): Promise<void> {
-    while (!this.#isAtEnd && this.#coming.length < count && this.#length < LIMITS.readWindow) {
+    while (!this.#isAtEnd && this.#coming.length < count && this.#length < this.#reading.window) {
       const { done, value } = this.#batch.next();
       if (done !== true) {
         this.#take(value);
@@ -125,6 +125,7 @@ class Ahead {
 
   /** @yields The same, with slices of no more than a window; the first one is small. */
   *#cut(pieces: Iterable<Joined>): Generator<Joined> {
+    const { window } = this.#reading;
     for (const piece of pieces) {
       if (piece.kind === "group") {
         yield piece;
@@ -132,7 +133,7 @@ class Ahead {
       }
       const { key, offset, length } = piece.slice;
       for (let from = 0; from < length;) {
-        const most = this.#hasBegun ? LIMITS.readWindow : LIMITS.firstWindow;
+        const most = this.#hasBegun ? window : Math.min(window, LIMITS.firstWindow);
         const taken = Math.min(most, length - from);
         yield { kind: "slice", slice: { key, offset: offset + from, length: taken } };
         from += taken;

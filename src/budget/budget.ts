@@ -51,8 +51,8 @@ interface Lanes {
 interface Terms {
   /** Nobody begins while another of the same payer holds something. */
   isOnePerPayer?: boolean;
-  /** Milliseconds that one waits at most. */
-  patience?: number;
+  /** Milliseconds that one waits at most, where it is not LIMITS.memoryPatience. */
+  patience?: number | null;
 }
 
 export class Budget {
@@ -69,13 +69,13 @@ export class Budget {
   #claimed = 0;
 
   readonly #isOnePerPayer: boolean;
-  readonly #patience: number;
+  readonly #patience: number | null;
 
   /** Of so many bytes, those of its lane among them. */
   constructor(
     size: number,
     lanes: Lanes | null = null,
-    { isOnePerPayer = false, patience = LIMITS.memoryPatience }: Terms = {},
+    { isOnePerPayer = false, patience = null }: Terms = {},
   ) {
     this.#size = size - (lanes?.lane ?? 0);
     this.#isOnePerPayer = isOnePerPayer;
@@ -161,7 +161,7 @@ export class Budget {
   }
 
   async #wait(lease: Lease, to: number): Promise<void> {
-    const until = Date.now() + this.#patience;
+    const until = Date.now() + (this.#patience ?? LIMITS.memoryPatience);
     const waiter = { lease, to, until, isGranted: false };
     this.#waiting.push(waiter);
     this.#serve(); // those before may wait for what concerns them alone

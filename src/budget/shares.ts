@@ -4,12 +4,17 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { Budget } from "./budget.ts";
 
-const { packing, relay, work, sending, views } = LIMITS.memoryShares;
+const { unpacking, packing, relay, work, sending, views } = LIMITS.memoryShares;
 const { uncounted, small, ...lanes } = LIMITS.memoryLanes;
 
-/** For archives that are unpacked into another upload, whose appends take of `WORK`. That may take minutes, so a workspace
- * has one at a time. */
-export const PACKING = new Budget(packing, null, { isOnePerPayer: true });
+const { unpackPatience: patience } = LIMITS;
+
+/** For what is read of archives that are unpacked. That may take minutes, so a workspace has one at a time. */
+export const UNPACKING = new Budget(unpacking, null, { isOnePerPayer: true, patience });
+
+/** For what they unpack to, on its way into another upload, whose appends take of `WORK`. Given back after a while where
+ * others wait. */
+export const PACKING = new Budget(packing, null, { patience });
 
 /** For small files on their way to a draft, which takes of `WORK`. */
 export const RELAY = new Budget(relay, { uncounted, small, lane: lanes.relay });
@@ -44,6 +49,7 @@ export function contestedFloor(): number {
 
 /** Ends what an object left behind when it was cut off; its next life begins with this. */
 export function forgetLeases(owner: string): void {
+  UNPACKING.forget(owner);
   PACKING.forget(owner);
   WORK.forget(owner);
 }

@@ -10,6 +10,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { bodyWasRead } from "./after-body.ts";
 import { BodyCheck, readBodyPromise } from "./body-check.ts";
 import { BodyError, BodyReader } from "./body-reader.ts";
+import { payerOfRequest } from "./paid-by.ts";
 
 /** The most bytes of a body, and the refusal of one that has more. */
 interface Bounds {
@@ -50,24 +51,24 @@ export async function useText<T>(
   if (length > limit) {
     throw new AppError(tooLong, `body is over ${limit} bytes`);
   }
-  return WORK.use(length * LIMITS.valuesHeld, REQUEST, async (lease) => {
+  const read = async (lease: Lease) => {
     const bounds = { limit, tooLong, length };
     const text = await readText(body, { budget: WORK, lease }, bounds, check);
     await bodyWasRead(request);
     return use(text);
-  });
+  };
+  return WORK.use(length * LIMITS.valuesHeld, REQUEST, read, payerOfRequest(request));
 }
 
-/** Reads a body of so many bytes, and gives what `use` makes of them while their memory is leased. */
+/** Reads a request's body of so many bytes, and gives what `use` makes of them while their memory is leased. */
 export function useBytes<T>(
+  request: Request,
   body: ReadableStream<Uint8Array>,
   length: number,
   use: (bytes: Uint8Array) => Promise<T>,
 ): Promise<T> {
-  return RELAY.use(length, REQUEST, async (lease) => {
-    const bytes = await readBytes(body, { budget: RELAY, lease }, length);
-    return use(bytes);
-  });
+  const read = async (lease: Lease) => use(await readBytes(body, { budget: RELAY, lease }, length));
+  return RELAY.use(length, REQUEST, read, payerOfRequest(request));
 }
 
 interface Held {

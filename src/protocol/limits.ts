@@ -17,7 +17,8 @@ export const LIMITS = {
   /** Bytes that all requests and objects of an isolate hold together, of the 128 MB that it has; src/budget/shares.ts
    * says for what. Four appends hold a whole part at once; what claims more than a share runs alone in it. */
   memoryShares: {
-    packing: 16 * MiB,
+    unpacking: 8 * MiB,
+    packing: 8 * MiB,
     relay: 4 * MiB,
     work: 35 * MiB,
     sending: 5 * MiB,
@@ -245,9 +246,9 @@ export const LIMITS = {
   viewedPiece: 32 * KiB,
   /** Characters of such a file up to which it gets colours: the worst that a file can say takes under a second. */
   highlightedLength: 512 * KiB,
-  /** Bytes that one read of R2 gives while a file or an archive is sent, and the first one of it: a client that takes nothing
-   * costs no more. */
-  readWindow: 4 * MiB,
+  /** Bytes that one read of R2 gives while a file or an archive is sent, unless a setting says otherwise, and the first one of it: a
+   * client that takes nothing costs no more. */
+  readWindow: 8 * MiB,
   firstWindow: MiB,
   /** Bytes that R2 is asked for before others are let in, and milliseconds that one waits at most to ask: its local simulator
    * keeps all waiting for 10 milliseconds a MiB. */
@@ -293,10 +294,13 @@ export const LIMITS = {
   walkStep: 64 * KiB,
   /** Bytes of an archive read at a time, which are then committed: more than the headers of a member may have. */
   explodePiece: 8 * MiB,
-  /** Bytes of a compressed archive read at a time, and of what it unpacks to stored at a time: so two archives are
-   * unpacked at once in an isolate, of two workspaces. */
+  /** Bytes of a compressed archive read at a time, and of what it unpacks to stored at a time: so eight archives are under way at
+   * once in an isolate, of as many workspaces, and two of them go on. */
   unpackRead: MiB,
-  unpackPiece: 7 * MiB,
+  unpackPiece: 4 * MiB,
+  /** Milliseconds after which an archive that is unpacked lets the next one go on, and those that one waits at most. */
+  unpackTurn: 2_000,
+  unpackPatience: 600_000,
   /** Milliseconds for which an archive is read in one turn of the upload's alarm; others wait as long. */
   explodeSlice: 5_000,
   /** Archives of one workspace that are remembered as refused, and milliseconds for which they are. */

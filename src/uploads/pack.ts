@@ -1,6 +1,7 @@
 import type { TarMember } from "../archive/tar-reader.ts";
 import type { Work } from "../archive/work.ts";
-import { PACKING } from "../budget/shares.ts";
+import type { Lease } from "../budget/budget.ts";
+import { PACKING, UNPACKING } from "../budget/shares.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { requireState } from "./context.ts";
@@ -45,14 +46,18 @@ export async function explodePack(context: UploadContext, pack: Pack): Promise<v
   const intent = intentOf(context);
   const gateway = new UploadGateway(context.uploads, workspaceId);
   if (!requireExplosion(context).isRead) {
-    await PACKING.run(
-      LIMITS.unpackRead + LIMITS.unpackPiece,
+    await UNPACKING.run(
+      LIMITS.unpackRead,
       context.owner,
       () => unpackAndHandOver(context, gateway, pack),
-      `workspace ${workspaceId}`,
+      payerOf(context),
     );
   }
   orThrow(await gateway.explode(pack.uuid, intent, ANY), FINAL);
+}
+
+function payerOf(context: UploadContext): string {
+  return `workspace ${requireState(context).workspaceId}`;
 }
 
 async function unpackAndHandOver(
@@ -99,7 +104,7 @@ async function fillPack(
   const note = (member: Pick<TarMember, "path" | "size">) => notes.add(member);
   const tar = unpackAsTar(source, pack.packing, { from: held, note, work });
   let reportAt = 0;
-  for await (const bytes of inPieces(tar, () => restWhenDue(context, work))) {
+  const send = async (bytes: Uint8Array) => {
     const terms = { offset, length: bytes.length };
     const appended = await gateway.append(pack.uuid, bodyOf(bytes, work), terms);
     offset = orThrow(appended, FINAL).size;
@@ -110,6 +115,13 @@ async function fillPack(
       await report(context, "unpacking", position);
       reportAt = Date.now() + LIMITS.explodeReport;
     }
+  };
+  const turn = new Turn(context.owner, payerOf(context));
+  try {
+    await turn.begin();
+    await sendInPieces(tar, { send, turn, rest: () => restWhenDue(context, work) });
+  } finally {
+    turn.end();
   }
   notes.flush();
   await report(context, "unpacking", size);
@@ -152,28 +164,75 @@ class MemberNotes {
   }
 }
 
-/** @yields The same bytes in pieces of `LIMITS.unpackPiece`. `rest` is called where there is time for it. */
-async function* inPieces(
+/** The memory for a piece, which others have in between when they wait for it. */
+class Turn {
+  readonly #owner: string;
+  readonly #payer: string;
+  #lease: Lease | null = null;
+  #since = 0;
+
+  constructor(owner: string, payer: string) {
+    this.#owner = owner;
+    this.#payer = payer;
+  }
+
+  /** Has it lasted, while others wait? */
+  get isOver(): boolean {
+    return PACKING.isContested && Date.now() - this.#since >= LIMITS.unpackTurn;
+  }
+
+  async begin(): Promise<void> {
+    this.#lease = PACKING.open(LIMITS.unpackPiece, this.#owner, this.#payer);
+    await PACKING.grow(this.#lease, LIMITS.unpackPiece);
+    this.#since = Date.now();
+  }
+
+  end(): void {
+    if (this.#lease !== null) {
+      PACKING.end(this.#lease);
+      this.#lease = null;
+    }
+  }
+}
+
+interface Sending {
+  send: (bytes: Uint8Array) => Promise<void>;
+  turn: Turn;
+  /** Called where there is time for it. */
+  rest: () => Promise<void>;
+}
+
+/** Sends bytes in pieces of `LIMITS.unpackPiece`, or fewer when the turn is over. Nothing of them is kept while others have theirs. */
+async function sendInPieces(
   source: AsyncIterable<Uint8Array>,
-  rest: () => Promise<void>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let piece = new Uint8Array(LIMITS.unpackPiece);
+  { send, turn, rest }: Sending,
+): Promise<void> {
+  let piece: Uint8Array | null = null;
   let filled = 0;
+  const flush = async () => {
+    if (piece !== null) {
+      await send(piece.subarray(0, filled));
+    }
+    piece = null;
+    filled = 0;
+  };
   for await (const bytes of source) {
     for (let at = 0; at < bytes.length;) {
+      piece ??= new Uint8Array(LIMITS.unpackPiece);
       const taken = bytes.subarray(at, at + piece.length - filled);
       piece.set(taken, filled);
       filled += taken.length;
       at += taken.length;
       if (filled === piece.length) {
-        yield piece;
-        piece = new Uint8Array(LIMITS.unpackPiece);
-        filled = 0;
+        await flush();
       }
     }
     await rest();
+    if (turn.isOver) {
+      await flush();
+      turn.end();
+      await turn.begin();
+    }
   }
-  if (filled > 0) {
-    yield piece.subarray(0, filled);
-  }
+  await flush();
 }

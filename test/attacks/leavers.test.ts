@@ -21,7 +21,7 @@ const TIMES = 60;
 const OF_EACH = 24;
 const STALLED_MS = 6_000;
 /** What others ask when all have left takes at most so much longer than twice what it takes before. */
-const SERVED_MS = 2_000;
+const SERVED_MS = 5_000;
 
 interface Left {
   method: string;

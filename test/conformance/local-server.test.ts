@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -219,6 +220,27 @@ function leaks(answer: string): string[] {
   const forbidden = [...secrets, PRIVATE.slice(0, 40), ...keys, "webSocketDebuggerUrl", "SQLite"];
   return forbidden.filter((text) => answer.includes(text));
 }
+
+describe("a state folder of another user", () => {
+  it("is refused, and left as it is", async () => {
+    const isRoot = process.getuid?.() === 0;
+    const foreign = isRoot ? join(folder, "foreign") : "/usr";
+    if (isRoot) {
+      mkdirSync(foreign, { mode: 0o755 });
+      chownSync(foreign, NOBODY, NOBODY);
+    }
+    const before = statSync(foreign);
+    await expect(startLiveServer(foreign, await freePort())).rejects.toThrow(
+      `${foreign} belongs to another user of this machine`,
+    );
+    const { mode, uid, mtimeMs } = statSync(foreign);
+    expect({ mode, uid, mtimeMs }).toEqual({
+      mode: before.mode,
+      uid: before.uid,
+      mtimeMs: before.mtimeMs,
+    });
+  });
+});
 
 describe("a body that is refused", () => {
   const path = `/upload/${crypto.randomUUID()}`;

@@ -79,7 +79,7 @@ async function putSmall(
   { length, promise }: SentPiece,
 ): Promise<Response> {
   const draft = await requirePlace(c);
-  return useBytes(body, length, (bytes) => putBytes(c, draft, bytes, promise));
+  return useBytes(c.req.raw, body, length, (bytes) => putBytes(c, draft, bytes, promise));
 }
 
 async function putBytes(

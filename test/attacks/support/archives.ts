@@ -29,6 +29,11 @@ function tarMember(name: string, bytes: Uint8Array, type = "0"): Buffer {
 }
 
 const END = Buffer.alloc(2 * BLOCK);
+
+/** A tar of one file. */
+export function tarOf(name: string, bytes: Uint8Array): Buffer {
+  return Buffer.concat([tarMember(name, bytes), END]);
+}
 const NOTHING = Buffer.alloc(0);
 
 /** The same bytes many times, each time a gzip member of their own. */

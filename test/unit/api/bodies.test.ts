@@ -8,6 +8,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { signAccessToken } from "../../../src/auth/access-tokens.ts";
 import { SYSTEM_KEY_NAME, systemNonce } from "../../../src/auth/identify.ts";
+import { REQUEST } from "../../../src/budget/budget.ts";
 import type { Budget, Lease } from "../../../src/budget/budget.ts";
 import { RELAY, SENDING, VIEWS, WORK } from "../../../src/budget/shares.ts";
 import { buildDocument } from "../../../src/openapi/document.ts";
@@ -181,6 +182,23 @@ describe("a body without an end is read no further than its bound", () => {
     }
     expect(wrong).toEqual([]);
     expect(read).toBeGreaterThan(who === "user" ? 2 : 8);
+  });
+});
+
+describe("a body that is read", () => {
+  it("takes turns on behalf of who sent it, whatever the operation", async () => {
+    const paid = [vi.spyOn(WORK, "use"), vi.spyOn(RELAY, "use")];
+    for (const operation of WITH_BODY.filter(({ method }) => method !== "GET")) {
+      const body = operation.isJson ? "{" : bytes(9_000, 1);
+      await send({ ...operation, path: fill(operation.path, true) }, "owner", body);
+    }
+    // Objects of the same isolate take of it, too, on behalf of themselves.
+    const payers = paid.map(
+      ({ mock }) =>
+        new Set(mock.calls.flatMap(([, of, , payer]) => (of === REQUEST ? [payer] : []))),
+    );
+    paid.forEach((spy) => spy.mockRestore());
+    expect(payers).toEqual([new Set(["owner/"]), new Set(["owner/"])]);
   });
 });
 

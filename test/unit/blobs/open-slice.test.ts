@@ -7,7 +7,7 @@ import { openSlice } from "../../../src/blobs/open-slice.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { noise } from "../archive/members.ts";
 
-const LENGTH = LIMITS.readWindow;
+const LENGTH = LIMITS.readAtOnce / 2;
 const AT_ONCE = LIMITS.readAtOnce / LENGTH;
 
 beforeAll(async () => {
@@ -26,7 +26,10 @@ function readerOf(asked: string[]) {
             }
           : Reflect.get(target, name),
     });
-    const object = await openSlice({ bucket, payer }, { key: "window", offset: 0, length: LENGTH });
+    const object = await openSlice(
+      { bucket, payer, window: LENGTH },
+      { key: "window", offset: 0, length: LENGTH },
+    );
     return (await object.arrayBuffer()).byteLength;
   };
 }
@@ -51,7 +54,7 @@ describe("openSlice()", () => {
   });
 
   it("refuses an object that does not hold all of a slice", async () => {
-    const reading = { bucket: env.BUCKET, payer: "one" };
+    const reading = { bucket: env.BUCKET, payer: "one", window: LENGTH };
     const beyond = { key: "window", offset: 1, length: LENGTH };
     await expect(openSlice(reading, beyond)).rejects.toThrow("has no");
   });

@@ -56,7 +56,9 @@ function send(...batches: Piece[][]) {
       traces.isEnded = true;
     }
   }
-  const body = bodyOfUnknownLength((to) => sendPieces({ bucket, payer: "somebody" }, inTurn(), to));
+  const body = bodyOfUnknownLength((to) =>
+    sendPieces({ bucket, payer: "somebody", window: LIMITS.readWindow }, inTurn(), to),
+  );
   return { body, traces };
 }
 

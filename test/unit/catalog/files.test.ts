@@ -117,7 +117,7 @@ describe("what an artifact of 100,000 files costs", () => {
         const { manifest, ...version } = await find(DB);
         const root = await findFolder(env.DB, BUCKET, "");
         const archived = { ...version, artifactUuid: "u", manifest: manifest ?? neverVersion() };
-        const reading = { bucket: BUCKET, payer: "test" };
+        const reading = { bucket: BUCKET, payer: "test", window: 1 };
         const archive = await planArchive(reading, format, archived, root);
         const { size } = archive;
         expect(size).toBeGreaterThan(10_000_000);

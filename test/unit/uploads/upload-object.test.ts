@@ -73,7 +73,8 @@ async function sealAndRead(uuid: Uuid, expected: Uint8Array): Promise<void> {
       yield await Promise.resolve(extents);
     },
   };
-  const source = blobSource({ bucket: env.BUCKET, payer: "test" }, blob, place, 0);
+  const reading = { bucket: env.BUCKET, payer: "test", window: LIMITS.readWindow };
+  const source = blobSource(reading, blob, place, 0);
   const sent = source.send(0, expected.length, writable).then(() => writable.close());
   const stored = new Uint8Array(await new Response(readable).arrayBuffer());
   await sent;
