@@ -1,4 +1,7 @@
+import type { Context } from "hono";
+
 import { Routes } from "../app-env.ts";
+import type { AppEnv } from "../app-env.ts";
 import { readerFor, requireSomebody, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
 import { blobSource } from "../blobs/reader.ts";
@@ -55,8 +58,7 @@ export const blobs = new Routes()
   .get("/:uuid/data", async (c) => {
     const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
     const slice = readSlice(c.req.query("offset"), c.req.query("limit"), blob.size);
-    const extents = await listExtents(c.env.DB, blob.uuid);
-    const source = blobSource(c.env.BUCKET, blob, extents, blob.firstSeenAt);
+    const source = await sourceOf(c, blob);
     const headers = dataHeaders(blob);
     return slice === null
       ? respondWithBytes(c.req.raw, source, headers)
@@ -72,6 +74,27 @@ export const blobChecksums = new Routes().get("/:algorithm/:hash", async (c) => 
   const blob = key && (await findSeenBlob(c.env.DB, reader, key, Date.now()));
   return c.json(blob && toBlobReply(blob));
 });
+
+/** Sends the bytes of what the caller reads; `extra` go along. */
+export async function sendBlobOf(
+  c: Context<AppEnv>,
+  content: { sha512: string },
+  extra: Headers,
+): Promise<Response> {
+  const key = { sha512: content.sha512 };
+  const blob = await findSeenBlob(c.env.DB, readerFor(c.var.identity), key, Date.now());
+  if (blob === null) {
+    throw new AppError("blob_not_found");
+  }
+  const headers = dataHeaders(blob);
+  extra.forEach((value, name) => headers.set(name, value));
+  return respondWithBytes(c.req.raw, await sourceOf(c, blob), headers);
+}
+
+async function sourceOf(c: Context<AppEnv>, blob: SeenBlob) {
+  const extents = await listExtents(c.env.DB, blob.uuid);
+  return blobSource(c.env.BUCKET, blob, extents, blob.firstSeenAt);
+}
 
 async function* listBlobs(db: Env["DB"], reader: Reader): AsyncGenerator<BlobReply[]> {
   for await (const page of walkBlobs(db, reader, Date.now(), LIMITS.blobsPage)) {
