@@ -39,7 +39,7 @@ const OF_TUS = [
 ] as const;
 
 /** How a request speaks, or null: it is tus of no version that is known. */
-export function dialectOf(method: string, headers: Headers, hasBody: boolean): Dialect | null {
+export function dialectOf(method: string, { headers, body }: Request): Dialect | null {
   const version = headers.get("Tus-Resumable");
   if (version !== null) {
     return version === TUS_VERSION ? "tus" : null;
@@ -50,6 +50,7 @@ export function dialectOf(method: string, headers: Headers, hasBody: boolean): D
   if (!["POST", "PATCH"].includes(method) || readBoolean(headers.get("Upload-Complete")) !== null) {
     return "ietf";
   }
+  const hasBody = body !== null && headers.get("Content-Length") !== "0";
   const isForgotten = OF_TUS.some((name) => headers.has(name));
   return method === "POST" && hasBody && !isForgotten ? "plain" : null;
 }

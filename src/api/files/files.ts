@@ -79,8 +79,7 @@ export const files = new Routes()
 
 /** How a request speaks; refuses tus of an unknown version, or of none. */
 function requireDialect(c: Context<AppEnv>, method: string = c.req.method): Dialect {
-  const { headers, body } = c.req.raw;
-  const dialect = dialectOf(method, headers, body !== null);
+  const dialect = dialectOf(method, c.req.raw);
   if (dialect === null) {
     throw new AppError("tus_version_unsupported");
   }

@@ -32,7 +32,7 @@ export function renderFilesRefusal(
   { code, message, members }: AppError,
 ): Response {
   const { raw } = c.req;
-  const isIetf = dialectOf(raw.method, raw.headers, raw.body !== null) === "ietf";
+  const isIetf = dialectOf(raw.method, raw) === "ietf";
   const status = statusOf(code, isIetf);
   sayHeaders(c, code, status);
   if (isIetf) {
