@@ -266,8 +266,7 @@ function findMismatch(size: number, sha512: string, guard: SealGuard): string | 
 
 /** May an upload go that got no byte since `idleBefore`? One that is being sealed or is sealed may not. */
 export function isExpired(state: UploadState, idleBefore: number): boolean {
-  const isIdle = state.phase === "open" && state.lastAppendAt < idleBefore;
-  return state.phase === "expired" || (isIdle && state.joining?.isTaking !== true);
+  return state.phase === "expired" || (state.phase === "open" && state.lastAppendAt < idleBefore);
 }
 
 /** Has a seal been tried in vain for so long that it is given up? Not where the catalog may have forgotten it. */
