@@ -8,7 +8,11 @@ const TUS_JS = "tus-js-client@4.3.1";
 const TUSPY = "tuspy==1.1.0";
 const TUSGO = "github.com/bdragon300/tusgo@v0.1.2";
 
-/** Installs what can be had here; a client that cannot is null, and why is told. */
+/**
+ * Installs what can be had here; a client that cannot is null, and why is told.
+ *
+ * @param {string} folder
+ */
 export function installResumable(folder) {
   mkdirSync(folder, { recursive: true });
   return {
@@ -18,15 +22,20 @@ export function installResumable(folder) {
   };
 }
 
+/**
+ * @param {string} name
+ * @param {() => string} install
+ */
 function attempt(name, install) {
   try {
     return install();
   } catch (error) {
-    console.warn(`Not tested: ${name} cannot be installed: ${error.message}`);
+    console.warn(`Not tested: ${name} cannot be installed: ${String(error)}`);
     return null;
   }
 }
 
+/** @param {string} folder */
 function installJs(folder) {
   const installed = join(folder, "node_modules", "tus-js-client");
   if (!existsSync(installed)) {
@@ -37,6 +46,7 @@ function installJs(folder) {
   return installed;
 }
 
+/** @param {string} folder */
 function installPython(folder) {
   const python = join(folder, "bin", "python3");
   if (!existsSync(join(folder, "installed"))) {
@@ -47,7 +57,11 @@ function installPython(folder) {
   return python;
 }
 
-/** A program around the library (test/clients/tusgo/main.go). */
+/**
+ * A program around the library (test/clients/tusgo-upload.go).
+ *
+ * @param {string} folder
+ */
 function installGo(folder) {
   const program = join(folder, "tusgo-upload");
   if (!existsSync(program)) {
@@ -55,6 +69,7 @@ function installGo(folder) {
     const source = join(import.meta.dirname, "..", "test", "clients", "tusgo-upload.go");
     execFileSync("cp", [source, join(folder, "main.go")]);
     writeFileSync(join(folder, "go.mod"), "module example.org/upload\n\ngo 1.18\n");
+    /** @param {string[]} args */
     const go = (...args) => execFileSync("go", args, { cwd: folder, stdio: "pipe" });
     go("get", TUSGO);
     go("build", "-o", program, ".");

@@ -46,20 +46,20 @@ export async function restPart(
 
 /** Gives the objects of a part away, when they are those that the taker read; a repeat is fine. */
 export function givePart(
-  { ledger }: UploadContext,
+  context: UploadContext,
   taker: Uuid,
   { extents }: Pick<JoinedPart, "extents">,
 ): Outcome<object> {
-  const { state } = ledger;
-  if (state?.standing.taker === taker) {
+  const state = requireState(context);
+  if (state.standing.taker?.uuid === taker) {
     return { ok: true };
   }
-  const now = state?.extents.map(({ key, length }) => ({ key, length })) ?? [];
-  const isSame = JSON.stringify(now) === JSON.stringify(extents) && state?.tailLength === 0;
-  if (state?.phase !== "open" || !isSame) {
+  const now = state.extents.map(({ key, length }) => ({ key, length }));
+  const isSame = JSON.stringify(now) === JSON.stringify(extents) && state.tailLength === 0;
+  if (state.phase !== "open" || !isSame) {
     return { ok: false, code: "upload_part_gone" };
   }
-  giveAway(ledger, taker);
+  giveAway(context.ledger, taker);
   return { ok: true };
 }
 
@@ -126,13 +126,14 @@ async function takeParts(context: UploadContext, { parts }: JoiningState): Promi
     }
     taken.push(part);
   }
-  for (const part of new Set(parts.map((each) => each.uuid))) {
-    await desk.giveUp(part, "joined");
-  }
   adopt(
     ledger,
     parts.flatMap(({ extents }) => extents),
   );
+  // What a crash leaves of these goes with the sweep.
+  for (const part of new Set(parts.map((each) => each.uuid))) {
+    await desk.giveUp(part, "joined");
+  }
 }
 
 /** A part is gone, or is another: the upload ends, with the objects that were taken. */

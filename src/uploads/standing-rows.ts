@@ -72,8 +72,9 @@ export function adopt(ledger: Ledger, objects: readonly { key: string; length: n
 }
 
 /** Leaves its R2 objects to another upload, and ends. */
-export function giveAway(ledger: Ledger, taker: Uuid): void {
-  const standing: Standing = { ...PLAIN, taker };
+export function giveAway(ledger: Ledger, uuid: Uuid): void {
+  const objects = ledger.state?.extents.map(({ key, length }) => ({ key, length })) ?? [];
+  const standing: Standing = { ...PLAIN, taker: { uuid, objects } };
   ledger.change((sql) => {
     sql.exec("UPDATE upload SET phase = 'expired', standing = ?", JSON.stringify(standing));
     sql.exec("DELETE FROM extents");

@@ -60,8 +60,8 @@ export interface Standing {
   isFinished: boolean;
   /** Was it cut from elsewhere? An offset that was told never falls, so it is no upload of /files/ any more. */
   isWithdrawn: boolean;
-  /** The upload that it became a part of. */
-  taker: Uuid | null;
+  /** The upload that it became a part of, and the R2 objects that are that one's now. */
+  taker: { uuid: Uuid; objects: readonly { key: string; length: number }[] } | null;
   /** Why the catalog did not take it, and when. */
   refusal: { code: ErrorCode; detail?: string; at: number } | null;
 }

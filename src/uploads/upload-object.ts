@@ -312,14 +312,16 @@ function inspect(ledger: Ledger): Inspection | null {
   if (state === null) {
     return null;
   }
-  const { phase, workspaceId, createdAt, lastAppendAt, extents } = state;
+  const { phase, workspaceId, createdAt, lastAppendAt, extents, standing } = state;
+  const own = extents.filter(({ multipart }) => multipart === null);
   return {
     phase,
     workspaceId,
     createdAt,
     lastAppendAt,
     size: offsetOf(state),
-    objects: extents.filter(({ multipart }) => multipart === null),
+    // Keys name the upload that wrote them, so it answers for those that another has now.
+    objects: [...own, ...(standing.taker?.objects ?? [])],
     openKey: openExtent(state)?.key ?? null,
     leftovers: ledger.leftovers.list().map(({ key }) => key),
   };

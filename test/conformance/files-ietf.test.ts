@@ -134,8 +134,8 @@ describe("the IETF's resumable uploads", () => {
   ])(
     "tells a problem where lengths disagree: %o, %s, '%s', %o",
     async (first, isLast, body, headers) => {
-      const path = await open(first as Record<string, string>);
-      const response = await append(path, 0, isLast, body, headers as Record<string, string>);
+      const path = await open(first);
+      const response = await append(path, 0, isLast, body, headers);
       expect([response.status, response.headers.get("Upload-Complete")]).toEqual([400, "?0"]);
       expect(await response.json()).toMatchObject({
         type: `${PROBLEMS}inconsistent-upload-length`,
