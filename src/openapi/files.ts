@@ -62,6 +62,11 @@ const CREATED: Reply = {
   headers: { Location: "An absolute URL", ...STANDING_HEADERS },
 };
 
+const STALLED: Reply = {
+  description: "The body of an upload in one request arrived too slowly; nothing was changed",
+  content: { "text/plain": TEXT },
+};
+
 const OPENING: readonly ErrorCode[] = [
   "tus_version_unsupported",
   "upload_metadata_malformed",
@@ -135,7 +140,7 @@ const create: Operation = {
     "Upload-Defer-Length": { description: "`1`: the length comes later (tus)", schema: TEXT },
   },
   body: { bytes: "The first bytes, or all; none is fine", mediaType: TUS_TYPE },
-  replies: { 201: CREATED },
+  replies: { 201: CREATED, 408: STALLED },
   refusals: [
     ...OPENING,
     ...APPENDING,
@@ -231,7 +236,7 @@ export const files: Area = {
         "Content-Digest": { description: "Of the file (RFC 9530)", schema: TEXT },
       },
       body: { bytes: "The file" },
-      replies: { 201: CREATED },
+      replies: { 201: CREATED, 408: STALLED },
       refusals: [
         ...OPENING,
         ...APPENDING,

@@ -7,6 +7,7 @@ import { ERRORS } from "../../protocol/errors.ts";
 import type { AppError, ErrorCode } from "../../protocol/errors.ts";
 import { FILES_STATUS } from "../../protocol/files-status.ts";
 import { dialectOf, IETF_TYPE, TUS_TYPE, TUS_VERSION, uploadLimit } from "../../protocol/tus.ts";
+import type { Dialect } from "../../protocol/tus.ts";
 
 const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   uploads_too_many: "60",
@@ -32,8 +33,9 @@ export function renderFilesRefusal(
   { code, message, members }: AppError,
 ): Response {
   const { raw } = c.req;
-  const isIetf = dialectOf(raw.method, raw) === "ietf";
-  const status = statusOf(code, isIetf);
+  const dialect = dialectOf(raw.method, raw);
+  const isIetf = dialect === "ietf";
+  const status = statusOf(code, dialect);
   sayHeaders(c, code, status);
   if (isIetf) {
     c.header("Upload-Complete", FINAL.has(code) ? "?1" : "?0");
@@ -50,10 +52,13 @@ export function renderFilesRefusal(
   return answer(c, status, `${code === "upload_too_long" ? ERRORS[code].message : message}\n`);
 }
 
-/** The IETF's protocol has no status of its own for a checksum that differs. */
-function statusOf(code: ErrorCode, isIetf: boolean): number {
+/** The IETF's protocol has no status of its own for a checksum that differs, and an upload in one request is not resumed. */
+function statusOf(code: ErrorCode, dialect: Dialect | null): number {
   const status = FILES_STATUS[code] ?? ERRORS[code].status;
-  return isIetf && status === 460 ? 400 : status;
+  if (dialect === "plain" && status === 503) {
+    return ERRORS[code].status;
+  }
+  return dialect === "ietf" && status === 460 ? 400 : status;
 }
 
 function sayHeaders(c: Context<AppEnv>, code: ErrorCode, status: number): void {
