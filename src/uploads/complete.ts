@@ -15,7 +15,12 @@ import { truncate } from "./truncate.ts";
 const ANY = { size: null, sha512: null };
 
 /** Refusals that say nothing of the upload. */
-const PASSING = new Set<ErrorCode>(["upload_sealing", "storage_unavailable", "service_busy"]);
+const PASSING = new Set<ErrorCode>([
+  "upload_sealing",
+  "storage_unavailable",
+  "service_busy",
+  "catalog_full",
+]);
 
 /** Makes the upload what it is for, when all of it is there; else there is nothing to do. `isAsked`: after a refusal, too. */
 export async function complete(context: UploadContext, isAsked: boolean): Promise<Outcome<object>> {
