@@ -7,6 +7,9 @@ import { routePath } from "hono/route";
 import { api } from "./api/api.ts";
 import { debusine } from "./api/debusine/debusine.ts";
 import { renderProblem } from "./api/debusine/problem.ts";
+import { allowOrigins } from "./api/files/cors.ts";
+import { files } from "./api/files/files.ts";
+import { renderFilesRefusal } from "./api/files/refuse.ts";
 import { requireRoom } from "./api/require-room.ts";
 import { requireKnown } from "./api/route-terms.ts";
 import { Routes } from "./app-env.ts";
@@ -37,6 +40,7 @@ import type { ErrorCode } from "./protocol/errors.ts";
 import { actorOf } from "./protocol/identity.ts";
 import { parseCount } from "./protocol/ids.ts";
 import { LIMITS } from "./protocol/limits.ts";
+import { isFilesPath, TUS_VERSION } from "./protocol/tus.ts";
 import { HOME_URL, isPagePath } from "./protocol/urls.ts";
 import { readSettings } from "./settings.ts";
 
@@ -53,6 +57,10 @@ app.use(async (c, next) => {
   logRequest(c, began);
   noteRefusal(c);
   secure(c.res.headers, c.var.requestId);
+  allowOrigins(c);
+  if (isFilesPath(c.req.path)) {
+    c.res.headers.set("Tus-Resumable", TUS_VERSION);
+  }
   if (c.req.url.startsWith("https:")) {
     c.res.headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains"); // RFC 6797 §7.2: never over http
   }
@@ -117,6 +125,7 @@ app.route("/", apiDocs);
 app.route("/a", browse);
 app.route("/w", workspaces);
 app.route("/api/1.0", debusine);
+app.route("/", files);
 app.route("/", api);
 app.route("/", debusineUrls);
 
@@ -161,6 +170,9 @@ function answerError(c: Context<AppEnv>, refusal: AppError): Response {
   c.header("Cache-Control", "no-store");
   if (c.req.path.startsWith("/api/")) {
     return renderProblem(c, refusal);
+  }
+  if (isFilesPath(c.req.path)) {
+    return renderFilesRefusal(c, refusal);
   }
   const shown = { status, message: messageFor(code, detail), detail, help: helpFor(code) };
   return renderError(c, shown, isForPeople(c, code) ? "text" : "json");

@@ -20,6 +20,10 @@ export interface Settings {
   auditMs: number;
   /** Bytes that one read of R2 gives while a file or an archive is sent. */
   readWindow: number;
+  /** Bytes of one request that the network in front of the service lets through. */
+  maxAppendBytes: number;
+  /** The sites whose scripts may use /files/; null is any. */
+  corsOrigins: readonly string[] | null;
   /** Is a line printed for each request? */
   requestLog: boolean;
 }
@@ -28,6 +32,7 @@ const SECRET_LENGTH = 32;
 const DEFAULT_IDLE_HOURS = 24;
 const DEFAULT_FETCH_BYTES = 64 * 1024 ** 3;
 const DEFAULT_FETCH_SECONDS = 6 * 3_600;
+const DEFAULT_APPEND_BYTES = 100_000_000;
 const DEFAULT_AUDIT_DAYS = LIMITS.auditKept / 86_400_000;
 const DEFAULT_MAX_AGE_SECONDS = 86_400;
 const LEAST_AUDIT_DAYS = 30;
@@ -56,6 +61,8 @@ export function readSettings(env: Env): Settings {
     publicMaxAge: Math.floor(readPositive(env, "PUBLIC_MAX_AGE_SECONDS", DEFAULT_MAX_AGE_SECONDS)),
     auditMs: readAuditDays(env) * 86_400_000,
     readWindow: Math.ceil(readPositive(env, "READ_WINDOW_BYTES", LIMITS.readWindow)),
+    maxAppendBytes: Math.floor(readPositive(env, "MAX_APPEND_BYTES", DEFAULT_APPEND_BYTES)),
+    corsOrigins: readOrigins(env),
     requestLog: readSwitch(env, "REQUEST_LOG", "on"),
   };
 }
@@ -64,6 +71,7 @@ function readPositive(
   env: Env,
   name:
     | "UPLOAD_IDLE_HOURS"
+    | "MAX_APPEND_BYTES"
     | "FETCH_MAX_BYTES"
     | "FETCH_MAX_SECONDS"
     | "PUBLIC_MAX_AGE_SECONDS"
@@ -98,6 +106,19 @@ function readHosts(env: Env): string[] | null {
     throw new AppError("configuration_incomplete", "FETCH_HOSTS is no list of hosts");
   }
   return hosts;
+}
+
+/** Origins between commas, as a browser sends them; null where any will do. */
+function readOrigins(env: Env): string[] | null {
+  const text: string = env.CORS_ORIGINS ?? "*";
+  const origins = text.split(",").map((origin) => origin.trim());
+  if (origins.length === 1 && origins[0] === "*") {
+    return null;
+  }
+  if (!origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) {
+    throw new AppError("configuration_incomplete", "CORS_ORIGINS is no list of origins");
+  }
+  return origins;
 }
 
 function readSwitch(

@@ -1,4 +1,5 @@
 import { app } from "./app.ts";
+import { expiringDesk } from "./artifacts/expiring.ts";
 import { catalogDesk } from "./artifacts/publish.ts";
 import { sweep } from "./artifacts/sweep.ts";
 import { requireSchema } from "./catalog/schema-number.ts";
@@ -9,7 +10,7 @@ import { UploadObjectBase } from "./uploads/upload-object.ts";
 /** The Durable Object behind the binding UPLOADS. */
 export class UploadObject extends UploadObjectBase {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, catalogDesk(env));
+    super(ctx, env, expiringDesk(env, catalogDesk(env)));
   }
 }
 

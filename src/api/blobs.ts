@@ -61,12 +61,7 @@ export const blobs = new Routes()
   .get("/:uuid/data", async (c) => {
     const blob = await requireBlob(c.env.DB, c.var.identity, c.req.param("uuid"));
     const slice = readSlice(c.req.query("offset"), c.req.query("limit"), blob.size);
-    const source = blobSource(
-      readingOf(c),
-      blob,
-      await requirePlace(c, blob.uuid),
-      blob.firstSeenAt,
-    );
+    const source = await sourceOf(c, blob);
     const headers = dataHeaders(blob);
     return slice === null
       ? respondWithBytes(c.req.raw, source, headers)
@@ -91,6 +86,26 @@ async function requirePlace(c: Context<AppEnv>, uuid: Uuid): Promise<Placed> {
   }
   const { reader, file } = await openHeld(c.env.BUCKET, held);
   return { extents: (start, end) => reader.extents(file, start, end) };
+}
+
+/** Sends the bytes of what the caller reads; `extra` go along. */
+export async function sendBlobOf(
+  c: Context<AppEnv>,
+  content: { sha512: string },
+  extra: Headers,
+): Promise<Response> {
+  const key = { sha512: content.sha512 };
+  const blob = await findSeenBlob(c.env.DB, readerFor(c.var.identity), key, Date.now());
+  if (blob === null) {
+    throw new AppError("blob_not_found");
+  }
+  const headers = dataHeaders(blob);
+  extra.forEach((value, name) => headers.set(name, value));
+  return respondWithBytes(c.req.raw, await sourceOf(c, blob), headers);
+}
+
+async function sourceOf(c: Context<AppEnv>, blob: SeenBlob) {
+  return blobSource(readingOf(c), blob, await requirePlace(c, blob.uuid), blob.firstSeenAt);
 }
 
 async function* listBlobs(db: Env["DB"], reader: Reader): AsyncGenerator<BlobReply[]> {

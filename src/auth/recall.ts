@@ -4,6 +4,7 @@
  * streams of requests, mint nothing, grant nothing and delete nothing. */
 const BYTES_IN = [
   ["POST", /^\/upload\/[^/]+$/u],
+  ["PATCH", /^\/files\/[^/]+$/u],
   ["PUT", /^\/api\/1\.0\/artifact\/[^/]+\/files\/./u],
 ] as const;
 

@@ -19,6 +19,8 @@ export class BodyReader {
   /** Milliseconds waited for it and bytes received since it last made progress. */
   #waited = 0;
   #fresh = 0;
+  #isStopped = false;
+  #endWait = () => {};
 
   /** `contestedFloor` tells how many bytes must come within `LIMITS.bodyIdleContested` because others wait for this
    * body to end; 0: nobody does. A body need never bring more than the buffer that is read into. */
@@ -48,6 +50,12 @@ export class BodyReader {
     return { buffer: new Uint8Array(value.buffer, 0, length), count: value.byteLength };
   }
 
+  /** Ends the read that waits, and those to come, as if the body stood still. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#endWait();
+  }
+
   /** Gives up the rest of the body; does not wait for a client that may be gone. */
   cancel(): void {
     void this.#reader.cancel().catch(() => {});
@@ -58,6 +66,10 @@ export class BodyReader {
   async #withinIdleLimit<T>(read: Promise<T>, begun: number): Promise<T> {
     let timer: number | null = null;
     const stalled = new Promise<never>((_resolve, reject) => {
+      this.#endWait = () => reject(new BodyError("stalled"));
+      if (this.#isStopped) {
+        this.#endWait();
+      }
       timer = setInterval(() => {
         if (this.#contestedFloor() > 0 || Date.now() - begun >= LIMITS.bodyIdle) {
           reject(new BodyError("stalled"));

@@ -11,6 +11,7 @@ import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
 import { browsing } from "./browsing.ts";
 import { bundles, oldAddresses } from "./bundles.ts";
+import { files } from "./files.ts";
 import { checking } from "./fsck.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { labels } from "./labels.ts";
@@ -28,6 +29,7 @@ import { watching } from "./watching.ts";
 const AREAS: readonly Area[] = [
   start,
   uploads,
+  files,
   artifacts,
   labels,
   blobs,
@@ -182,12 +184,13 @@ function toOwnReplies({ reply, replies = {} }: Operation): Record<string, JsonSc
   );
 }
 
-function toReply({ description, content, headers }: Reply): JsonSchema {
+function toReply({ description, content, headers, mayBeEmpty }: Reply): JsonSchema {
   return {
     description,
     ...(content && {
       content: mapValues(content, (schema) => (schema === null ? {} : { schema })),
     }),
+    ...(mayBeEmpty && { "x-may-be-empty": true }),
     ...(headers && {
       headers: mapValues(headers, (about) => ({
         description: about,

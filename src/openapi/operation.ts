@@ -53,6 +53,8 @@ interface BytesBody {
 export interface Reply {
   description: string;
   content?: Readonly<Record<string, JsonSchema | null>>;
+  /** It has a body in some cases only. */
+  mayBeEmpty?: true;
   headers?: Readonly<Record<string, string>>;
 }
 

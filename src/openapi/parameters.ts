@@ -29,6 +29,10 @@ export const PATH_PARAMETERS = {
   },
   truster: { description: "The name of the workspace that trusts", schema: { type: "string" } },
   trusted: { description: "The name of the workspace that is trusted", schema: { type: "string" } },
+  upload: {
+    description: "An upload's uuid, as its `Location` has it; of a PUT the name of the file",
+    schema: { type: "string" },
+  },
   user: { description: "The name of a user", schema: { type: "string" } },
   uuid: { description: "A uuid", schema: UUID },
 } satisfies Parameters;

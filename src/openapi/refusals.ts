@@ -2,10 +2,11 @@
 
 import { ERRORS, helpFor, messageFor } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
+import { FILES_STATUS } from "../protocol/files-status.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** How the refusals of an area come. */
-export type RefusalForm = "api" | "people" | "problem";
+export type RefusalForm = "api" | "people" | "problem" | "files";
 
 /** Who may call an operation. */
 export type Who = keyof typeof WHO;
@@ -80,10 +81,14 @@ export function toReplies(
 ): Record<string, JsonSchema> {
   const wanted = new Set<string>([...ALWAYS, ...codes]);
   const known = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => wanted.has(code));
-  const byStatus = Map.groupBy(known, (code) => ERRORS[code].status);
+  const byStatus = Map.groupBy(known, (code) => statusOf(code, form));
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [status, toReply(status, group, form)]),
   );
+}
+
+function statusOf(code: ErrorCode, form: RefusalForm): number {
+  return (form === "files" ? FILES_STATUS[code] : undefined) ?? ERRORS[code].status;
 }
 
 function toReply(status: number, codes: readonly ErrorCode[], form: RefusalForm): JsonSchema {
@@ -95,6 +100,11 @@ function toReply(status: number, codes: readonly ErrorCode[], form: RefusalForm)
   if (form === "problem") {
     const problem = { schema: { $ref: "#/components/schemas/Problem" } };
     return { description, content: { "application/problem+json": problem } };
+  }
+  if (form === "files") {
+    // Where draft-ietf-httpbis-resumable-upload has a problem, it is one.
+    const content = { "text/plain": TEXT, "application/problem+json": {} };
+    return { description, content };
   }
   const forms = form === "people" ? { "text/plain": TEXT, "text/html": TEXT } : {};
   return { description, content: { "application/json": { schema }, ...forms } };

@@ -3,6 +3,7 @@
 
 import { ACCESS_REFUSALS } from "./refusals/access.ts";
 import { ARTIFACT_REFUSALS } from "./refusals/artifacts.ts";
+import { FILES_REFUSALS } from "./refusals/files.ts";
 import { PAGE_REFUSALS } from "./refusals/pages.ts";
 import type { Refusal } from "./refusals/refusal.ts";
 import { UPLOAD_REFUSALS } from "./refusals/uploads.ts";
@@ -31,6 +32,7 @@ export const ERRORS = {
   method_not_allowed: { status: 405, message: "method not allowed" },
   ...ACCESS_REFUSALS,
   ...UPLOAD_REFUSALS,
+  ...FILES_REFUSALS,
   ...ARTIFACT_REFUSALS,
   ...PAGE_REFUSALS,
   storage_unavailable: {

@@ -7,6 +7,9 @@ const GiB = 1024 * MiB;
 export const LIMITS = {
   /** Bytes of a part: R2 wants 5 MiB at least, all equal but the last. */
   partSize: 8 * MiB,
+  /** Bytes of a part of an upload that is to have so many: two of them are the share of appends (`memoryShares`). */
+  largePartSize: 16 * MiB,
+  largeUpload: 64 * GiB,
   /** R2 takes part numbers 1 to 10,000; a part takes `storageAttempts` of them. */
   partNumbers: 10_000,
   /** R2 drops an open multipart upload after 7 days; ours is completed before. */
@@ -265,6 +268,17 @@ export const LIMITS = {
    * little, then four times as many each time up to this. D1 answers 1,000 queries a request. */
   archivePage: 500,
   firstArchivePage: 4,
+  /** Bytes of a body under /files/ after which they are committed, and milliseconds after which those that came are: so
+   * much is lost at most when the object dies. */
+  keptPiece: 16 * MiB,
+  keptPieceTime: 60_000,
+  /** Milliseconds after a refusal by the catalog before an upload that is all there is offered to it again. */
+  refusalPause: 60_000,
+  /** Uploads that one may be made of, and milliseconds for which its request waits for that. */
+  joinedUploads: 100,
+  joinPatience: 10_000,
+  /** Bytes of Upload-Metadata. */
+  uploadMetadata: 8 * KiB,
   /** Bytes of a fetched body after which they are committed, and milliseconds after which those that came are. */
   fetchPiece: 32 * MiB,
   fetchPieceTime: 60_000,

@@ -1,6 +1,6 @@
 // What the Worker, an upload object and the catalog say to each other about an upload.
 
-import type { BodyPromise } from "./body-promise.ts";
+import type { BodyDigest, BodyPromise } from "./body-promise.ts";
 import type { Origin } from "./identity.ts";
 import type { Uuid } from "./ids.ts";
 
@@ -37,6 +37,45 @@ export interface ArtifactIntent {
   gift: boolean;
   /** The upload is an archive: its members are to be the files. */
   explode?: true;
+  /** When the artifact is to end, in milliseconds, at the latest. */
+  expiresAt?: number;
+  /** The path of its file; absent: the artifact's name. */
+  path?: string;
+  /** What the client says that its file is. */
+  contentType?: string;
+}
+
+/** What an upload under /files/ becomes by itself once all of it is there, decided when it was opened. */
+export interface UploadPlan {
+  protocol: "tus" | "ietf";
+  /** `Upload-Metadata` as it was sent, or null. */
+  metadata: string | null;
+  /** `Upload-Concat` as it was sent, or null. */
+  concat: string | null;
+  /** Null: it is a part of another upload. */
+  intent: ArtifactIntent | null;
+  /** Digests that the whole must have. */
+  digests: readonly BodyDigest[];
+}
+
+/** An upload as /files/ shows it. Times in milliseconds. */
+export interface UploadFacts {
+  /** Bytes that it holds; null while its parts are joined. */
+  offset: number | null;
+  /** Bytes that it is to have; null: nobody said yet. */
+  length: number | null;
+  createdAt: number;
+  lastAppendAt: number;
+  /** Null: POST /upload opened it. */
+  plan: UploadPlan | null;
+  /** What it became, with its digests in hex; null: nothing yet. */
+  became: ({ sha256: string; sha512: string } & SealResult) | null;
+}
+
+/** An upload to be joined, and the R2 objects that hold it. */
+export interface JoinedPart {
+  uuid: Uuid;
+  extents: readonly { key: string; length: number }[];
 }
 
 /** The declared content whose bytes an upload brings to an incomplete version. */
@@ -135,6 +174,19 @@ export interface AppendTerms {
   length: number | null;
   /** What the headers say of the body; absent where there are none, as it is the service's own. */
   promise?: BodyPromise;
+}
+
+/** An append under /files/: of a body without digests, what arrives is kept. */
+export interface FilesTerms extends AppendTerms {
+  promise: BodyPromise;
+  /** How many bytes the upload is to have, where the request says so. */
+  uploadLength: number | null;
+  /** When all of the upload is there: at its length, with the end of this body, or not yet. */
+  completes: "at length" | "now" | "later";
+  /** Is it all or nothing whatever its headers say? */
+  isWhole?: true;
+  /** Does one byte too many end the upload? */
+  endsWhenTooLong: boolean;
 }
 
 /** What became of an upload that the sweep asked about. */

@@ -41,11 +41,13 @@ export async function append(
   }
 }
 
-/** Where a piece of a longer body ends, and who looks at what passes. */
+/** Where a piece of a longer body ends, and who looks at what passes; `length` are the bytes that the body still has, where
+ * that is known. */
 interface PieceBounds {
   most: number;
   until: number;
   check: BodyCheck;
+  length?: number | null;
 }
 
 /** What a piece of a longer body came to. */
@@ -58,7 +60,7 @@ export async function appendPiece(
   reader: BodyReader,
   bounds: PieceBounds,
 ): Promise<Piece> {
-  const terms = { offset: null, length: null };
+  const terms = { offset: null, length: bounds.length ?? null };
   const decision = decideAppend(requireState(context), terms);
   if (!decision.ok) {
     return decision;
@@ -88,6 +90,7 @@ class Unfit extends Error {
   }
 }
 
+/** The refusal that an error of an append means; what means none is thrown on. */
 function refusalFor(error: unknown, context: UploadContext): Refused {
   if (error instanceof Unfit) {
     return error.refusal;
@@ -214,6 +217,11 @@ class AppendRun {
     return (this.#terms.length ?? Infinity) - this.#taken;
   }
 
+  /** Bytes that the piece may still have. */
+  get #ofPiece(): number {
+    return (this.#bounds?.most ?? Infinity) - this.#taken;
+  }
+
   #isPieceFull(): boolean {
     const bounds = this.#bounds;
     return bounds !== null && (this.#taken >= bounds.most || Date.now() >= bounds.until);
@@ -224,7 +232,7 @@ class AppendRun {
     await buffer.makeRoom(this.#left);
     if (this.#bounds !== null) {
       // Into memory of its own: a buffer that was handed over is lost when the body breaks off.
-      return this.#keep(await this.#readSpare(buffer.room.length));
+      return this.#keep(await this.#readSpare(Math.min(buffer.room.length, this.#ofPiece)));
     }
     const { filled } = buffer;
     const { buffer: bytes, count } = await this.#body.read(buffer.bytes, filled);
@@ -236,7 +244,7 @@ class AppendRun {
 
   /** Reads on while a full buffer waits to be known as the whole upload or as its first part. */
   async #readBehindFull(): Promise<boolean> {
-    const bytes = await this.#readSpare(Math.min(this.#partSize, this.#left));
+    const bytes = await this.#readSpare(Math.min(this.#partSize, this.#left, this.#ofPiece));
     if (bytes.length > 0) {
       await this.#sendPart();
     }

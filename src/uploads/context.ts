@@ -68,6 +68,8 @@ export interface UploadContext {
   /** How many bytes a body must bring within `LIMITS.bodyIdleContested`, as other operations wait for this one to end, or
    * others for its memory; 0: nobody does. */
   contestedFloor: () => number;
+  /** Ends the append that runs, of which what arrived is kept; null: none does. */
+  interrupt?: (() => void) | null;
 }
 
 /** The state of the upload that this object has; a caller without one is a bug. */

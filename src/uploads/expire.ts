@@ -4,6 +4,7 @@ import { abortMultipart, removeObjects } from "../blobs/objects.ts";
 import type { ExpiryReply } from "../protocol/uploads.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { adopt } from "./standing-rows.ts";
 import { isExpired } from "./state.ts";
 
 /** Removes the upload with all its R2 data when it is open and got no byte since `idleBefore`. First it ends:
@@ -16,6 +17,14 @@ export async function expire(context: UploadContext, idleBefore: number): Promis
     return { kind: "kept", lastAppendAt: isOpen ? state.lastAppendAt : Date.now() };
   }
   if (state.phase !== "expired") {
+    if (state.joining?.isTaking === true) {
+      // Some of them may be its own already; its parts have been idle for as long.
+      const { parts } = state.joining;
+      adopt(
+        context.ledger,
+        parts.flatMap(({ extents }) => extents),
+      );
+    }
     context.ledger.expire();
   }
   await finishExpiry(context);

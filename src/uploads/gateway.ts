@@ -8,9 +8,13 @@ import type {
   ArtifactIntent,
   ExpiryReply,
   FetchJob,
+  FilesTerms,
+  JoinedPart,
   SealGuard,
   SealIntent,
   SealResult,
+  UploadFacts,
+  UploadPlan,
   UploadView,
 } from "../protocol/uploads.ts";
 import { appendHeaders, WORKSPACE_HEADER } from "./internal.ts";
@@ -19,8 +23,10 @@ import type {
   ExplodeRequest,
   FetchRequest,
   Inspection,
+  JoinRequest,
   OpenRequest,
   SealRequest,
+  TakeRequest,
 } from "./internal.ts";
 import { isLost } from "./lost-object.ts";
 
@@ -39,12 +45,66 @@ export class UploadGateway {
   /** Opens a new upload of at most `room` bytes, null being no limit but the service's; one that is open already
    * stays as it is. */
   open(uuid: Uuid, room: number | null = null): Promise<Outcome<UploadView>> {
-    const body: OpenRequest = { uuid, room };
-    return call(this.#target(uuid), "/open", {
-      method: "POST",
-      headers: this.#headers,
-      body: JSON.stringify(body),
-    });
+    const body: OpenRequest = { uuid, room, plan: null, length: null };
+    return this.#post(uuid, "/open", body);
+  }
+
+  /** Opens a new upload that becomes what `plan` says once it has all of `length` bytes. */
+  begin(
+    uuid: Uuid,
+    room: number | null,
+    plan: UploadPlan,
+    length: number | null,
+  ): Promise<Outcome<UploadView>> {
+    const body: OpenRequest = { uuid, room, plan, length };
+    return this.#post(uuid, "/open", body);
+  }
+
+  /** Appends as /files/ does. Not to be repeated blindly, but its offset tells what arrived. */
+  put(
+    uuid: Uuid,
+    body: ReadableStream<Uint8Array> | null,
+    terms: FilesTerms,
+  ): Promise<Outcome<UploadFacts>> {
+    const headers = appendHeaders(this.#workspaceId, terms);
+    return call(
+      this.#target(uuid),
+      "/put",
+      { method: "POST", headers, body },
+      "upload_answer_lost",
+    );
+  }
+
+  /** How far an upload of /files/ is, and what it became; ends an append of it that is under way. */
+  head(uuid: Uuid): Promise<Outcome<UploadFacts>> {
+    return call(this.#target(uuid), "/head", { headers: this.#headers });
+  }
+
+  /** Ends an open upload. */
+  terminate(uuid: Uuid): Promise<Outcome<object>> {
+    return this.#post(uuid, "/terminate", {});
+  }
+
+  /** Brings a complete part to rest, and says what it is. */
+  rest(uuid: Uuid): Promise<Outcome<Pick<JoinedPart, "extents"> & { length: number }>> {
+    return this.#post(uuid, "/rest", {});
+  }
+
+  /** Opens an upload that is made of others, and waits a while for its end; may be repeated. */
+  join(
+    uuid: Uuid,
+    room: number | null,
+    plan: UploadPlan,
+    parts: readonly JoinedPart[],
+  ): Promise<Outcome<UploadFacts>> {
+    const body: JoinRequest = { uuid, room, plan, parts };
+    return this.#post(uuid, "/join", body);
+  }
+
+  /** Has a part give its objects away; may be repeated. */
+  take(part: JoinedPart, taker: Uuid): Promise<Outcome<object>> {
+    const body: TakeRequest = { ...part, taker };
+    return this.#post(part.uuid, "/take", body);
   }
 
   /** Opens an upload that fetches its bytes itself and then becomes what the job says; may be repeated. */
@@ -104,6 +164,11 @@ export class UploadGateway {
       headers: this.#headers,
       body: JSON.stringify(body),
     });
+  }
+
+  #post<T extends object>(uuid: Uuid, path: string, body: object): Promise<Outcome<T>> {
+    const init = { method: "POST", headers: this.#headers, body: JSON.stringify(body) };
+    return call(this.#target(uuid), path, init);
   }
 
   #target(uuid: Uuid): Target {

@@ -5,8 +5,10 @@ import type {
   AppendTerms,
   ArtifactIntent,
   FetchJob,
+  JoinedPart,
   SealGuard,
   SealIntent,
+  UploadPlan,
 } from "../protocol/uploads.ts";
 import type { UploadState } from "./state.ts";
 
@@ -18,11 +20,27 @@ export interface OpenRequest {
   uuid: Uuid;
   /** Bytes that it may hold; null is no limit but the service's. */
   room: number | null;
+  /** What it becomes by itself; null: what a conversion says. */
+  plan: UploadPlan | null;
+  /** Bytes that it is to have, or null where that is not known yet. */
+  length: number | null;
 }
 
 /** Opens an upload that fetches its bytes itself; one that is open stays as it is. */
-export interface FetchRequest extends OpenRequest {
+export interface FetchRequest extends Pick<OpenRequest, "uuid" | "room"> {
   job: FetchJob;
+}
+
+/** Opens an upload that is made of others. */
+export interface JoinRequest extends Omit<OpenRequest, "length"> {
+  plan: UploadPlan;
+  parts: readonly JoinedPart[];
+}
+
+/** Takes the R2 objects of a part over, when they are these. */
+export interface TakeRequest extends JoinedPart {
+  /** The upload that takes them. */
+  taker: Uuid;
 }
 
 export interface SealRequest {

@@ -4,8 +4,8 @@ import { RunningChecksums } from "../blobs/checksums.ts";
 import { formatOf } from "../object-tables.ts";
 import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
-import type { SealIntent, SealResult } from "../protocol/uploads.ts";
-import type { FetchState, UploadExtent, UploadState } from "./state.ts";
+import type { SealIntent, SealResult, UploadPlan } from "../protocol/uploads.ts";
+import type { FetchState, JoiningState, Standing, UploadExtent, UploadState } from "./state.ts";
 
 /** Made by `open`. */
 export const UPLOAD_TABLES: ObjectTables = {
@@ -28,7 +28,11 @@ CREATE TABLE upload (
   result TEXT,
   sealed_at INTEGER,
   room INTEGER,
-  fetch TEXT
+  fetch TEXT,
+  plan TEXT,
+  declared_length INTEGER,
+  standing TEXT,
+  joining TEXT
 );
 CREATE TABLE extents (
   n INTEGER PRIMARY KEY,
@@ -52,21 +56,35 @@ CREATE TABLE garbage (key TEXT PRIMARY KEY, multipart_id TEXT);
   ],
 };
 
-/** How many bytes a new upload may hold, null being no limit of its own, and whether it fetches them. */
+/** How many bytes a new upload may hold, null being no limit of its own, whether it fetches them, and what /files/ knows
+ * of it. */
 export interface Origin {
   room: number | null;
-  fetch: FetchState | null;
+  fetch?: FetchState | null;
+  plan?: UploadPlan | null;
+  length?: number | null;
+  joining?: JoiningState;
 }
+
+/** Where nothing is to be said. */
+export const PLAIN: Standing = {
+  isFinished: false,
+  isWithdrawn: false,
+  taker: null,
+  refusal: null,
+};
 
 /** Adds the one row of `upload`. */
 export function insertUpload(
   sql: SqlStorage,
-  { uuid, workspaceId, at, room, fetch }: Origin & { uuid: Uuid; workspaceId: number; at: number },
+  { uuid, workspaceId, at, ...origin }: Origin & { uuid: Uuid; workspaceId: number; at: number },
 ): void {
+  const { room, fetch = null, plan = null, length = null, joining = null } = origin;
   sql.exec(
     `INSERT INTO upload (id, format, uuid, workspace_id, created_at, last_append_at, reported_at,
-                         tail_length, extents_begun, checksums, phase, room, fetch)
-     VALUES (1, ?1, ?2, ?3, ?4, ?4, ?4, 0, 0, ?5, 'open', ?6, ?7)`,
+                         tail_length, extents_begun, checksums, phase, room, fetch, plan, declared_length,
+                         joining)
+     VALUES (1, ?1, ?2, ?3, ?4, ?4, ?4, 0, 0, ?5, 'open', ?6, ?7, ?8, ?9, ?10)`,
     formatOf(UPLOAD_TABLES),
     uuid,
     workspaceId,
@@ -74,6 +92,9 @@ export function insertUpload(
     new RunningChecksums().save(),
     room,
     fetch && JSON.stringify(fetch),
+    plan && JSON.stringify(plan),
+    length,
+    joining && JSON.stringify(joining),
   );
 }
 
@@ -91,6 +112,11 @@ export type UploadRow = {
   sealed_at: number | null;
   room: number | null;
   fetch: string | null;
+  // What follows is absent from rows that are older than it.
+  plan?: string | null;
+  declared_length?: number | null;
+  standing?: string | null;
+  joining?: string | null;
 };
 
 export type ExtentRow = {
@@ -108,6 +134,19 @@ function toExtent(row: ExtentRow): UploadExtent {
   return { n, key, partSize, length, multipart };
 }
 
+/** What /files/ knows of it, as insertUpload() and standing-rows.ts wrote it. */
+function knownOfFiles(
+  row: UploadRow,
+): Pick<UploadState, "plan" | "length" | "standing" | "joining"> {
+  const { plan, declared_length: length, standing, joining } = row;
+  return {
+    plan: JSON.parse(plan ?? "null") as UploadPlan | null,
+    length: length ?? null,
+    standing: { ...PLAIN, ...(JSON.parse(standing ?? "{}") as Partial<Standing>) },
+    joining: JSON.parse(joining ?? "null") as JoiningState | null,
+  };
+}
+
 /** The state that the rows hold. */
 export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): UploadState {
   const extents = extentRows.map(toExtent);
@@ -121,6 +160,7 @@ export function toState(row: UploadRow, extentRows: readonly ExtentRow[]): Uploa
     extents,
     tailLength: row.tail_length,
     fetch: JSON.parse(row.fetch ?? "null") as FetchState | null, // written by noteFetch()
+    ...knownOfFiles(row),
   };
   if (row.phase === "open") {
     return { ...basis, phase: "open" };

@@ -12,7 +12,7 @@ import { insertUpload, toState, UPLOAD_TABLES } from "./ledger-rows.ts";
 import type { ExtentRow, Origin, UploadRow } from "./ledger-rows.ts";
 import { LeftoverRows } from "./leftover-rows.ts";
 import { PartRows } from "./part-rows.ts";
-import { clipExtents, nextAlarm, openExtent } from "./state.ts";
+import { clipExtents, isAllThere, nextAlarm, openExtent } from "./state.ts";
 import type { FetchState, UploadExtent, UploadState } from "./state.ts";
 import { TailRows } from "./tail-rows.ts";
 import type { TailChange } from "./tail-rows.ts";
@@ -34,7 +34,7 @@ export interface AppendCommit {
   at: number;
 }
 
-const ANYWHERE: Origin = { room: null, fetch: null };
+const ANYWHERE: Origin = { room: null };
 
 export class Ledger {
   readonly #storage: DurableObjectStorage;
@@ -154,6 +154,9 @@ export class Ledger {
     this.#transact(write);
     this.#state = { ...state, tailLength, lastAppendAt: at };
     this.#checksums = checksums;
+    if (isAllThere(this.#state)) {
+      this.setAlarm(); // should nobody be left to seal it
+    }
   }
 
   /** Makes `tail` all that follows `end`, a boundary; what lay behind is noted as left over. */
@@ -267,6 +270,11 @@ export class Ledger {
     }
     const at = due ?? nextAlarm(this.#state, Date.now());
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
+  }
+
+  /** Changes the rows in one transaction, then reads the state again; what others write (standing-rows.ts). */
+  change(write: (sql: SqlStorage) => void): void {
+    this.#change(() => write(this.#sql));
   }
 
   #change(write: () => void): void {

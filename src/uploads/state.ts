@@ -13,8 +13,10 @@ import type {
   AppendTerms,
   FetchJob,
   SealGuard,
+  JoinedPart,
   SealIntent,
   SealResult,
+  UploadPlan,
 } from "../protocol/uploads.ts";
 
 /** A run of the upload's bytes in one R2 object. The object may hold more behind it, which is not read. */
@@ -28,7 +30,7 @@ export interface UploadExtent {
 }
 
 /** What every living upload has. Times in milliseconds. */
-interface UploadBasis {
+export interface UploadBasis {
   uuid: Uuid;
   /** The workspace that opened it; to all others it does not exist. */
   workspaceId: number;
@@ -42,6 +44,35 @@ interface UploadBasis {
   tailLength: number;
   /** Where its bytes come from when no client sends them. */
   fetch: FetchState | null;
+  /** What it becomes by itself; null: what a conversion says. */
+  plan: UploadPlan | null;
+  /** Bytes that it is to have; null: nobody said yet. */
+  length: number | null;
+  /** How it stands with /files/. */
+  standing: Standing;
+  /** The uploads that it is made of, while they are joined. */
+  joining: JoiningState | null;
+}
+
+/** How an upload stands with /files/, beside its bytes. */
+export interface Standing {
+  /** Did its client say that all of it is there? */
+  isFinished: boolean;
+  /** Was it cut from elsewhere? An offset that was told never falls, so it is no upload of /files/ any more. */
+  isWithdrawn: boolean;
+  /** The upload that it became a part of, and the R2 objects that are that one's now. */
+  taker: { uuid: Uuid; objects: readonly { key: string; length: number }[] } | null;
+  /** Why the catalog did not take it, and when. */
+  refusal: { code: ErrorCode; detail?: string; at: number } | null;
+}
+
+/** Uploads on their way to be one. */
+export interface JoiningState {
+  parts: readonly JoinedPart[];
+  /** Bytes of them that are hashed. */
+  position: number;
+  /** Whether their R2 objects are being taken over: then there is no way back. */
+  isTaking: boolean;
 }
 
 /** A fetch and how far it has come. */
@@ -87,9 +118,11 @@ export function openExtent(state: UploadBasis): UploadExtent | null {
   return last !== undefined && last.multipart !== null ? last : null;
 }
 
-/** The size of the next part: an open extent keeps the one that it began with. */
+/** The size of the next part: an open extent keeps the one that it began with. Of what is known to become large there
+ * are fewer and larger ones. */
 export function partSizeOf(state: UploadBasis): number {
-  return openExtent(state)?.partSize ?? LIMITS.partSize;
+  const isLarge = (state.length ?? 0) >= LIMITS.largeUpload;
+  return openExtent(state)?.partSize ?? (isLarge ? LIMITS.largePartSize : LIMITS.partSize);
 }
 
 /** May this append begin? Gives the offset at which it does. */
@@ -118,6 +151,9 @@ export function refuseSize(
   state: UploadBasis,
   size: number,
 ): { ok: false; code: ErrorCode; detail?: string } | null {
+  if (state.length !== null && size > state.length) {
+    return { ok: false, code: "upload_too_long" };
+  }
   if (size > LIMITS.uploadSize) {
     return { ok: false, code: "upload_too_large" };
   }
@@ -203,22 +239,13 @@ export function decideSeal(
   guard: SealGuard,
   sha512: string,
 ): Outcome<{ decision: SealDecision }> {
-  const size = offsetOf(state);
-  if (guard.size !== null && guard.size !== size) {
-    return {
-      ok: false,
-      code: "upload_content_mismatch",
-      detail: `size ${size}, not ${guard.size}`,
-    };
+  const mismatch = findMismatch(offsetOf(state), sha512, guard);
+  if (mismatch !== null) {
+    return { ok: false, code: "upload_content_mismatch", detail: mismatch };
   }
-  if (guard.sha512 !== null && guard.sha512 !== sha512) {
-    return { ok: false, code: "upload_content_mismatch", detail: `sha512 ${sha512}` };
-  }
-  if (state.phase === "open") {
-    return { ok: true, decision: { kind: "begin" } };
-  }
-  if (state.phase === "expired") {
-    return { ok: false, code: "upload_not_found" };
+  if (state.phase === "open" || state.phase === "expired") {
+    const open = requireOpen(state);
+    return open.ok ? { ok: true, decision: { kind: "begin" } } : open;
   }
   if (!isSameIntent(state.intent, intent)) {
     const became = "name" in state.intent ? `'${state.intent.name}'` : "a file of an artifact";
@@ -227,6 +254,14 @@ export function decideSeal(
   const decision: SealDecision =
     state.phase === "sealed" ? { kind: "done", result: state.result } : { kind: "continue" };
   return { ok: true, decision };
+}
+
+/** What of the content is not as the client says it, or null. */
+function findMismatch(size: number, sha512: string, guard: SealGuard): string | null {
+  if (guard.size !== null && guard.size !== size) {
+    return `size ${size}, not ${guard.size}`;
+  }
+  return guard.sha512 !== null && guard.sha512 !== sha512 ? `sha512 ${sha512}` : null;
 }
 
 /** May an upload go that got no byte since `idleBefore`? One that is being sealed or is sealed may not. */
@@ -281,21 +316,38 @@ export function nextAlarm(state: UploadState, now: number): number | null {
     case "sealed":
       return Math.max(soon, state.sealedAt + LIMITS.sealedMemory);
     case "expired":
-      return soon;
-    case "open": {
-      if (state.fetch !== null) {
-        return Math.max(now, state.fetch.nextAt);
-      }
-      const begunAt = openExtent(state)?.multipart?.begunAt;
-      return begunAt === undefined ? null : Math.max(soon, begunAt + LIMITS.multipartAge);
-    }
+      // Whoever took its objects may have to ask again.
+      return state.standing.taker === null
+        ? soon
+        : Math.max(soon, state.lastAppendAt + LIMITS.sealPatience);
+    case "open":
+      return openAlarm(state, now);
   }
+}
+
+function openAlarm(state: UploadBasis, now: number): number | null {
+  const soon = now + LIMITS.alarmRetry;
+  if (state.fetch !== null) {
+    return Math.max(now, state.fetch.nextAt);
+  }
+  if (state.standing.refusal === null && (state.joining !== null || isAllThere(state))) {
+    return soon;
+  }
+  const begunAt = openExtent(state)?.multipart?.begunAt;
+  return begunAt === undefined ? null : Math.max(soon, begunAt + LIMITS.multipartAge);
+}
+
+/** Is all of it there that is to become an artifact? */
+export function isAllThere(state: UploadBasis): boolean {
+  const { plan, length, standing, joining } = state;
+  const isWhole = plan?.protocol === "tus" && joining === null && length === offsetOf(state);
+  return plan !== null && plan.intent !== null && (isWhole || standing.isFinished);
 }
 
 function requireOpen(state: UploadState): Outcome<object> {
   switch (state.phase) {
     case "open":
-      return { ok: true };
+      return state.joining === null ? { ok: true } : { ok: false, code: "upload_sealing" };
     case "sealing":
       return { ok: false, code: "upload_sealing" };
     case "sealed":

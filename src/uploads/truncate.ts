@@ -11,10 +11,15 @@ import type { Outcome } from "../protocol/errors.ts";
 import type { AppendTerms } from "../protocol/uploads.ts";
 import { completeExtent, confirmOpenExtent, requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
+import { withdraw } from "./standing-rows.ts";
 import { offsetOf, planTruncate, tailStart } from "./state.ts";
 
-/** Makes the upload end at `target`, at or before its offset. */
-export async function truncate(context: UploadContext, target: number): Promise<Outcome<object>> {
+/** Makes the upload end at `target`, at or before its offset. `isOurs`: its client knows nothing of the bytes that go. */
+export async function truncate(
+  context: UploadContext,
+  target: number,
+  isOurs = true,
+): Promise<Outcome<object>> {
   const { ledger } = context;
   const boundary = ledger.boundaryBefore(target);
   const planned = planTruncate(requireState(context), target, boundary.offset);
@@ -26,11 +31,13 @@ export async function truncate(context: UploadContext, target: number): Promise<
     case "nothing":
       return { ok: true };
     case "tail":
+      withdrawCut(context, isOurs);
       cut(context, boundary, ledger.tail.read(plan.keep));
       return { ok: true };
     case "back":
       try {
         await WORK.run(plan.piece, context.owner, async () => {
+          withdrawCut(context, isOurs);
           cut(context, boundary, await readBack(context, plan.boundary, plan.piece));
         });
         return { ok: true };
@@ -55,7 +62,7 @@ export async function truncateFrom(
 ): Promise<Outcome<object>> {
   const offset = offsetOf(requireState(context));
   return offset === from
-    ? truncate(context, target)
+    ? truncate(context, target, false)
     : { ok: false, code: "upload_offset_conflict", detail: `at ${offset}, not ${from}` };
 }
 
@@ -68,6 +75,13 @@ export async function cutFirst(
   return cutFrom === undefined || offset === null
     ? { ok: true }
     : truncateFrom(context, cutFrom, offset);
+}
+
+/** An offset that a client of /files/ was told never falls. */
+function withdrawCut({ ledger }: UploadContext, isOurs: boolean): void {
+  if (!isOurs && (ledger.state?.plan ?? null) !== null) {
+    withdraw(ledger);
+  }
 }
 
 function cut(

@@ -12,13 +12,15 @@ import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { ExpiryReply, UploadView } from "../protocol/uploads.ts";
 import { append } from "./append.ts";
+import { complete } from "./complete.ts";
 import { completeExtent, confirmOpenExtent } from "./context.ts";
 import type { CatalogDesk, UploadContext } from "./context.ts";
 import { expire, finishExpiry, removeLeftovers } from "./expire.ts";
 import { continueExplode, explode } from "./explode.ts";
 import { continueFetch } from "./fetch.ts";
+import { FilesDoor, workspaceOf } from "./files-door.ts";
 import { giveUpHopeless } from "./give-up.ts";
-import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
+import { readAppendTerms } from "./internal.ts";
 import type {
   ExpireRequest,
   ExplodeRequest,
@@ -27,9 +29,10 @@ import type {
   OpenRequest,
   SealRequest,
 } from "./internal.ts";
+import { continueJoin } from "./join.ts";
 import { Ledger } from "./ledger.ts";
 import { finishSeal, seal } from "./seal.ts";
-import { newFetch, offsetOf, openExtent } from "./state.ts";
+import { isAllThere, newFetch, offsetOf, openExtent } from "./state.ts";
 import { cutFirst, truncate, truncateFrom } from "./truncate.ts";
 
 /** The class of the binding UPLOADS, but for the catalog, which worker.ts gives it. */
@@ -39,6 +42,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** Operations that wait or run. */
   #turns = 0;
+  readonly #files: FilesDoor;
 
   constructor(ctx: DurableObjectState, env: Env, desk: CatalogDesk) {
     super(ctx, env);
@@ -52,6 +56,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       desk,
       openExtentConfirmed: false,
       owner,
+      interrupt: null,
       contestedFloor: () => Math.max(this.#turns > 1 ? LIMITS.bodyProgress : 0, contestedFloor()),
     };
     this.#router
@@ -66,6 +71,14 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       .post("/explode", (request: IRequest) => this.#explode(request))
       .post("/expire", (request: IRequest) => this.#expire(request))
       .get("/inspect", () => ({ ok: true, found: inspect(this.#context.ledger) }));
+    this.#files = new FilesDoor(this.#context, {
+      inTurn: (operation) => this.#inTurn(operation),
+      isExploding: () => this.#isExploding(),
+      tidyLater: () => {
+        this.ctx.waitUntil(this.#inTurn(() => this.#tidy()));
+      },
+    });
+    this.#files.addTo(this.#router);
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -115,7 +128,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
         }
         break;
       case "open":
-        await (state.fetch === null ? this.#closeOldExtent() : continueFetch(this.#context));
+        hasMore = await this.#goOn();
         break;
       case "sealed":
       case "expired":
@@ -126,6 +139,24 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     }
     await this.#tidy();
     return hasMore;
+  }
+
+  async #goOn(): Promise<boolean> {
+    const { state } = this.#context.ledger;
+    if (state === null) {
+      return false;
+    }
+    if (state.joining !== null) {
+      return continueJoin(this.#context, Date.now() + LIMITS.explodeSlice);
+    }
+    if (state.fetch !== null) {
+      await continueFetch(this.#context);
+    } else if (isAllThere(state)) {
+      await complete(this.#context, false);
+    } else {
+      await this.#closeOldExtent();
+    }
+    return false;
   }
 
   /** Runs an operation when all before it have ended, however they did. */
@@ -139,13 +170,13 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   }
 
   async #open(request: IRequest): Promise<Outcome<UploadView>> {
-    const { uuid, room } = await request.json<OpenRequest>();
+    const { uuid, ...origin } = await request.json<OpenRequest>();
     const { ledger } = this.#context;
     if (ledger.state?.phase === "expired") {
       return { ok: false, code: "storage_unavailable" };
     }
     if (ledger.state === null) {
-      ledger.open(uuid, workspaceOf(request), Date.now(), { room, fetch: null });
+      ledger.open(uuid, workspaceOf(request), Date.now(), origin);
     }
     return this.#view(request);
   }
@@ -185,7 +216,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
     const from = request.query["from"];
     const target = Number(request.params["target"]);
     const truncated = await (from === undefined
-      ? truncate(this.#context, target)
+      ? truncate(this.#context, target, false)
       : truncateFrom(this.#context, Number(from), target));
     await this.#tidy();
     return truncated.ok ? this.#view(request) : truncated;
@@ -232,6 +263,7 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
       await request.body?.cancel();
       return { ok: false, code: "upload_sealing" };
     }
+    this.#files.supersede();
     return this.#inTurn(operation);
   }
 
@@ -288,19 +320,17 @@ function inspect(ledger: Ledger): Inspection | null {
   if (state === null) {
     return null;
   }
-  const { phase, workspaceId, createdAt, lastAppendAt, extents } = state;
+  const { phase, workspaceId, createdAt, lastAppendAt, extents, standing } = state;
+  const own = extents.filter(({ multipart }) => multipart === null);
   return {
     phase,
     workspaceId,
     createdAt,
     lastAppendAt,
     size: offsetOf(state),
-    objects: extents.filter(({ multipart }) => multipart === null),
+    // Keys name the upload that wrote them, so it answers for those that another has now.
+    objects: [...own, ...(standing.taker?.objects ?? [])],
     openKey: openExtent(state)?.key ?? null,
     leftovers: ledger.leftovers.list().map(({ key }) => key),
   };
-}
-
-function workspaceOf(request: IRequest): number {
-  return Number(request.headers.get(WORKSPACE_HEADER));
 }

@@ -74,6 +74,31 @@ const UPLOAD: Record<Who, Outcome> = {
   reader: 404,
   system: 404,
 };
+/** Those of users are theirs who may add to the workspace. */
+const FILES: Record<Who, Outcome> = {
+  ...UPLOAD,
+  viewer: 404,
+  worker: 403,
+  contributor: 204,
+  owner: 204,
+};
+/** A user says for which workspace. */
+const NEW_FILE: Record<Who, Outcome> = {
+  ...NO_TOKEN,
+  worker: 403,
+  viewer: 400,
+  contributor: 400,
+  stranger: 201,
+  friend: 201,
+  reader: 201,
+  owner: 201,
+  system: 201,
+};
+const APPEND_NOTHING = {
+  "Tus-Resumable": "1.0.0",
+  "Upload-Offset": "0",
+  "Content-Type": "application/offset+octet-stream",
+};
 const DELETE_ALL: Record<Who, Outcome> = {
   ...KEY,
   stranger: 401,
@@ -125,6 +150,7 @@ interface Route {
   outcomes: Record<Who, Outcome>;
   path: (subject: Subject) => string;
   body?: (subject: Subject, who: Who) => unknown;
+  headers?: Record<string, string>;
   /** Does an answer of 200 show the subject? */
   shows?: (answer: string, subject: Subject) => boolean;
   /** What 200 changes, so that the next identity needs a subject of its own. */
@@ -136,6 +162,7 @@ const ofArtifact = (verb: string) => (subject: Subject) =>
   `/artifacts/${subject.artifact.uuid}${verb}`;
 const label = ({ workspace, label: name }: Subject) => `/label/${workspace}/${name}`;
 const upload = (verb: string) => (subject: Subject) => `/upload/${subject.upload}${verb}`;
+const inFiles = (subject: Subject) => `/files/${subject.upload}`;
 const blob = (verb: string) => (subject: Subject) => `/blobs/${subject.artifact.blob_uuid}${verb}`;
 const unused = (prefix: string) => () => `${prefix}/${randomUUID()}`;
 const namespace = (rest: string) => (subject: Subject) =>
@@ -268,6 +295,30 @@ const ROUTES: Route[] = [
     path: label,
     spends: true,
   },
+  { route: "POST /files/", outcomes: NEW_FILE, path: always("/files/"), body: () => ({}) },
+  { route: "POST /files", outcomes: NEW_FILE, path: always("/files"), body: () => ({}) },
+  {
+    route: "PUT /files/:upload",
+    outcomes: NEW_FILE,
+    path: unused("/files"),
+    body: () => ({}),
+  },
+  { route: "GET /files/:upload", outcomes: FILES, path: inFiles },
+  {
+    route: "PATCH /files/:upload",
+    outcomes: FILES,
+    path: inFiles,
+    headers: APPEND_NOTHING,
+    spends: true,
+  },
+  {
+    route: "POST /files/:upload",
+    outcomes: FILES,
+    path: inFiles,
+    headers: { ...APPEND_NOTHING, "X-HTTP-Method-Override": "PATCH" },
+    spends: true,
+  },
+  { route: "DELETE /files/:upload", outcomes: FILES, path: inFiles, spends: true },
   { route: "POST /upload", outcomes: KEY, path: () => "/upload" },
   { route: "GET /upload/:uuid", outcomes: UPLOAD, path: upload("") },
   { route: "POST /upload/:uuid", outcomes: UPLOAD, path: upload("") },
@@ -420,6 +471,7 @@ const ROUTES: Route[] = [
 function describedRoutes(): string[] {
   const areas = new Set([
     "Uploads",
+    "Resumable uploads",
     "Artifacts",
     "Labels",
     "Blobs",
@@ -551,9 +603,9 @@ async function makeSubject(who: Who, isLabel: boolean): Promise<Subject> {
   return { workspace, bearer, artifact: made, label: name, upload: open, sha512, other };
 }
 
-async function send(who: Who, { route, path, body }: Route, subject: Subject) {
+async function send(who: Who, { route, path, body, headers: own }: Route, subject: Subject) {
   const [method = ""] = route.split(" ");
-  const init: RequestInit = { method, headers: headers[who] };
+  const init: RequestInit = { method, headers: { ...headers[who], ...own } };
   if (body !== undefined) {
     init.body = JSON.stringify(body(subject, who));
   }
@@ -564,7 +616,7 @@ async function send(who: Who, { route, path, body }: Route, subject: Subject) {
 async function ask(who: Who, row: Route): Promise<Outcome> {
   const subject = await subjectFor(who, row);
   const { status, text } = await send(who, row, subject);
-  if (status === 200 && row.spends === true) {
+  if ((status === 200 || status === 204) && row.spends === true) {
     subjects.delete(keyOf(who, row));
   }
   return status !== 200 || (row.shows?.(text, subject) ?? true) ? status : "hidden";
@@ -635,6 +687,9 @@ function withoutCounts({ blobs, ...rest }: ArtifactBody): unknown {
 
 /** A refusal without what names the request. */
 function comparable(text: string): unknown {
+  if (!text.startsWith("{")) {
+    return text;
+  }
   const { request_id: _, detail: __, ...rest } = JSON.parse(text) as Record<string, unknown>;
   return rest;
 }

@@ -251,6 +251,36 @@ function onUpload(
   };
 }
 
+/** A file in one request. */
+function wholeFile(method: string, path: () => string): Change {
+  return {
+    actions: ["artifact created", "version added"],
+    by: "acting",
+    prepare: ({ service, acting: bearer }) => {
+      const [address, body] = [path(), randomBytes(8)];
+      return Promise.resolve(() => service.fetch(address, { method, bearer, body }));
+    },
+  };
+}
+
+/** An append of nothing, or the end, of an upload by tus. */
+function onFilesUpload(method: string): Change {
+  return {
+    actions: "bytes under way",
+    by: "acting",
+    async prepare({ service, acting: bearer }) {
+      const uuid = await service.openUpload(bearer);
+      const headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+        ...(method === "POST" ? { "X-HTTP-Method-Override": "PATCH" } : {}),
+      };
+      return () => service.fetch(`/files/${uuid}`, { method, bearer, headers });
+    },
+  };
+}
+
 function ofToken(actions: Change["actions"], method: string, body?: unknown): Change {
   return {
     actions,
@@ -336,6 +366,12 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     (uuid) => `/upload/${uuid}/truncate/4`,
     () => undefined,
   ),
+  "POST /files/": wholeFile("POST", () => "/files/"),
+  "POST /files": wholeFile("POST", () => "/files"),
+  "PUT /files/{upload}": wholeFile("PUT", () => `/files/${randomUUID()}`),
+  "PATCH /files/{upload}": onFilesUpload("PATCH"),
+  "POST /files/{upload}": onFilesUpload("POST"),
+  "DELETE /files/{upload}": onFilesUpload("DELETE"),
   "POST /artifacts/upload/{name}": onUpload(
     ["artifact created", "version added"],
     () => `/artifacts/upload/${randomUUID()}`,

@@ -69,6 +69,7 @@ export async function makeSubject(service: Service, system: string): Promise<Sub
   return {
     "{ref}": artifact.uuid,
     "/upload/{uuid}": `/upload/${await service.openUpload(system)}`,
+    "{upload}": await service.openUpload(system),
     "{uuid}": artifact.blob_uuid,
     "/tokens/{id}": `/tokens/${id}`,
     "/api/1.0/artifact/{id}": `/api/1.0/artifact/${bundle.id}`,

@@ -21,6 +21,7 @@ export interface SeenReply {
 
 /** What a body may be; so is a requestBody. */
 interface Response {
+  "x-may-be-empty"?: boolean;
   content?: Record<string, { schema?: object }>;
 }
 
@@ -119,13 +120,15 @@ function complainOutside({ method, status, json }: SeenReply, hasPath: boolean):
 
 function complainOfBody(
   { method, contentType, status, json }: SeenReply,
-  { content = {} }: Response,
+  { content = {}, "x-may-be-empty": mayBeEmpty = false }: Response,
   place: Place,
 ): string | null {
   const type = contentType?.replace(/;.*$/su, "").trim().toLowerCase() ?? null;
   const hasContent = Object.keys(content).length > 0;
   if (type === null) {
-    return hasContent && method !== "HEAD" ? `the operation ${place.name} wants a body` : null;
+    return hasContent && !mayBeEmpty && method !== "HEAD"
+      ? `the operation ${place.name} wants a body`
+      : null;
   }
   if (!(type in content) && !("*/*" in content)) {
     return `the operation ${place.name} has no ${type} there`;

@@ -85,6 +85,7 @@ export function addressOf({ path }: Operation, tenant: Tenant, things: Things): 
     scope: "debusine",
     id: isNumber ? "999999" : things.artifactId,
     ref: things.artifact,
+    upload: things.upload,
     uuid: isBlob ? things.blob : things.upload,
     namespace: tenant.name,
     workspace: tenant.name,

@@ -7,7 +7,11 @@ import { buildDocument } from "../../../src/openapi/document.ts";
 
 /** The changes for which credentials may have held up to LIMITS.keyMemory ago. A change is not added here without a page in
  * docs/decisions. */
-const BYTES_IN = ["POST /upload/{uuid}", "PUT /api/1.0/artifact/{id}/files/{path}"];
+const BYTES_IN = [
+  "PATCH /files/{upload}",
+  "POST /upload/{uuid}",
+  "PUT /api/1.0/artifact/{id}/files/{path}",
+];
 
 const OPERATIONS = Object.entries(buildDocument().paths).flatMap(([path, operations]) =>
   Object.keys(operations).map((method) => [method.toUpperCase(), path] as const),
@@ -29,6 +33,10 @@ describe("mayRecall()", () => {
     ["POST", "/upload/"],
     ["POST", "/upload/x/truncate/0"],
     ["DELETE", "/upload/x"],
+    ["POST", "/files/x"],
+    ["DELETE", "/files/x"],
+    ["PUT", "/files/x"],
+    ["PATCH", "/files/"],
     ["PUT", "/api/1.0/artifact/1/files/"],
     ["POST", "/api/1.0/artifact/1/files/x"],
     ["PURGE", "/upload/x"],

@@ -22,6 +22,7 @@ import { applySchema } from "../support/catalog.ts";
 import { Client } from "../support/client.ts";
 import { expectInvariants, expectNothingLeft } from "../support/invariants.ts";
 import { watchedEnv } from "../support/watched-worker.ts";
+import { TusClient } from "./files-jobs.ts";
 
 // As small as R2 allows: no fault depends on it.
 const PART = 5 * 1024 * 1024;
@@ -419,6 +420,77 @@ async function explosion(): Promise<Run> {
   };
 }
 
+/** An upload by tus whose last byte comes. */
+async function patchOf(length: number): Promise<Run> {
+  const [name, content] = [`patch-${salt}`, bytes(length, salt)];
+  const tus = new TusClient(client);
+  const path = await tus.open(name, length);
+  expect((await tus.patch(path, 0, content.subarray(0, 100))).status).toBe(204);
+  return {
+    act: () => isOk(tus.patch(path, 100, content.subarray(100))),
+    recover: () => tus.goOn(path, content, 100),
+    verify: () => expectPublished(name, content),
+  };
+}
+
+/** An upload by tus that comes with its creation. */
+async function createWith(): Promise<Run> {
+  const [name, content] = [`create-${salt}`, bytes(1_000, salt)];
+  const tus = new TusClient(client);
+  const headers = {
+    "Upload-Length": "1000",
+    "Content-Type": "application/offset+octet-stream",
+  };
+  const send = () => tus.create(name, headers, content);
+  return {
+    act: () => isOk(send()),
+    async recover() {
+      await insist(send);
+    },
+    verify: () => expectPublished(name, content),
+  };
+}
+
+/** Three parts that become one; who gets no answer sends them again. */
+async function joining(): Promise<Run> {
+  const [name, content] = [`join-${salt}`, bytes(3_000, salt)];
+  const tus = new TusClient(client);
+  const pieces = [
+    content.subarray(0, 1_000),
+    content.subarray(1_000, 1_001),
+    content.subarray(1_001),
+  ];
+  const concat = await tus.parts(pieces);
+  const isPublished = async () => Object.keys(await filesOf(name)).length > 0;
+  return {
+    async act() {
+      return (await isOk(tus.create(name, { "Upload-Concat": concat }))) && (await isPublished());
+    },
+    async recover() {
+      const again = await tus.parts(pieces);
+      await insist(() => tus.create(name, { "Upload-Concat": again }));
+    },
+    verify: () => expectPublished(name, content),
+  };
+}
+
+async function termination(): Promise<Run> {
+  const tus = new TusClient(client);
+  const path = await tus.open(`end-${salt}`, 1_000);
+  await tus.patch(path, 0, bytes(500, salt));
+  return {
+    act: async () => (await tus.terminate(path)) === 204,
+    async recover() {
+      expect([204, 404]).toContain(await tus.terminate(path));
+    },
+    async verify() {
+      expect((await client.send("HEAD", path, null, { "Tus-Resumable": "1.0.0" })).status).toBe(
+        404,
+      );
+    },
+  };
+}
+
 const R2: Job["kinds"] = ["r2A", "r2B", "r2Body", "r2Free"];
 
 interface Job {
@@ -441,6 +513,11 @@ const JOBS: Record<string, Job> = {
   // It ends in the turns of an alarm, which the runtime repeats only after seconds when the object dies.
   "an explosion": { prepare: explosion, modes: BY_WORKER },
   "a seal that a full catalog refuses": { prepare: sealWithoutRoom },
+  "a PATCH that completes an upload": { prepare: () => patchOf(3_000) },
+  "a PATCH that fills a part": { prepare: () => patchOf(PART + 2_000), kinds: R2 },
+  "a creation with all of its bytes": { prepare: createWith },
+  "a concatenation": { prepare: joining },
+  "a termination": { prepare: termination },
   "a deletion": { prepare: deletion, modes: BY_WORKER },
   "a copy of a blob": { prepare: copy, modes: BY_WORKER },
   "a creation with declared files": { prepare: creation, modes: BY_WORKER },

@@ -111,6 +111,7 @@ export async function expectNothingLeft(): Promise<void> {
   for (const id of [...drafts, ...drafts]) {
     await runDurableObjectAlarm(env.DRAFTS.get(id));
   }
+  await sweep(env, DAY, now + 6 * DAY); // what a seal had no use for
   await expectInvariants();
   expect(await rows("SELECT uuid FROM uploads")).toEqual([]);
   expect(await rows("SELECT key FROM garbage")).toEqual([]);
@@ -235,8 +236,8 @@ async function expectKnownObjects(): Promise<void> {
   expect(strange.flat()).toEqual([]);
 }
 
-/** Does the upload or draft of a key know it, and will it wake up or be asked by the sweep? */
-function isKnownToWriter(key: string): Promise<boolean> {
+/** Does the upload or draft of a key know it, or the upload that took it over, and will it wake up or be asked by the sweep? */
+async function isKnownToWriter(key: string): Promise<boolean> {
   const [folder, uuid = "", last = ""] = key.split("/");
   return folder === "packs" ? isKnownToDraft(key, uuid, Number(last)) : isKnownToUpload(key, uuid);
 }
@@ -249,13 +250,31 @@ async function isKnownToDraft(key: string, uuid: string, number: number): Promis
   return version !== null && found?.keys.includes(key) === true;
 }
 
-async function isKnownToUpload(key: string, uuid: string): Promise<boolean> {
+async function isKnownToUpload(key: string, writer: string): Promise<boolean> {
+  const taker = await takerOf(writer);
+  return (await isKnownTo(taker ?? writer, key)) || (await isKnownTo(writer, key));
+}
+
+/** The upload that took the objects of another over. */
+function takerOf(uuid: string): Promise<string | null> {
+  return runInDurableObject(env.UPLOADS.getByName(uuid), (_object, { storage }) => {
+    const [row] = hasRows(storage)
+      ? storage.sql.exec<{ standing: string | null }>("SELECT standing FROM upload").toArray()
+      : [];
+    const standing = JSON.parse(row?.standing ?? "{}") as { taker?: { uuid: string } | null };
+    return standing.taker?.uuid ?? null;
+  });
+}
+
+async function isKnownTo(uuid: string, key: string): Promise<boolean> {
   const isListed = await env.DB.prepare("SELECT 1 FROM uploads WHERE uuid = ?1").bind(uuid).first();
   return runInDurableObject(env.UPLOADS.getByName(uuid), async (_object, { storage }) => {
     const isAwaited = isListed !== null || (await storage.getAlarm()) !== null;
     const knows = (table: string) =>
       storage.sql.exec(`SELECT 1 FROM ${table} WHERE key = ?`, key).toArray().length > 0;
-    return isAwaited && hasRows(storage) && (knows("extents") || knows("garbage"));
+    const joins = () =>
+      storage.sql.exec("SELECT 1 FROM upload WHERE instr(joining, ?)", key).toArray().length > 0;
+    return isAwaited && hasRows(storage) && (knows("extents") || knows("garbage") || joins());
   });
 }
 

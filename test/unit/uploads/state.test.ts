@@ -46,6 +46,10 @@ function openState(extents: UploadExtent[], tailLength: number): UploadState {
     extents,
     tailLength,
     fetch: null,
+    plan: null,
+    length: null,
+    standing: { isFinished: false, isWithdrawn: false, taker: null, refusal: null },
+    joining: null,
   };
 }
 

@@ -1,0 +1,167 @@
+// POST /files/: a new upload, with or without its first bytes.
+
+import type { Context } from "hono";
+
+import type { AppEnv } from "../../app-env.ts";
+import { newUploadUuid } from "../../auth/upload-uuids.ts";
+import { readDigests } from "../../http/digest-headers.ts";
+import { dispositionName } from "../../http/disposition-name.ts";
+import type { BodyDigest } from "../../protocol/body-promise.ts";
+import { AppError, valueOf } from "../../protocol/errors.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { readBoolean, readDigits, readInteger } from "../../protocol/tus.ts";
+import type { FilesTerms, UploadFacts, UploadPlan } from "../../protocol/uploads.ts";
+import { UploadGateway } from "../../uploads/gateway.ts";
+import { locationOf, sayFacts } from "./answers.ts";
+import { noteUpload, requireTaken } from "./open.ts";
+import { planArtifact, planDigests } from "./plan.ts";
+import {
+  lengthOf,
+  readPromise,
+  readTusPromise,
+  requireSameLength,
+  requireTusType,
+} from "./read-append.ts";
+import { UploadMetadata } from "./upload-metadata.ts";
+import { requireHome } from "./who.ts";
+
+/** What a request to create says. */
+interface Creation {
+  length: number | null;
+  isPartial: boolean;
+  /** How its body is appended; null: there is none to look at. */
+  body: Pick<FilesTerms, "length" | "promise" | "completes"> | null;
+  digests: readonly BodyDigest[];
+  facts: { name: string | null; type: string | null };
+}
+
+/** Opens an upload by either protocol. */
+export async function createUpload(c: Context<AppEnv>, dialect: "tus" | "ietf"): Promise<Response> {
+  const sent = c.req.raw.headers.get("Upload-Metadata");
+  const metadata = new UploadMetadata(sent);
+  const home = await requireHome(c, metadata.text("workspace"));
+  const creation = dialect === "tus" ? readTusCreation(c.req.raw) : readIetfCreation(c.req.raw);
+  const { length, isPartial } = creation;
+  const uuid = await newUploadUuid(c.var.settings.tokenSecret);
+  const opening = { home, uuid, metadata, facts: creation.facts };
+  const plan: UploadPlan = {
+    protocol: dialect,
+    metadata: sent,
+    concat: isPartial ? "partial" : null,
+    intent: isPartial ? null : planArtifact(c, opening),
+    digests: [...planDigests(metadata), ...creation.digests],
+  };
+  const room = await noteUpload(c, uuid, home.id, length);
+  const gateway = new UploadGateway(c.env.UPLOADS, home.id);
+  const { createdAt, lastAppendAt } = valueOf(await gateway.begin(uuid, room, plan, length));
+  const terms = termsOf(creation, dialect);
+  if (terms === null) {
+    const offset = dialect === "ietf" ? 0 : null; // of tus it says how much of a body was taken
+    const facts = { offset, length, createdAt, lastAppendAt, plan, became: null };
+    return sayCreated(c, uuid, facts, dialect);
+  }
+  const taken = await gateway.put(uuid, c.req.raw.body, terms);
+  return sayCreated(c, uuid, await requireTaken(c, gateway, uuid, taken), dialect);
+}
+
+/** How the first bytes are appended; null where there are none, and none are needed. */
+function termsOf(
+  { length, isPartial, body }: Creation,
+  dialect: "tus" | "ietf",
+): FilesTerms | null {
+  const isEmpty = dialect === "tus" && length === 0 && !isPartial;
+  if (body === null && !isEmpty) {
+    return null;
+  }
+  return {
+    offset: 0,
+    length: 0,
+    promise: { boundary: null, digests: [] },
+    completes: "at length",
+    ...body,
+    uploadLength: null,
+    endsWhenTooLong: dialect === "ietf",
+  };
+}
+
+async function sayCreated(
+  c: Context<AppEnv>,
+  uuid: Uuid,
+  facts: UploadFacts,
+  dialect: "tus" | "ietf",
+): Promise<Response> {
+  const shown = await sayFacts(c, facts, dialect);
+  if (dialect === "ietf" && shown !== null) {
+    c.header("Location", `/a/${shown.id}/`);
+    return c.json(shown, 201);
+  }
+  c.header("Location", locationOf(c, uuid));
+  return c.body(null, 201);
+}
+
+function readTusCreation(request: Request): Creation {
+  const { headers } = request;
+  const [given, deferred] = [headers.get("Upload-Length"), headers.get("Upload-Defer-Length")];
+  const length = readDigits(given);
+  const isGiven = given !== null && length !== null && deferred === null;
+  const isDeferred = given === null && deferred === "1";
+  if (!isGiven && !isDeferred) {
+    throw new AppError("upload_length_malformed", `'${given ?? deferred ?? ""}'`);
+  }
+  const concat = headers.get("Upload-Concat");
+  if (concat !== null && concat !== "partial") {
+    throw new AppError("upload_concat_malformed", `'${concat}'`);
+  }
+  return {
+    length,
+    isPartial: concat === "partial",
+    body: readTusBody(request),
+    digests: [],
+    facts: { name: null, type: null },
+  };
+}
+
+/** creation-with-upload; clients without a body may say a type all the same. */
+function readTusBody(request: Request): Creation["body"] {
+  const length = lengthOf(request);
+  if (length === 0) {
+    return null;
+  }
+  requireTusType(request.headers);
+  const promise = readTusPromise(request.headers);
+  return { length, promise, completes: "at length" };
+}
+
+function readIetfCreation(request: Request): Creation {
+  const { headers } = request;
+  const isLast = readBoolean(headers.get("Upload-Complete")) === true;
+  const bytes = lengthOf(request);
+  const said = readInteger(headers.get("Upload-Length"));
+  const length = requireSameLength(said, isLast ? bytes : null);
+  return {
+    length,
+    isPartial: false,
+    body:
+      isLast || bytes !== 0
+        ? { length: bytes, promise: readPromise(headers), completes: isLast ? "now" : "later" }
+        : null,
+    digests: readWhole(headers),
+    facts: {
+      name: dispositionName(headers.get("Content-Disposition")),
+      type: headers.get("Content-Type"),
+    },
+  };
+}
+
+/** The digests of the whole that the client means to send (RFC 9530, Repr-Digest). */
+function readWhole(headers: Headers): BodyDigest[] {
+  const text = headers.get("Repr-Digest");
+  if (text === null) {
+    return [];
+  }
+  const { digests, unreadable } = readDigests(new Headers({ "Repr-Digest": text }), false);
+  if (unreadable !== null) {
+    throw new AppError("body_digest_unknown", unreadable);
+  }
+  return digests;
+}

@@ -1,0 +1,118 @@
+// An append under /files/. Without digests, what arrives of its body is kept by the piece, each committed like an append of
+// its own, so that neither a broken connection nor the death of the object costs more than a piece. With digests it is all
+// or nothing. The request that brings the last byte is answered once the artifact exists.
+
+import { BodyCheck } from "../http/body-check.ts";
+import { BodyReader } from "../http/body-reader.ts";
+import type { Outcome } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { FilesTerms } from "../protocol/uploads.ts";
+import { append, appendPiece } from "./append.ts";
+import { complete } from "./complete.ts";
+import { requireState } from "./context.ts";
+import type { UploadContext } from "./context.ts";
+import { finishExpiry } from "./expire.ts";
+import { decideFilesAppend } from "./files-append.ts";
+import { declareLength, finish } from "./standing-rows.ts";
+import { offsetOf } from "./state.ts";
+import { truncate } from "./truncate.ts";
+
+type Body = ReadableStream<Uint8Array> | null;
+
+/** Appends a body as /files/ does, and completes the upload where that was the end of it. */
+export async function appendUnderFiles(
+  context: UploadContext,
+  body: Body,
+  terms: FilesTerms,
+): Promise<Outcome<object>> {
+  const taken = await take(context, body, terms);
+  if (!taken.ok) {
+    await body?.cancel().catch(() => {}); // it may have been read
+    return taken.code === "upload_too_long" && terms.endsWhenTooLong
+      ? endTooLong(context, taken)
+      : taken;
+  }
+  if (terms.completes === "now" && requireState(context).phase === "open") {
+    finish(context.ledger, offsetOf(requireState(context)));
+  }
+  return complete(context, true);
+}
+
+async function take(
+  context: UploadContext,
+  body: Body,
+  terms: FilesTerms,
+): Promise<Outcome<object>> {
+  const state = requireState(context);
+  const decided = decideFilesAppend(state, terms);
+  if (!decided.ok || decided.isRepeat) {
+    return decided;
+  }
+  const { length } = decided;
+  if (length !== null && length !== state.length) {
+    declareLength(context.ledger, length);
+  }
+  const isWhole = terms.isWhole === true || terms.promise.digests.length > 0;
+  return isWhole || body === null ? append(context, body, terms) : keep(context, body, terms);
+}
+
+async function keep(
+  context: UploadContext,
+  body: ReadableStream<Uint8Array>,
+  terms: FilesTerms,
+): Promise<Outcome<object>> {
+  const begin = offsetOf(requireState(context));
+  const reader = new BodyReader(body, context.contestedFloor);
+  const check = new BodyCheck({ boundary: null, digests: [] });
+  let isSuperseded = false;
+  context.interrupt = () => {
+    isSuperseded = true;
+    reader.stop();
+  };
+  try {
+    for (;;) {
+      const state = requireState(context);
+      const until = Date.now() + LIMITS.keptPieceTime;
+      const length = terms.length === null ? null : begin + terms.length - offsetOf(state);
+      // To the end of a part, so that no tail is written only to be read again.
+      const most = LIMITS.keptPiece - (state.tailLength % LIMITS.keptPiece);
+      const piece = await appendPiece(context, reader, { most, until, check, length });
+      const end = offsetOf(requireState(context));
+      if (!piece.ok) {
+        reader.cancel();
+        // Of a body that is too long nothing counts.
+        return piece.code === "upload_too_long" ? undo(context, begin, piece) : piece;
+      }
+      if (piece.end === "broken") {
+        reader.cancel();
+        return { ok: false, code: isSuperseded ? "upload_superseded" : "upload_body_broken" };
+      }
+      if (piece.end === "clean" || (terms.length !== null && end === begin + terms.length)) {
+        return { ok: true };
+      }
+    }
+  } finally {
+    context.interrupt = null;
+  }
+}
+
+async function undo(
+  context: UploadContext,
+  begin: number,
+  refusal: Outcome<object> & { ok: false },
+): Promise<Outcome<object>> {
+  const undone = await truncate(context, begin);
+  return undone.ok ? refusal : undone;
+}
+
+/** "The upload is invalid, no further interaction" (draft-ietf-httpbis-resumable-upload-12 §4.4). */
+async function endTooLong(
+  context: UploadContext,
+  refusal: Outcome<object> & { ok: false },
+): Promise<Outcome<object>> {
+  if (requireState(context).phase === "open") {
+    context.ledger.expire();
+    await finishExpiry(context);
+  }
+  return refusal;
+}
