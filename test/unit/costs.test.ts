@@ -29,24 +29,26 @@ const COSTS: Record<string, Row> = {
   "append of 4 KiB": [0, 0, 0, 0, 0, 0, 1, 2, 2],
   "append of 2 MiB": [0, 0, 0, 0, 0, 0, 1, 3, 3],
   "look at an upload": [0, 0, 0, 0, 0, 0, 1, 0, 0],
-  "convert of 2 MiB, one part": [1, 0, 0, 28, 140, 46, 1, 25, 14],
+  "convert of 2 MiB, one part": [1, 0, 0, 26, 133, 36, 1, 25, 14],
   "append of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 47, 28],
   "truncate inside a part": [1, 1, 0, 1, 2, 0, 1, 31, 16],
-  "convert of 73 MiB": [2, 0, 0, 28, 149, 48, 1, 26, 23],
-  "look-up by sha512": [0, 0, 0, 1, 11, 0, 0, 0, 0],
-  "convert of a blob": [0, 0, 0, 22, 148, 34, 0, 0, 0],
-  "create, 100 files": [0, 0, 0, 14, 563, 531, 0, 0, 0],
-  "PUT of a small file": [1, 0, 0, 8, 45, 15, 1, 0, 0],
-  "GET of a file": [0, 1, 0, 1, 7, 0, 0, 0, 0],
-  "GET of a range of 4 KiB": [0, 1, 0, 1, 7, 0, 0, 0, 0],
-  "listing page of 50": [0, 0, 0, 3, 60, 0, 0, 0, 0],
-  "tar of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
-  "zip of 100 files": [0, 100, 0, 11, 606, 0, 0, 0, 0],
-  "tar.gz of 100 files": [0, 100, 0, 7, 406, 0, 0, 0, 0],
-  "explode, 100 members": [1, 2, 0, 35, 1242, 1047, 1, 652, 120],
-  "delete an artifact": [0, 0, 0, 7, 46, 13, 0, 0, 0],
-  "sweep of nothing": [0, 0, 0, 30, 70, 2, 0, 0, 0],
-  "move 1,000 rows of the audit": [1, 0, 0, 8, 13_019, 1_007, 0, 0, 0],
+  "convert of 73 MiB": [2, 0, 0, 26, 142, 38, 1, 26, 23],
+  "look-up by sha512": [0, 0, 0, 1, 10, 0, 0, 0, 0],
+  "convert of a blob": [0, 0, 0, 23, 152, 29, 0, 0, 0],
+  "create, 100 files": [0, 0, 0, 11, 61, 20, 3, 14, 6],
+  "PUT of a small file": [1, 0, 0, 1, 3, 0, 1, 0, 1],
+  "PUT of the last of 100 files": [2, 0, 0, 8, 44, 22, 1, 12, 4],
+  "GET of a file": [0, 2, 0, 1, 4, 0, 0, 0, 0],
+  "GET of a range of 4 KiB": [0, 1, 0, 1, 4, 0, 0, 0, 0],
+  "listing page of 50": [0, 0, 0, 2, 6, 0, 0, 0, 0],
+  "tar of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
+  "zip of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
+  "tar.gz of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
+  "explode, 100 members": [2, 2, 0, 34, 145, 43, 1, 152, 22],
+  "delete an artifact": [0, 0, 0, 7, 44, 14, 0, 0, 0],
+  "delete and sweep of 100 files": [0, 0, 1, 62, 220, 35, 1, 4, 2],
+  "sweep of nothing": [0, 0, 0, 23, 54, 2, 0, 0, 0],
+  "move 1,000 rows of the audit": [1, 0, 0, 8, 13_017, 1_007, 0, 0, 0],
   "page of the audit in R2": [0, 1, 0, 2, 3, 0, 0, 0, 0],
 };
 
@@ -88,6 +90,18 @@ async function expectCosts(job: string, work: () => Promise<unknown>): Promise<v
     objectRowsWritten,
   ];
   expect.soft({ [job]: row }).toEqual({ [job]: COSTS[job] });
+}
+
+/** Sends requests that meet in one object: the first is a pack alone, the others, which wait for it, make the next. */
+async function takeTogether(sends: readonly (() => Promise<void>)[]): Promise<void> {
+  await calls.costOf(async () => {
+    calls.holdBucket();
+    const sent = sends.map((send) => send());
+    await vi.waitUntil(() => calls.objectRequests >= sends.length);
+    await scheduler.wait(300);
+    calls.heal();
+    await Promise.all(sent);
+  });
 }
 
 describe("the calls and rows", () => {
@@ -134,7 +148,8 @@ describe("the calls and rows", () => {
       take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, files[path]));
     await put("d/0"); // the Worker knows that the artifact takes files
     await expectCosts("PUT of a small file", () => put("d/1"));
-    await Promise.all(Object.keys(files).slice(2, -1).map(put));
+    const others = Object.keys(files).slice(2, -1);
+    await takeTogether(others.map((path) => () => put(path)));
     await expectCosts("PUT of the last of 100 files", () => put("d/99"));
     const get = (path: string, headers = {}) =>
       take(client.send("GET", `/a/${id}/${path}`, null, headers));
@@ -174,11 +189,12 @@ describe("the calls and rows", () => {
       Array.from({ length: MANY }, (_, n) => [`d/${n}`, bytes(100, 9_000 + n)]),
     );
     const { id } = await (await client.declare(files)).json<{ id: number }>();
-    await Promise.all(
-      Object.entries(files).map(([path, content]) =>
-        take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, content)),
-      ),
+    const puts = Object.entries(files).map(
+      ([path, content]) =>
+        () =>
+          take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, content)),
     );
+    await takeTogether(puts);
     const { uuid } = (await env.DB.prepare("SELECT uuid FROM artifacts WHERE id = ?1")
       .bind(id)
       .first<{ uuid: string }>()) ?? { uuid: "" };

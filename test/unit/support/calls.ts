@@ -96,6 +96,7 @@ class Calls {
   #fired = 0;
   #costs = { ...NOTHING };
   #shaking = 0;
+  #isHeld = false;
   /** Calls that failed and are to take effect later. */
   #late: (() => Promise<unknown>)[] = [];
   #cursors: { rowsRead: number; rowsWritten: number }[] = [];
@@ -119,10 +120,21 @@ class Calls {
     this.#shaking = seed;
   }
 
+  /** From now on R2 does nothing until `heal()`, so that what is sent meanwhile waits behind what was sent first. */
+  holdBucket(): void {
+    this.#isHeld = true;
+  }
+
+  /** Requests to objects since `costOf` began. */
+  get objectRequests(): number {
+    return this.#costs.objectRequests;
+  }
+
   /** Ends the faults; calls do their work again. Gives how many there were since arm(). */
   heal(): number {
     this.#plan = null;
     this.#shaking = 0;
+    this.#isHeld = false;
     return this.#fired;
   }
 
@@ -178,6 +190,9 @@ class Calls {
   async run<T>(kind: CallKind, call: () => Promise<T>, die: () => void): Promise<T> {
     const mode = this.nextFault(kind);
     await this.#pause();
+    while (this.#isHeld && kind.startsWith("r2")) {
+      await scheduler.wait(5);
+    }
     if (mode === "late") {
       this.#late.push(call);
     } else if (mode !== "before") {
