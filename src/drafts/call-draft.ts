@@ -104,11 +104,7 @@ export function dropDraft(drafts: Drafts, uuid: Uuid): Promise<void> {
   return callDraft(drafts, uuid, async (draft) => draft.drop());
 }
 
-/** What a draft holds, from the R2 object `after` on; null when it has ended. */
-export function inspectDraft(
-  drafts: Drafts,
-  uuid: Uuid,
-  after: number,
-): Promise<DraftInspection | null> {
-  return callDraft(drafts, uuid, async (draft) => draft.inspect(after));
+/** What a draft holds; null when it has ended. */
+export function inspectDraft(drafts: Drafts, uuid: Uuid): Promise<DraftInspection | null> {
+  return callDraft(drafts, uuid, async (draft) => draft.inspect());
 }

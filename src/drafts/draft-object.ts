@@ -44,12 +44,9 @@ export interface DraftInspection {
   uuid: Uuid;
   progressAt: number;
   missing: number;
-  /** R2 objects that are its own, up to 1,000 behind the first `after`; `next` is the `after` of the next ones. */
-  keys: string[];
-  next: number | null;
+  /** The R2 objects of its packs have lower numbers, from 1. It deletes those that came to nothing when it ends. */
+  nextPack: number;
 }
-
-const KEYS_INSPECTED = 1_000;
 
 /** What an object says whose tables are those of newer code; call-draft.ts knows it. */
 export const NEWER = "The tables of this draft are those of newer code";
@@ -230,21 +227,13 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   /** What the draft holds, or null when it has ended or never was. */
-  inspect(after: number): DraftInspection | null {
+  inspect(): DraftInspection | null {
     const draft = this.#open;
     if (draft === null) {
       return null;
     }
-    const { named } = draft.ownKeys();
-    const end = after + KEYS_INSPECTED;
-    return {
-      phase: draft.head.phase,
-      uuid: draft.uuid,
-      progressAt: draft.progressAt,
-      missing: draft.missing,
-      keys: named.slice(after, end),
-      next: end < named.length ? end : null,
-    };
+    const { uuid, progressAt, missing, nextPack } = draft;
+    return { phase: draft.head.phase, uuid, progressAt, missing, nextPack };
   }
 
   /** Goes on with a seal, or ends what became of no version. What cannot be done now is tried again: an alarm that only failed

@@ -73,6 +73,11 @@ export class Draft {
     return this.#progressAt;
   }
 
+  /** The number of the next pack; all below may have been used. */
+  get nextPack(): number {
+    return this.#pack;
+  }
+
   isMissing(number: number): boolean {
     return this.#rowOf[number - 1] === 0;
   }

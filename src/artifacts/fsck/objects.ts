@@ -5,6 +5,7 @@ import { listObjects, objectSizes } from "../../blobs/list.ts";
 import type { ListedObject } from "../../blobs/list.ts";
 import { findDrafts, findListed, findUnnamed } from "../../catalog/upkeep/check-rows.ts";
 import { listUpload, noteOrphans } from "../../catalog/upkeep/repair.ts";
+import { inspectDraft } from "../../drafts/call-draft.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { parseUuid } from "../../protocol/ids.ts";
@@ -13,7 +14,6 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { inspectUpload } from "../../uploads/gateway.ts";
 import type { Inspection } from "../../uploads/internal.ts";
 import { isAuditKey } from "../audit/object.ts";
-import { findHeldPacks } from "./drafts.ts";
 import { page } from "./page.ts";
 import type { Check, CheckContext } from "./page.ts";
 
@@ -104,9 +104,9 @@ async function findLeftPacks(
   const orphans: ListedObject[] = [];
   const known = await findDrafts(env.DB, [...byDraft.keys()]);
   for (const [uuid, own] of byDraft) {
-    const numbers = own.map(({ key }) => Number(key.split("/")[2]));
-    const held = known.has(uuid) ? await findHeldPacks(env.DRAFTS, uuid, numbers) : new Set();
-    orphans.push(...own.filter(({ key }) => !held.has(key)));
+    const draft = known.has(uuid) ? await inspectDraft(env.DRAFTS, uuid) : null;
+    const next = draft?.nextPack ?? 0;
+    orphans.push(...own.filter(({ key }) => Number(key.split("/")[2]) >= next));
   }
   return orphans;
 }

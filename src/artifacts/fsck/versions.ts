@@ -5,6 +5,7 @@ import type { IndexedContent } from "../../catalog/contents/version-rows.ts";
 import { checkRefs } from "../../catalog/upkeep/check-versions.ts";
 import type { CheckedVersion } from "../../catalog/upkeep/check-versions.ts";
 import { setManifestRow, setRefs } from "../../catalog/upkeep/repair.ts";
+import { inspectDraft } from "../../drafts/call-draft.ts";
 import { ManifestDamage } from "../../manifest/damage.ts";
 import type { FileEntry } from "../../manifest/entries.ts";
 import { sortTexts } from "../../manifest/front-coding.ts";
@@ -12,7 +13,6 @@ import type { VersionReader } from "../../manifest/version-reader.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { Pace } from "../../protocol/pace.ts";
-import { inspectDraft } from "./drafts.ts";
 import { eachVersion, isUnchanged, ofVersion } from "./each-version.ts";
 import type { VersionPage } from "./each-version.ts";
 import { compareHolders, contentOf } from "./holders.ts";
@@ -52,7 +52,7 @@ async function checkIncomplete(
 ): Promise<VersionPage> {
   const work = 1 / LIMITS.fsckUploads;
   const { draft, fileCount, createdAt } = version;
-  const found = draft === null ? null : await inspectDraft(env.DRAFTS, draft, 0);
+  const found = draft === null ? null : await inspectDraft(env.DRAFTS, draft);
   const old = now - LIMITS.fsckSlack;
   let why: string | null = null;
   if (found === null) {

@@ -15,6 +15,7 @@ import { buildDocument } from "../../../src/openapi/document.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { readSettings } from "../../../src/settings.ts";
+import { filesHeaders } from "../../support/files-headers.ts";
 import { bytes } from "../support/bytes.ts";
 import { applySchema } from "../support/catalog.ts";
 import { Client } from "../support/client.ts";
@@ -23,16 +24,6 @@ import { request } from "../support/watched-worker.ts";
 const KiB = 1024;
 /** What is read ahead of what is counted. */
 const SLACK = 512 * KiB;
-
-/** What requests under /files/ say, so that nothing but the caller or the body is wrong. */
-const FILES = {
-  "Tus-Resumable": "1.0.0",
-  "Content-Type": "application/offset+octet-stream",
-  "Upload-Offset": "0",
-  "Upload-Length": "1000",
-  "Upload-Metadata": `filename ${btoa("file")},workspace ${btoa("owner")}`,
-  "Stowage-Workspace": "owner",
-};
 
 interface Described {
   method: string;
@@ -70,7 +61,7 @@ beforeAll(async () => {
   upload = await owner.openUpload();
   const begun = await request("/files/", {
     method: "POST",
-    headers: { ...bearer(owner.bearer), ...FILES },
+    headers: { ...bearer(owner.bearer), ...filesHeaders("POST", "/files/") },
   });
   resumable = begun.headers.get("Location")?.split("/").at(-1) ?? "";
   const nonce = await systemNonce(readSettings(env));
@@ -128,13 +119,6 @@ function fill(path: string, isThere: boolean): string {
   return path.replaceAll(/\{(\w+)\}/gu, (_, name: string) => values[name] ?? "1");
 }
 
-function headersOf(method: string, path: string): Record<string, string> {
-  const isOverride = method === "POST" && !/^\/files\/?$/u.test(path);
-  return path.startsWith("/files")
-    ? { ...FILES, ...(isOverride && { "X-HTTP-Method-Override": "PATCH" }) }
-    : {};
-}
-
 /** A body that never ends, or never begins, and how much of it was asked for. */
 function stream(piece: Uint8Array | null) {
   const asked = { times: 0, bytes: 0 };
@@ -163,7 +147,7 @@ async function send(
   const reply = await request(path, {
     ...init,
     headers: {
-      ...headersOf(method, path),
+      ...filesHeaders(method, path),
       ...headers[who],
       "Sec-Fetch-Site": "same-origin",
       ...more,
@@ -333,7 +317,7 @@ describe("asking for what never was", () => {
         const reply = await request(made.path, {
           method: made.method,
           headers: {
-            ...headersOf(made.method, made.path),
+            ...filesHeaders(made.method, made.path),
             ...headers[who],
             "Sec-Fetch-Site": "same-origin",
           },

@@ -329,7 +329,7 @@ describe("fsck (T26)", () => {
   it("asks the draft of a pack that nothing names", async () => {
     const { draft, versionId } = await makeIncomplete(workspace.id, "packed");
     const [held, left] = [`packs/${draft}/3`, `packs/${draft}/4`];
-    drafts.set(draft, { lastAppendAt: Date.now(), missing: 1, keys: [held] });
+    drafts.set(draft, { lastAppendAt: Date.now(), missing: 1, nextPack: 4 });
     await env.BUCKET.put(held, "held");
     await env.BUCKET.put(left, "left");
     const later = DAY - 1_000;
@@ -482,12 +482,12 @@ describe("fsck (T26)", () => {
     expect(await find()).toEqual([]);
     const later = HOUR + 1_000;
     expect(await find({ later, repairs: true })).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 3, keys: [] });
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 3, nextPack: 1 });
     expect(await find()).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 0, keys: [] });
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 0, nextPack: 1 });
     expect(await find()).toEqual([]);
     expect(await find({ later })).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 2, keys: [] });
+    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 2, nextPack: 1 });
     expect(await find({ later })).toEqual([]);
     await run("UPDATE versions SET deleted_at = ?2 WHERE id = ?1", made.versionId, Date.now());
   });

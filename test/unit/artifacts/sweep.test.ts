@@ -261,7 +261,7 @@ describe("sweep() (T26)", () => {
     const now = Date.now();
     const made = await makeIncomplete(workspace.id, "declared", { at: now });
     const drafts = new Map<Uuid, OtherDraft>([
-      [made.draft, { lastAppendAt: now, missing: 1, keys: [] }],
+      [made.draft, { lastAppendAt: now, missing: 1, nextPack: 1 }],
     ]);
     const living = () =>
       rows("SELECT 1 FROM artifacts WHERE id = ? AND deleted_at IS NULL", made.artifactId);
@@ -279,7 +279,7 @@ describe("sweep() (T26)", () => {
     const lost = await makeIncomplete(workspace.id, "lost", { at: 5 });
     const whole = await makeVersion(workspace.id, "lost", { f: bytes(3, 17) });
     const drafts = new Map<Uuid, OtherDraft>([
-      [slow.draft, { lastAppendAt: now, missing: 1, keys: [] }],
+      [slow.draft, { lastAppendAt: now, missing: 1, nextPack: 1 }],
     ]);
     await sweep(withDrafts(drafts), IDLE, now + HOUR);
     const state =
@@ -318,7 +318,7 @@ describe("sweep() (T26)", () => {
     ];
     await end(made.versionId, 1);
     await end(other.versionId, 1);
-    const draft = { lastAppendAt: now, missing: 1, keys: [], isDown: true };
+    const draft = { lastAppendAt: now, missing: 1, nextPack: 1, isDown: true };
     const drafts = new Map<Uuid, OtherDraft>([
       [made.draft, draft],
       [other.draft, { ...draft, isDown: false }],

@@ -4,6 +4,7 @@ import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import { readManifest } from "../../../src/artifacts/manifests.ts";
 import { WORK } from "../../../src/budget/shares.ts";
 import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
@@ -29,6 +30,8 @@ import { declare, put } from "../support/declare.ts";
 import type { Files } from "../support/declare.ts";
 import { smallFile } from "../support/small-file.ts";
 import { watchedEnv } from "../support/watched-worker.ts";
+
+const DAY = 24 * 3_600_000;
 
 let workspace: Workspace;
 
@@ -86,7 +89,7 @@ describe("a draft", () => {
     const made = await declare(workspace, { ...files, ...last });
     expect(made.isComplete).toBe(false);
     expect(isStored(await put(made, workspace, { "a/1": bytes(10, 1) }))).toEqual([true]);
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toMatchObject({
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toMatchObject({
       phase: "open",
       missing: 2,
     });
@@ -98,7 +101,7 @@ describe("a draft", () => {
     }
     const entry = await (await manifestOf(made))?.find("last.html");
     expect(entry).toMatchObject({ kind: "file", type: "text/html" });
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toBeNull();
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toBeNull();
     expect(await rows("SELECT * FROM garbage")).toEqual([]);
     expect(await rows("SELECT * FROM audit WHERE action = 'version sealed'")).toHaveLength(1);
   });
@@ -210,12 +213,17 @@ describe("files that come into a draft", () => {
     const made = await declare(workspace, files);
     await put(made, workspace, { a: bytes(11, 40) });
     await evict(made);
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toMatchObject({ missing: 2 });
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toMatchObject({ missing: 2 });
     await put(made, workspace, { b: bytes(12, 41) });
     expect(await keysOf(`packs/${made.draft}/`)).toEqual([
       `packs/${made.draft}/1`,
       `packs/${made.draft}/${1 + LIMITS.packNumbers}`,
     ]);
+    // fsck knows each pack's draft, whatever became of the numbers before it.
+    const context = { env, idleMs: 2 * DAY, auditMs: DAY, repairs: false, percent: 0 };
+    const later = { ...context, now: Date.now() + DAY + 1_000 };
+    const { young, differences } = await checkOn(later, { check: "objects", from: [] });
+    expect([young, differences]).toEqual([0, []]);
     await put(made, workspace, { c: bytes(13, 42) });
     expect(await read(made, "a")).toEqual(files["a"]);
     expect(await read(made, "c")).toEqual(files["c"]);
@@ -318,10 +326,10 @@ describe("what a workspace holds already", () => {
     expect(second.isComplete).toBe(true);
     expect(await read(second, "new/z")).toEqual(bytes(77, 60));
     const more = await declare(workspace, { ...moved, extra: bytes(9, 62) });
-    expect(await inspectDraft(env.DRAFTS, more.draft, 0)).toMatchObject({ missing: 1, keys: [] });
+    expect(await inspectDraft(env.DRAFTS, more.draft)).toMatchObject({ missing: 1, nextPack: 1 });
     const other = await makeWorkspace("other");
     const strange = await declare(other, moved);
-    expect(await inspectDraft(env.DRAFTS, strange.draft, 0)).toMatchObject({ missing: 3 });
+    expect(await inspectDraft(env.DRAFTS, strange.draft)).toMatchObject({ missing: 3 });
     await remove(first);
     await remove(second);
     await remove(more);
@@ -342,9 +350,9 @@ describe("what a workspace holds already", () => {
       ]),
     );
     const second = await declare(workspace, changed);
-    expect(await inspectDraft(env.DRAFTS, second.draft, 0)).toMatchObject({ missing: 4 });
+    expect(await inspectDraft(env.DRAFTS, second.draft)).toMatchObject({ missing: 4 });
     const few = await declare(workspace, { one: files["d3/10"] ?? bytes(0), new: bytes(4, 99) });
-    expect(await inspectDraft(env.DRAFTS, few.draft, 0)).toMatchObject({ missing: 1 });
+    expect(await inspectDraft(env.DRAFTS, few.draft)).toMatchObject({ missing: 1 });
     await put(second, workspace, changed);
     for (const [path, data] of Object.entries(changed).slice(0, 20)) {
       expect(await read(second, path)).toEqual(data);
@@ -377,7 +385,7 @@ describe("what a workspace holds already", () => {
     const stores = { ...env, DB: Object.assign(Object.create(db) as Env["DB"], { prepare }) };
     const second = await declare(workspace, files, stores);
     expect(second.isComplete).toBe(false);
-    expect(await inspectDraft(env.DRAFTS, second.draft, 0)).toMatchObject({ missing: 1 });
+    expect(await inspectDraft(env.DRAFTS, second.draft)).toMatchObject({ missing: 1 });
   });
 });
 
@@ -409,7 +417,7 @@ describe("a declaration", () => {
     });
     expect(opened.length).toBeGreaterThan(0);
     for (const uuid of opened) {
-      expect(await inspectDraft(env.DRAFTS, uuid as Made["draft"], 0)).toBeNull();
+      expect(await inspectDraft(env.DRAFTS, uuid as Made["draft"])).toBeNull();
     }
     expect(await rows("SELECT * FROM artifacts WHERE workspace_id = ?1", small.id)).toEqual([]);
   });
@@ -417,12 +425,12 @@ describe("a declaration", () => {
   it("that never became a version ends by its alarm, one that did stays", async () => {
     const uuid = newUuid();
     await openDraft(env.DRAFTS, { uuid, artifactUuid: newUuid(), workspaceId: workspace.id }, []);
-    expect(await inspectDraft(env.DRAFTS, uuid, 0)).not.toBeNull();
+    expect(await inspectDraft(env.DRAFTS, uuid)).not.toBeNull();
     await runDurableObjectAlarm(env.DRAFTS.getByName(uuid));
-    expect(await inspectDraft(env.DRAFTS, uuid, 0)).toBeNull();
+    expect(await inspectDraft(env.DRAFTS, uuid)).toBeNull();
     const made = await declare(workspace, { file: bytes(8, 80) });
     await runDurableObjectAlarm(env.DRAFTS.getByName(made.draft));
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).not.toBeNull();
+    expect(await inspectDraft(env.DRAFTS, made.draft)).not.toBeNull();
   });
 });
 
@@ -449,11 +457,11 @@ describe("the end of a draft", () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     await put(made, workspace, { b: files.b });
     calls.heal();
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toMatchObject({ phase: "sealing" });
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toMatchObject({ phase: "sealing" });
     await remove(made);
     await evict(made);
     await runDurableObjectAlarm(env.DRAFTS.getByName(made.draft));
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toBeNull();
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toBeNull();
     const left = await garbage();
     for (const key of await keysOf(`packs/${made.draft}/`)) {
       expect(left).toContain(key);
@@ -487,7 +495,7 @@ describe("a crash", () => {
         for (const [path, data] of Object.entries(files).slice(0, 3)) {
           expect(await read(made, path)).toEqual(data);
         }
-        expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toBeNull();
+        expect(await inspectDraft(env.DRAFTS, made.draft)).toBeNull();
         const named = await rows<{ key: string }>(
           "SELECT key FROM object_refs UNION SELECT key FROM garbage",
         );
@@ -536,7 +544,7 @@ describe("a declaration that fails", () => {
         const after = await rows("SELECT id FROM artifacts WHERE workspace_id = ?1", home.id);
         if (made !== null) {
           expect(after).toHaveLength(before.length + 1);
-          expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toMatchObject({ missing: 1 });
+          expect(await inspectDraft(env.DRAFTS, made.draft)).toMatchObject({ missing: 1 });
           expect(isStored(await put(made, home, { new: files.new }))).toEqual([true]);
           expect(await read(made, "file")).toEqual(held.file);
         }
@@ -544,7 +552,7 @@ describe("a declaration that fails", () => {
           await runDurableObjectAlarm(env.DRAFTS.getByName(uuid));
           const [version] = await rows("SELECT id FROM versions WHERE draft = ?1", uuid);
           if (version === undefined) {
-            expect(await inspectDraft(env.DRAFTS, uuid as Made["draft"], 0)).toBeNull();
+            expect(await inspectDraft(env.DRAFTS, uuid as Made["draft"])).toBeNull();
           }
         }
       }
@@ -559,7 +567,7 @@ describe("an upload", () => {
     const upload = newUuid();
     const content = await stored(data);
     expect(await bringUpload(env.DRAFTS, made.draft, upload, content)).toBe("taken");
-    expect(await inspectDraft(env.DRAFTS, made.draft, 0)).toBeNull();
+    expect(await inspectDraft(env.DRAFTS, made.draft)).toBeNull();
     const [version] = await rows<{ id: number }>(
       "SELECT id FROM versions WHERE draft = ?1",
       made.draft,

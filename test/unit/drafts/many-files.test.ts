@@ -100,7 +100,7 @@ describe("100,000 files", () => {
     const given = declaration(LIMITS.bundleFiles);
     const declared = await timed(() => declareArtifact(env, given, Date.now()));
     const { draft } = declared.value;
-    expect(await inspectDraft(env.DRAFTS, draft, 0)).toMatchObject({ missing: given.files.length });
+    expect(await inspectDraft(env.DRAFTS, draft)).toMatchObject({ missing: given.files.length });
     const listed = await timed(() => countListed(draft));
     expect(listed.value).toBe(given.files.length);
     const entries = draftEntries(env.DRAFTS, draft);
@@ -176,7 +176,7 @@ describe("100,000 files", () => {
       console.log(`seal: ${Math.round(seal.time)} ms, ${JSON.stringify(seal.value)}`);
       expect(seal.value).toMatchObject({ objects: 12_502 });
       await vi.waitFor(async () => {
-        expect(await inspectDraft(env.DRAFTS, uuid, 0)).toBeNull();
+        expect(await inspectDraft(env.DRAFTS, uuid)).toBeNull();
       });
     },
   );

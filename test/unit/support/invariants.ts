@@ -217,9 +217,14 @@ function expectIndexed(
 }
 
 async function storedKeys(): Promise<string[]> {
-  const { objects, truncated } = await env.BUCKET.list();
-  expect(truncated).toBe(false);
-  return objects.map(({ key }) => key).toSorted();
+  const keys: string[] = [];
+  let options: R2ListOptions | undefined = {};
+  while (options !== undefined) {
+    const page: R2Objects = await env.BUCKET.list(options);
+    keys.push(...page.objects.map(({ key }) => key));
+    options = page.truncated ? { cursor: page.cursor } : undefined;
+  }
+  return keys.toSorted();
 }
 
 /** Nothing names a missing object, and every object is known to somebody who will delete it in time. */
@@ -239,15 +244,15 @@ async function expectKnownObjects(): Promise<void> {
 /** Does the upload or draft of a key know it, or the upload that took it over, and will it wake up or be asked by the sweep? */
 async function isKnownToWriter(key: string): Promise<boolean> {
   const [folder, uuid = "", last = ""] = key.split("/");
-  return folder === "packs" ? isKnownToDraft(key, uuid, Number(last)) : isKnownToUpload(key, uuid);
+  return folder === "packs" ? isKnownToDraft(uuid, Number(last)) : isKnownToUpload(key, uuid);
 }
 
-async function isKnownToDraft(key: string, uuid: string, number: number): Promise<boolean> {
+async function isKnownToDraft(uuid: string, number: number): Promise<boolean> {
   const version = await env.DB.prepare("SELECT 1 FROM versions WHERE draft = ?1")
     .bind(uuid)
     .first();
-  const found = await env.DRAFTS.getByName(uuid).inspect(number - 1);
-  return version !== null && found?.keys.includes(key) === true;
+  const found = await env.DRAFTS.getByName(uuid).inspect();
+  return version !== null && found !== null && number < found.nextPack;
 }
 
 async function isKnownToUpload(key: string, writer: string): Promise<boolean> {

@@ -2,6 +2,7 @@
 
 import { env } from "cloudflare:workers";
 
+import type { DraftInspection } from "../../../src/drafts/draft-object.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import type { ExpiryReply } from "../../../src/protocol/uploads.ts";
 
@@ -9,7 +10,7 @@ import type { ExpiryReply } from "../../../src/protocol/uploads.ts";
 export interface OtherDraft {
   lastAppendAt: number;
   missing: number;
-  keys: readonly string[];
+  nextPack: number;
   /** Does it not answer? */
   isDown?: boolean;
 }
@@ -40,19 +41,18 @@ export function withDrafts(drafts: Map<Uuid, OtherDraft>): Env {
         find();
         drafts.delete(uuid);
       },
-      inspect: async (after: number) => {
+      inspect: async (): Promise<DraftInspection | null> => {
         const draft = find();
-        const numberOf = (key: string) => Number(key.split("/").at(-1));
-        return draft === undefined
-          ? null
-          : {
-              phase: "open",
-              versionDraft: uuid,
-              progressAt: draft.lastAppendAt,
-              missing: draft.missing,
-              keys: draft.keys.filter((key) => numberOf(key) > after),
-              next: null,
-            };
+        return (
+          (draft && {
+            phase: "open",
+            uuid,
+            progressAt: draft.lastAppendAt,
+            missing: draft.missing,
+            nextPack: draft.nextPack,
+          }) ??
+          null
+        );
       },
     };
   };
