@@ -58,6 +58,17 @@ const folders = {
   ],
 };
 
+/** The folders of catalog/: each may reach what stands beside them, and these. */
+const catalogFolders = {
+  access: ["audit"],
+  audit: [],
+  artifacts: ["access", "audit", "contents"],
+  contents: ["audit", "artifacts/find.ts"],
+  publish: ["access", "artifacts", "contents"],
+  pages: ["artifacts"],
+  upkeep: ["artifacts", "contents", "publish/artifact-key.ts"],
+};
+
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {
   forbidden: [
@@ -101,6 +112,15 @@ module.exports = {
       severity: "error",
       from: { path: `^src/${folder}/` },
       to: { path: "^src/", pathNot: `^src/(${[folder, ...allowed].join("|")})(/|$)` },
+    })),
+    ...Object.entries(catalogFolders).map(([folder, allowed]) => ({
+      name: `catalog-${folder}-reaches-too-far`,
+      severity: "error",
+      from: { path: `^src/catalog/${folder}/` },
+      to: {
+        path: "^src/catalog/[^/]+/",
+        pathNot: `^src/catalog/(${[folder, ...allowed].join("|")})(/|$)`,
+      },
     })),
   ],
   options: {

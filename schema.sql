@@ -563,7 +563,7 @@ CREATE TABLE IF NOT EXISTS sweeps (
   last_failures INTEGER NOT NULL DEFAULT 0
 );
 
--- Room that a database without a free page still has for the sweep (src/catalog/reserve.ts); no row while it is used.
+-- Room that a database without a free page still has for the sweep (src/catalog/upkeep/reserve.ts); no row while it is used.
 CREATE TABLE IF NOT EXISTS reserve (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   room BLOB NOT NULL                    -- zeros

@@ -1,31 +1,64 @@
-// `npm run manifest -- FILE`: prints a manifest as text, a line for each entry (docs/manifest.md). FILE is the R2 object of a
-// manifest, or what a row has of one that is whole in it. `--hashes` adds SHA-256, `--extents` where the bytes are. Exits
-// with 1 where the manifest is damaged, with 2 where it cannot be read.
+// `npm run manifest -- ARTIFACT`: prints the manifest of an artifact's newest complete version as text, a line for each entry
+// (docs/manifest.md). ARTIFACT is an id or uuid, in the state of STOWAGE_STATE, or with `--remote` in the deployment that
+// wrangler.toml names; `--version=N` takes another version. `-- FILE` prints one that is a file: the R2 object of a manifest, or what a
+// row has of one that is whole in it. `--hashes` adds SHA-256, `--extents` where the bytes are. Exits with 1 where the
+// manifest is damaged, with 2 where it cannot be read.
+import { mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { ManifestDamage } from "../src/manifest/damage.ts";
 import { INLINE } from "../src/manifest/format.ts";
 import { openManifest, openObject } from "../src/manifest/open-manifest.ts";
 import { VersionReader } from "../src/manifest/version-reader.ts";
+import { ensureInstalled } from "./ensure-installed.mjs";
+import { localTarget, REMOTE } from "./migrate-database.mjs";
+import { ROOT } from "./project.mjs";
+import { storeManifest } from "./stored-manifest.mjs";
 
 /** No row has more of a manifest that is whole in it. */
 const MOST_INLINE = 64 * 1024;
+const ARTIFACT = /^(?:\d+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/u;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { hashes: { type: "boolean" }, extents: { type: "boolean" } },
+  options: {
+    hashes: { type: "boolean" },
+    extents: { type: "boolean" },
+    remote: { type: "boolean" },
+    version: { type: "string" },
+  },
 });
 const [named] = positionals;
-if (named === undefined || positionals.length > 1) {
-  console.error("Name one file: npm run manifest -- FILE [--hashes] [--extents]");
+const isArtifact = named !== undefined && ARTIFACT.test(named);
+if (named === undefined || positionals.length > 1 || !/^\d*$/u.test(options.version ?? "")) {
+  console.error(
+    "Name one: npm run manifest -- ARTIFACT|FILE [--version=N] [--remote] [--hashes] [--extents]",
+  );
   process.exit(2);
 }
 try {
-  await print(named);
+  await (isArtifact ? printStored(named) : print(named));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = error instanceof ManifestDamage ? 1 : 2;
+}
+
+/** @param {string} artifact */
+async function printStored(artifact) {
+  await ensureInstalled();
+  const state = resolve(ROOT, process.env.STOWAGE_STATE || ".wrangler/state");
+  const target = options.remote === true ? REMOTE : localTarget(state);
+  const folder = mkdtempSync(join(tmpdir(), "stowage-manifest-"));
+  try {
+    const file = join(folder, "manifest");
+    await storeManifest(target, { artifact, version: options.version ?? null }, file);
+    await print(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** @param {string} path */

@@ -136,7 +136,7 @@ async function findSchema(target) {
  * @param {Target} target
  * @param {string} statement
  */
-async function query(target, statement) {
+export async function query(target, statement) {
   for (let tries = 1; ; tries += 1) {
     const { code, output } = await execute(target, "--json", `--command=${statement}`);
     if (code === 0) {

@@ -19,7 +19,7 @@ import { identify, requireStillGood } from "./auth/identify.ts";
 import { mayNoteRefusal, openBill, requireTurn } from "./auth/rates.ts";
 import { mayRecall } from "./auth/recall.ts";
 import { findSession } from "./auth/sessions.ts";
-import { addAudit } from "./catalog/audit.ts";
+import { addAudit } from "./catalog/audit/audit.ts";
 import { forgetLookups } from "./catalog/lookups.ts";
 import { refusalIn } from "./catalog/refusals.ts";
 import { requireSchema } from "./catalog/schema-number.ts";

@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { mayWrite } from "../auth/access.ts";
-import { EVENT_TYPES, listEvents } from "../catalog/events.ts";
-import type { EventType } from "../catalog/events.ts";
+import { EVENT_TYPES, listEvents } from "../catalog/artifacts/events.ts";
+import type { EventType } from "../catalog/artifacts/events.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";

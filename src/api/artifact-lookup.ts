@@ -4,8 +4,8 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { mayWrite, readerFor, requireSomebody } from "../auth/access.ts";
-import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts.ts";
-import type { DescribedArtifact } from "../catalog/artifacts.ts";
+import { findArtifactByUuid, findArtifactsByName } from "../catalog/artifacts/find.ts";
+import type { DescribedArtifact } from "../catalog/artifacts/find.ts";
 import { findSeenBlob, listVersionBlobs } from "../catalog/contents/seen-blobs.ts";
 import type { SeenBlob } from "../catalog/contents/seen-blobs.ts";
 import { AppError } from "../protocol/errors.ts";

@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteMetadata, putMetadata } from "../catalog/artifact-metadata.ts";
-import type { DescribedArtifact } from "../catalog/artifacts.ts";
+import type { DescribedArtifact } from "../catalog/artifacts/find.ts";
+import { deleteMetadata, putMetadata } from "../catalog/artifacts/metadata.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Author } from "../protocol/identity.ts";
 import { requireArtifact, requireChangeable } from "./artifact-lookup.ts";

@@ -1,6 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteVersion, setMaxVersions } from "../catalog/artifact-changes.ts";
+import { deleteVersion, setMaxVersions } from "../catalog/artifacts/change.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";

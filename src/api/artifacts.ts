@@ -1,9 +1,9 @@
 import { Routes } from "../app-env.ts";
 import { readerFor, requireSomebody, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteArtifact, deleteArtifactsOf, setShared } from "../catalog/artifact-changes.ts";
-import { walkArtifacts } from "../catalog/artifact-list.ts";
-import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
+import { requireWorkspace, SYSTEM } from "../catalog/access/workspaces.ts";
+import { deleteArtifact, deleteArtifactsOf, setShared } from "../catalog/artifacts/change.ts";
+import { walkArtifacts } from "../catalog/artifacts/list.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Author } from "../protocol/identity.ts";
 import type { Identity } from "../protocol/identity.ts";

@@ -7,7 +7,7 @@ import { requestNetwork } from "../auth/author.ts";
 import { checkKey } from "../auth/check-key.ts";
 import type { KeyOutcome } from "../auth/check-key.ts";
 import { mayNoteRefusal } from "../auth/rates.ts";
-import { addAudit } from "../catalog/audit.ts";
+import { addAudit } from "../catalog/audit/audit.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Author } from "../protocol/identity.ts";
 import type { Origin } from "../protocol/identity.ts";

@@ -7,7 +7,7 @@ import type { AppEnv } from "../app-env.ts";
 import { publishClaim } from "../artifacts/publish.ts";
 import { readerFor, requireWorkspaceKey } from "../auth/access.ts";
 import { requesterOf } from "../auth/author.ts";
-import { SYSTEM } from "../catalog/workspaces.ts";
+import { SYSTEM } from "../catalog/access/workspaces.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { parseUuid } from "../protocol/ids.ts";

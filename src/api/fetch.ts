@@ -3,8 +3,8 @@
 import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
 import { requesterOf } from "../auth/author.ts";
-import { beginFetch } from "../catalog/fetches.ts";
-import { roomOf, SYSTEM, usageOf } from "../catalog/workspaces.ts";
+import { roomOf, SYSTEM, usageOf } from "../catalog/access/workspaces.ts";
+import { beginFetch } from "../catalog/publish/fetches.ts";
 import { checkRemoteUrl, remoteName } from "../http/remote-url.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import { newUuid } from "../protocol/ids.ts";

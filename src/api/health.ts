@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { probeBucket } from "../blobs/probe.ts";
-import { probeCatalog } from "../catalog/metrics.ts";
 import { isFull } from "../catalog/size.ts";
+import { probeCatalog } from "../catalog/upkeep/metrics.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 

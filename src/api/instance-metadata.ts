@@ -1,6 +1,6 @@
 import { Routes } from "../app-env.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteMetadata } from "../catalog/artifact-metadata.ts";
+import { deleteMetadata } from "../catalog/artifacts/metadata.ts";
 import { deleteBlobMetadata, putBlobMetadata } from "../catalog/contents/blob-metadata.ts";
 import { findArtifact, requireLiving, requireOwned } from "./artifact-lookup.ts";
 import { metadataKeyOf, setEntry } from "./artifact-metadata.ts";

@@ -2,9 +2,9 @@
 
 import { Routes } from "../app-env.ts";
 import { requireSystem } from "../auth/access.ts";
-import { readMetrics } from "../catalog/metrics.ts";
-import type { CatalogMetrics } from "../catalog/metrics.ts";
 import { isFull, lastSize } from "../catalog/size.ts";
+import { readMetrics } from "../catalog/upkeep/metrics.ts";
+import type { CatalogMetrics } from "../catalog/upkeep/metrics.ts";
 import { formatMetrics, PROMETHEUS_TYPE } from "../http/prometheus.ts";
 import type { Metric } from "../http/prometheus.ts";
 import { LIMITS } from "../protocol/limits.ts";

@@ -1,6 +1,6 @@
-import { isTrustedBy } from "../catalog/trusts.ts";
-import { requireWorkspace } from "../catalog/workspaces.ts";
-import type { Workspace } from "../catalog/workspaces.ts";
+import { isTrustedBy } from "../catalog/access/trusts.ts";
+import { requireWorkspace } from "../catalog/access/workspaces.ts";
+import type { Workspace } from "../catalog/access/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 

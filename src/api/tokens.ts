@@ -11,9 +11,9 @@ import {
   findToken,
   isAncestor,
   listTokens,
-} from "../catalog/tokens.ts";
-import type { AccessToken } from "../catalog/tokens.ts";
-import { findUser } from "../catalog/users.ts";
+} from "../catalog/access/tokens.ts";
+import type { AccessToken } from "../catalog/access/tokens.ts";
+import { findUser } from "../catalog/access/users.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 import { parseCount } from "../protocol/ids.ts";

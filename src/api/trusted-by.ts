@@ -4,9 +4,9 @@ import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { listTrusters, setAcceptance } from "../catalog/trusts.ts";
-import type { Truster } from "../catalog/trusts.ts";
-import { requireWorkspace } from "../catalog/workspaces.ts";
+import { listTrusters, setAcceptance } from "../catalog/access/trusts.ts";
+import type { Truster } from "../catalog/access/trusts.ts";
+import { requireWorkspace } from "../catalog/access/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../app-env.ts";
 import { isUploadUuid } from "../auth/upload-uuids.ts";
-import { isNotedUpload } from "../catalog/uploads.ts";
+import { isNotedUpload } from "../catalog/publish/uploads.ts";
 import { AppError } from "../protocol/errors.ts";
 import { parseUuid } from "../protocol/ids.ts";
 import type { Uuid } from "../protocol/ids.ts";

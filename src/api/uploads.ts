@@ -1,7 +1,7 @@
 import { Routes } from "../app-env.ts";
 import { requireWorkspaceKey } from "../auth/access.ts";
 import { newUploadUuid } from "../auth/upload-uuids.ts";
-import { insertUpload } from "../catalog/uploads.ts";
+import { insertUpload } from "../catalog/publish/uploads.ts";
 import { readBodyPromise } from "../http/body-check.ts";
 import { AppError, valueOf } from "../protocol/errors.ts";
 import { parseCount } from "../protocol/ids.ts";

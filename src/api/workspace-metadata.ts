@@ -1,8 +1,11 @@
 import { Routes } from "../app-env.ts";
 import { requireOwn } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { deleteWorkspaceMetadata, putWorkspaceMetadata } from "../catalog/workspace-metadata.ts";
-import { describeWorkspace, requireWorkspace } from "../catalog/workspaces.ts";
+import {
+  deleteWorkspaceMetadata,
+  putWorkspaceMetadata,
+} from "../catalog/access/workspace-metadata.ts";
+import { describeWorkspace, requireWorkspace } from "../catalog/access/workspaces.ts";
 import { readMetadata, requireMetadataKey, requireNoted } from "./metadata.ts";
 
 /** What a workspace notes of itself, for its own keys and `system`. */

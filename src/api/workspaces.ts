@@ -1,9 +1,9 @@
 import { Routes } from "../app-env.ts";
 import { requireOwn, requireSystem, requireWorkspaceKey } from "../auth/access.ts";
 import { authorOf } from "../auth/author.ts";
-import { addTrust, removeTrust } from "../catalog/trusts.ts";
-import { deleteMember, findUser, putMember } from "../catalog/users.ts";
-import type { Role } from "../catalog/users.ts";
+import { addTrust, removeTrust } from "../catalog/access/trusts.ts";
+import { deleteMember, findUser, putMember } from "../catalog/access/users.ts";
+import type { Role } from "../catalog/access/users.ts";
 import {
   createWorkspace,
   deleteWorkspace,
@@ -12,8 +12,8 @@ import {
   requireWorkspace,
   SYSTEM,
   updateWorkspace,
-} from "../catalog/workspaces.ts";
-import type { DescribedWorkspace } from "../catalog/workspaces.ts";
+} from "../catalog/access/workspaces.ts";
+import type { DescribedWorkspace } from "../catalog/access/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import {

@@ -1,5 +1,5 @@
 import { openDatabase } from "../catalog/database.ts";
-import { limitExpiry } from "../catalog/upload-homes.ts";
+import { limitExpiry } from "../catalog/publish/upload-homes.ts";
 import type { CatalogDesk } from "../uploads/context.ts";
 
 /** The catalog as upload objects need it, which also ends artifacts when their upload said so: after the batch that shows

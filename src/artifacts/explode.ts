@@ -2,7 +2,14 @@
 // written.
 
 import { READER_REVISION } from "../archive/archive-problem.ts";
-import { beginFetch } from "../catalog/fetches.ts";
+import {
+  entriesLeft,
+  entriesOf,
+  findWorkspaceById,
+  roomOf,
+  usageOf,
+} from "../catalog/access/workspaces.ts";
+import { beginFetch } from "../catalog/publish/fetches.ts";
 import {
   abandonArchive,
   findExploded,
@@ -11,16 +18,9 @@ import {
   noteExplodeProgress,
   publishMembers,
 } from "../catalog/publish/members.ts";
-import { checkRefused } from "../catalog/refused-archives.ts";
+import { checkRefused } from "../catalog/publish/refused-archives.ts";
+import { insertUpload } from "../catalog/publish/uploads.ts";
 import { hasRoom } from "../catalog/size.ts";
-import { insertUpload } from "../catalog/uploads.ts";
-import {
-  entriesLeft,
-  entriesOf,
-  findWorkspaceById,
-  roomOf,
-  usageOf,
-} from "../catalog/workspaces.ts";
 import type { Tree } from "../manifest/tree.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { ArtifactIntent, SealedArchive, SealResult } from "../protocol/uploads.ts";

@@ -1,11 +1,11 @@
 // One publication, with the catalog asked before and after: a batch whose answer was lost is found by its conversion, and one
 // that was refused says why.
 
+import { entriesOf, findWorkspaceById, usageOf } from "../catalog/access/workspaces.ts";
 import { findConversion } from "../catalog/publish/conversions.ts";
 import { refusalIn } from "../catalog/refusals.ts";
 import type { Contention } from "../catalog/refusals.ts";
 import { hasRoom, isCatalogFull } from "../catalog/size.ts";
-import { entriesOf, findWorkspaceById, usageOf } from "../catalog/workspaces.ts";
 import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";

@@ -11,8 +11,8 @@ import {
   publishContent,
   publishUpload,
 } from "../catalog/publish/single-file.ts";
+import { forgetUpload, noteAppend } from "../catalog/publish/uploads.ts";
 import type { Reader } from "../catalog/reader.ts";
-import { forgetUpload, noteAppend } from "../catalog/uploads.ts";
 import { completeDeclared } from "../drafts/complete.ts";
 import type { FileExtent } from "../protocol/entries.ts";
 import type { Outcome } from "../protocol/errors.ts";

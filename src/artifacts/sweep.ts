@@ -2,16 +2,15 @@
 // sweep; one that fails does not stop the others. What is left over is for the next run.
 
 import { removeObjects } from "../blobs/objects.ts";
-import { forgetAudit } from "../catalog/audit.ts";
+import { forgetNetworks } from "../catalog/access/known-networks.ts";
+import { forgetLoginFailures } from "../catalog/access/login-failures.ts";
+import { forgetSessions } from "../catalog/access/sessions.ts";
+import { forgetAudit } from "../catalog/audit/audit.ts";
 import { openDatabase } from "../catalog/database.ts";
-import { forgetNetworks } from "../catalog/known-networks.ts";
-import { forgetLoginFailures } from "../catalog/login-failures.ts";
-import { forgetRefused } from "../catalog/refused-archives.ts";
-import { refillReserve, releaseReserve } from "../catalog/reserve.ts";
-import { forgetSessions } from "../catalog/sessions.ts";
+import { forgetRefused } from "../catalog/publish/refused-archives.ts";
+import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/publish/uploads.ts";
 import { isCatalogFull } from "../catalog/size.ts";
-import { noteSweepBegun, noteSweepEnded } from "../catalog/sweeps.ts";
-import type { SweepReport } from "../catalog/sweeps.ts";
+import { refillReserve, releaseReserve } from "../catalog/upkeep/reserve.ts";
 import {
   deleteAbandonedVersion,
   deleteExpiredArtifacts,
@@ -25,7 +24,8 @@ import {
   removeDoomed,
 } from "../catalog/upkeep/sweep-steps.ts";
 import type { IdleDraft } from "../catalog/upkeep/sweep-steps.ts";
-import { forgetUpload, listIdleUploads, noteAppend } from "../catalog/uploads.ts";
+import { noteSweepBegun, noteSweepEnded } from "../catalog/upkeep/sweep-totals.ts";
+import type { SweepReport } from "../catalog/upkeep/sweep-totals.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { expireUpload } from "../uploads/gateway.ts";

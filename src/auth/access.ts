@@ -1,8 +1,8 @@
 // Who may do what, as pure rules. What of an artifact is readable is asked of the catalog (catalog/reader.ts).
 
+import type { Role } from "../catalog/access/users.ts";
 import { NOBODY } from "../catalog/reader.ts";
 import type { Reader } from "../catalog/reader.ts";
-import type { Role } from "../catalog/users.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";
 

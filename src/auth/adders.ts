@@ -1,6 +1,6 @@
 // Who may add to no workspace is refused before anything is read of what they send. Where they may add is decided later.
 
-import { findReach } from "../catalog/users.ts";
+import { findReach } from "../catalog/access/users.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Identity } from "../protocol/identity.ts";

@@ -2,12 +2,12 @@
 // alone: nobody stops its jobs from elsewhere. In the same network one gets in all the same with a key that was drawn, or
 // that was used from there before.
 
-import { listCandidates, setLookup } from "../catalog/keys.ts";
-import type { CandidateKey } from "../catalog/keys.ts";
-import { rememberNetwork } from "../catalog/known-networks.ts";
-import { beginAttempt, findClosedGate, takeAttemptBack } from "../catalog/login-failures.ts";
-import type { LoginGate } from "../catalog/login-failures.ts";
-import { SYSTEM } from "../catalog/workspaces.ts";
+import { listCandidates, setLookup } from "../catalog/access/keys.ts";
+import type { CandidateKey } from "../catalog/access/keys.ts";
+import { rememberNetwork } from "../catalog/access/known-networks.ts";
+import { beginAttempt, findClosedGate, takeAttemptBack } from "../catalog/access/login-failures.ts";
+import type { LoginGate } from "../catalog/access/login-failures.ts";
+import { SYSTEM } from "../catalog/access/workspaces.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Settings } from "../settings.ts";

@@ -1,10 +1,10 @@
 // Request -> identity. The Token header wins over Authorization; credentials that do not hold make a
 // request nobody's, with the reason kept for whoever refuses it.
 
-import { findKey } from "../catalog/keys.ts";
-import { findGoodToken } from "../catalog/tokens.ts";
-import type { AccessToken } from "../catalog/tokens.ts";
-import { requireWorkspace, SYSTEM } from "../catalog/workspaces.ts";
+import { findKey } from "../catalog/access/keys.ts";
+import { findGoodToken } from "../catalog/access/tokens.ts";
+import type { AccessToken } from "../catalog/access/tokens.ts";
+import { requireWorkspace, SYSTEM } from "../catalog/access/workspaces.ts";
 import { parseBearer } from "../http/bearer.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";

@@ -1,7 +1,7 @@
 // Finds a workspace's key by its secret without trying each: beside its hash a key keeps a keyed hash of the secret. A
 // wrong secret then costs no scrypt, but while some keys have none that was made with this TOKEN_SECRET.
 
-import type { WorkspaceKey } from "../catalog/keys.ts";
+import type { WorkspaceKey } from "../catalog/access/keys.ts";
 import type { Settings } from "../settings.ts";
 import { keyedHash } from "./keyed-hash.ts";
 import { hashRandomSecret } from "./passwords.ts";

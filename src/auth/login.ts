@@ -1,13 +1,13 @@
 // Logging in with a name and a password. Failures close gates, and nobody is kept out by those of others: a device that the
 // user logged in with before has a gate of its own, and a network that they did from passes the gate of the name.
 
-import { addAudit } from "../catalog/audit.ts";
-import { rememberNetwork } from "../catalog/known-networks.ts";
-import { beginAttempt, takeAttemptBack } from "../catalog/login-failures.ts";
-import type { LoginGate } from "../catalog/login-failures.ts";
-import { createSession } from "../catalog/sessions.ts";
-import { findLogin } from "../catalog/users.ts";
-import type { Login } from "../catalog/users.ts";
+import { rememberNetwork } from "../catalog/access/known-networks.ts";
+import { beginAttempt, takeAttemptBack } from "../catalog/access/login-failures.ts";
+import type { LoginGate } from "../catalog/access/login-failures.ts";
+import { createSession } from "../catalog/access/sessions.ts";
+import { findLogin } from "../catalog/access/users.ts";
+import type { Login } from "../catalog/access/users.ts";
+import { addAudit } from "../catalog/audit/audit.ts";
 import { networkOf } from "../http/client-network.ts";
 import { AppError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";

@@ -1,6 +1,6 @@
 // Whose session a request's cookie is, and its end.
 
-import { deleteSession, findLivingSession, touchSession } from "../catalog/sessions.ts";
+import { deleteSession, findLivingSession, touchSession } from "../catalog/access/sessions.ts";
 import { isCatalogFull } from "../catalog/size.ts";
 import type { Author } from "../protocol/identity.ts";
 import type { Session } from "../protocol/identity.ts";

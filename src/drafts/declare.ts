@@ -2,15 +2,15 @@
 // already are looked for; (3) a draft is opened, which ends by itself an hour later when nothing comes of it; (4) one batch makes the
 // artifact with its version and copies the references to what was found. The bytes of the others come later, in any order.
 
-import { findDeclared, insertDeclared, type DeclaredArtifact } from "../catalog/publish/declare.ts";
-import { refusalIn } from "../catalog/refusals.ts";
 import {
   entriesLeft,
   entriesOf,
   findWorkspaceById,
   roomOf,
   usageOf,
-} from "../catalog/workspaces.ts";
+} from "../catalog/access/workspaces.ts";
+import { findDeclared, insertDeclared, type DeclaredArtifact } from "../catalog/publish/declare.ts";
+import { refusalIn } from "../catalog/refusals.ts";
 import { AppError } from "../protocol/errors.ts";
 import type { Author } from "../protocol/identity.ts";
 import { newUuid } from "../protocol/ids.ts";

@@ -5,7 +5,7 @@
 
 import type { Checksums } from "../blobs/checksums.ts";
 import { putObject } from "../blobs/objects.ts";
-import type { Rights } from "../catalog/bundles.ts";
+import type { Rights } from "../catalog/artifacts/bundles.ts";
 import { findDraftRights } from "../catalog/publish/drafted.ts";
 import type { Reader } from "../catalog/reader.ts";
 import type { Draft } from "./draft.ts";

@@ -5,7 +5,7 @@ import type { Context } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { decidePage, readerFor } from "../auth/access.ts";
 import { lookUp } from "../auth/look-up.ts";
-import { parseArtifactId } from "../catalog/artifacts.ts";
+import { parseArtifactId } from "../catalog/artifacts/find.ts";
 import { findBrowsed, findBrowsedFile } from "../catalog/pages/lookup.ts";
 import type { BrowsedArtifact, BrowsedFile } from "../catalog/pages/lookup.ts";
 import { bytesCaching, pageCaching } from "../http/caching.ts";

@@ -4,7 +4,7 @@ import { Routes } from "../app-env.ts";
 import type { AppEnv } from "../app-env.ts";
 import { readerFor } from "../auth/access.ts";
 import { lookUp } from "../auth/look-up.ts";
-import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/directory.ts";
+import { listOwnWorkspaces, listPublicWorkspaces } from "../catalog/pages/workspace-page.ts";
 import { preferredForm } from "../http/accepts.ts";
 import { pageCaching } from "../http/caching.ts";
 import { LIMITS } from "../protocol/limits.ts";

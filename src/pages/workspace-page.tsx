@@ -1,4 +1,4 @@
-import type { ListedArtifact } from "../catalog/directory.ts";
+import type { ListedArtifact } from "../catalog/pages/workspace-page.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { folderUrl, HOME_URL, workspaceUrl } from "../protocol/urls.ts";
 import type { WorkspaceQuery } from "../protocol/urls.ts";

@@ -2,6 +2,7 @@
 // gets there. Where the tests run as root, the stranger is the user nobody; else the modes of all that is kept are looked at.
 
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -23,7 +25,9 @@ import { listenersOf } from "../support/listeners.ts";
 import { freePort, startLiveServer } from "../support/live-server.ts";
 import type { LiveServer } from "../support/live-server.ts";
 import { exchange, headOf, openSocket, readAll, statusOf } from "../support/raw-socket.ts";
+import type { ArtifactBody } from "../support/service.ts";
 import { StateFolder } from "../support/state-folder.ts";
+import { END, join as joinBytes, member } from "../unit/archive/make-tar.ts";
 
 const SECRETS_FILE = new URL("../../.dev.vars", import.meta.url);
 const MiB = 1024 * 1024;
@@ -193,6 +197,53 @@ function attacks(): Buffer[] {
     get("/", "Host: localhost", `MF-Original-URL: http://localhost${route}`),
   ]);
 }
+
+describe("npm run manifest", () => {
+  const manifestOf = (...args: string[]) =>
+    new Promise<{ failed: boolean; output: string }>((resolve) => {
+      const script = fileURLToPath(new URL("../../scripts/manifest.mjs", import.meta.url));
+      const env = { ...process.env, STOWAGE_STATE: state };
+      execFile(process.execPath, [script, ...args], { env }, (error, stdout, stderr) => {
+        resolve({ failed: error !== null, output: stdout + stderr });
+      });
+    });
+
+  it("prints that of an artifact by its id and its uuid, also while the server runs", async () => {
+    const { service, systemKey } = server;
+    const system = await service.login("system", systemKey);
+    const { id, uuid } = await service.upload("one.bin", Buffer.from("1"), system);
+    const { output } = await manifestOf(String(id));
+    expect(output.split("\n").slice(2)).toEqual(["1 - 1 one.bin", ""]);
+    expect(await manifestOf(uuid, "--version=1")).toEqual({ failed: false, output });
+    expect(await manifestOf(uuid, "--version=2")).toEqual({
+      failed: true,
+      output: `the database in ${state} has no complete version 2 of artifact ${uuid}\n`,
+    });
+  });
+
+  it("prints one that is an object in R2", async () => {
+    const { service, systemKey } = server;
+    const system = await service.login("system", systemKey);
+    const members = Array.from({ length: 300 }, (_, n) =>
+      member({ name: `${1_000 + n}` }, Buffer.from(`${n}`)),
+    );
+    const upload = await service.openUpload(system);
+    await service.append(upload, Buffer.from(joinBytes(...members, END)), system);
+    const path = "/artifacts/upload/many";
+    const wanted = { upload_uuid: upload, explode: true };
+    const { uuid } = await service.json<ArtifactBody>("POST", path, wanted, system);
+    await vi.waitUntil(
+      async () =>
+        (await service.json<ArtifactBody>("GET", `/artifacts/${uuid}`, undefined, system)).state ===
+        "created",
+      { timeout: 20_000, interval: 100 },
+    );
+    const { output } = await manifestOf(uuid, "--hashes");
+    expect(output.split("\n")).toHaveLength(2 + 300 + 1);
+    const sha256 = createHash("sha256").update("299").digest("hex");
+    expect(output).toContain(`300 - 3 ${sha256} 1299\n`);
+  });
+});
 
 describe("what listens (T37)", () => {
   it("is the service and a server that knows its callers, and tells a stranger nothing", async () => {

@@ -30,7 +30,8 @@ export class FilesClient {
   ): Promise<Response> {
     return this.#service.fetch(path.replace(this.#service.origin, ""), {
       method,
-      headers,
+      // The runtime ends connections whose bodies were refused unread, while the next request may be on its way.
+      headers: { ...headers, ...(body === undefined ? {} : { Connection: "close" }) },
       bearer: this.bearer,
       ...(body === undefined ? {} : { body, duplex: "half" as const }),
     });

@@ -2,7 +2,7 @@
 // read, some at a time.
 
 import { readManifest } from "../../artifacts/manifests.ts";
-import type { Bundle, BundleVersion } from "../../catalog/bundles.ts";
+import type { Bundle, BundleVersion } from "../../catalog/artifacts/bundles.ts";
 import { listDraftFiles } from "../../drafts/call-draft.ts";
 import type { DeclaredFile } from "../../drafts/declared.ts";
 import { bodyOfUnknownLength, writeBytes } from "../../http/stream-bytes.ts";

@@ -10,7 +10,7 @@ import {
   findRelation,
   listRelations,
   putRelation,
-} from "../../catalog/relations.ts";
+} from "../../catalog/artifacts/relations.ts";
 import { RelationRequest } from "../../protocol/bundle-requests.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { parseCount } from "../../protocol/ids.ts";

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
-import { findUploadedArtifact } from "../../catalog/upload-homes.ts";
+import { findUploadedArtifact } from "../../catalog/publish/upload-homes.ts";
 import { formatHttpDate } from "../../http/http-date.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { uploadLimit, uploadUrl } from "../../protocol/tus.ts";

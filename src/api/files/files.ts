@@ -5,7 +5,7 @@ import type { Context } from "hono";
 
 import { Routes } from "../../app-env.ts";
 import type { AppEnv } from "../../app-env.ts";
-import { forgetUpload } from "../../catalog/uploads.ts";
+import { forgetUpload } from "../../catalog/publish/uploads.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { Outcome } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
-import { forgetUpload, insertUpload } from "../../catalog/uploads.ts";
-import { findWorkspaceById, roomOf, usageOf } from "../../catalog/workspaces.ts";
+import { findWorkspaceById, roomOf, usageOf } from "../../catalog/access/workspaces.ts";
+import { forgetUpload, insertUpload } from "../../catalog/publish/uploads.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { ErrorCode, Outcome } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";

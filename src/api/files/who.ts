@@ -5,7 +5,7 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
 import { requireSomebody } from "../../auth/access.ts";
-import { findHomeOfUpload, findUploadHome } from "../../catalog/upload-homes.ts";
+import { findHomeOfUpload, findUploadHome } from "../../catalog/publish/upload-homes.ts";
 import { AppError } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { UploadGateway } from "../../uploads/gateway.ts";

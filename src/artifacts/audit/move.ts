@@ -11,8 +11,8 @@ import {
   forgetObjects,
   listMovable,
   noteObject,
-} from "../../catalog/audit-objects.ts";
-import type { AuditLine } from "../../catalog/audit-objects.ts";
+} from "../../catalog/audit/objects.ts";
+import type { AuditLine } from "../../catalog/audit/objects.ts";
 import { repeatable } from "../../catalog/database.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { DAY, dayOf, digestOf, encodeObject, newAuditKey, withObject } from "./object.ts";

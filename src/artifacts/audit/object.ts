@@ -5,7 +5,7 @@
 import { readPiece } from "../../blobs/objects.ts";
 import { REQUEST } from "../../budget/budget.ts";
 import { WORK } from "../../budget/shares.ts";
-import type { AuditLine, AuditObject } from "../../catalog/audit-objects.ts";
+import type { AuditLine, AuditObject } from "../../catalog/audit/objects.ts";
 import { newUuid, parseUuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 

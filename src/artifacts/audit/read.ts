@@ -3,9 +3,9 @@
 // objects of its time is in the catalog and is put where it belongs.
 
 import { StorageError } from "../../blobs/objects.ts";
-import type { AuditObject } from "../../catalog/audit-objects.ts";
-import { listAudit } from "../../catalog/audit.ts";
-import type { AuditPlace, AuditQuery } from "../../catalog/audit.ts";
+import { listAudit } from "../../catalog/audit/audit.ts";
+import type { AuditPlace, AuditQuery } from "../../catalog/audit/audit.ts";
+import type { AuditObject } from "../../catalog/audit/objects.ts";
 import { AppError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { AuditRow } from "../../protocol/views.ts";

@@ -1,8 +1,8 @@
 // The objects of the audit against R2 and each other: every byte is read, as none may be missing or another.
 
 import { objectSizes } from "../../blobs/list.ts";
-import { checkObjects } from "../../catalog/audit-objects.ts";
-import type { CheckedObject } from "../../catalog/audit-objects.ts";
+import { checkObjects } from "../../catalog/audit/objects.ts";
+import type { CheckedObject } from "../../catalog/audit/objects.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";

@@ -2,9 +2,9 @@
 // one that neither a row nor an object in R2 leads to is not seen, and has nothing in R2.
 
 import { objectSizes } from "../../blobs/list.ts";
+import { forgetUpload } from "../../catalog/publish/uploads.ts";
 import { checkUploads } from "../../catalog/upkeep/check-rows.ts";
 import type { CheckedUpload } from "../../catalog/upkeep/check-rows.ts";
-import { forgetUpload } from "../../catalog/uploads.ts";
 import { difference } from "../../protocol/differences.ts";
 import type { Difference } from "../../protocol/differences.ts";
 import { LIMITS } from "../../protocol/limits.ts";

@@ -4,7 +4,7 @@
 import { sha512PrefixOf } from "../../protocol/blob-uuid.ts";
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
-import { noteAudit, noteOnce } from "../audit.ts";
+import { noteAudit, noteOnce } from "../audit/audit.ts";
 import { repeatable } from "../database.ts";
 import { hasRoomBeside } from "../metadata-room.ts";
 import type { Noted } from "../metadata-room.ts";

@@ -5,14 +5,14 @@ import { blobUuidOf } from "../../protocol/blob-uuid.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import type { Metadata } from "../../protocol/metadata.ts";
 import type { BlobFacts } from "../../protocol/uploads.ts";
-import type { Artifact } from "../artifacts.ts";
+import type { Artifact } from "../artifacts/find.ts";
 import type { Reader } from "../reader.ts";
-import { metadataOf, referencesTo } from "../references.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 import { hasUuid } from "./blob-metadata.ts";
 import { HELD_FILE, toHeldFile } from "./held-files.ts";
 import type { HeldFile, HeldFileRow } from "./held-files.ts";
+import { metadataOf, referencesTo } from "./references.ts";
 
 /** A blob as one reader sees it. What other workspaces do with the same content does not show. */
 export interface SeenBlob extends BlobFacts {

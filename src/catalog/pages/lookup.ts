@@ -1,8 +1,8 @@
 // What a request under /a/ is about, in one statement: D1 takes longer to answer than to look.
 
 import type { Uuid } from "../../protocol/ids.ts";
-import { COLUMNS, NEWEST, toArtifact } from "../artifacts.ts";
-import type { Artifact, ArtifactRow } from "../artifacts.ts";
+import { COLUMNS, NEWEST, toArtifact } from "../artifacts/find.ts";
+import type { Artifact, ArtifactRow } from "../artifacts/find.ts";
 import { livingAt, readable } from "../reader.ts";
 import type { Reader } from "../reader.ts";
 import { prepare, sql } from "../sql.ts";

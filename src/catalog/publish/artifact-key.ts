@@ -4,8 +4,8 @@
 import { SERVICE_ACTOR } from "../../protocol/identity.ts";
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
-import { endArtifacts, endVersions } from "../artifact-changes.ts";
-import { noteEvent } from "../events.ts";
+import { endArtifacts, endVersions } from "../artifacts/change.ts";
+import { noteEvent } from "../artifacts/events.ts";
 import { sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 

@@ -4,8 +4,8 @@
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { noteEvent } from "../artifacts/events.ts";
 import { copyRefs } from "../contents/version-rows.ts";
-import { noteEvent } from "../events.ts";
 import { livingAt } from "../reader.ts";
 import { prepare, rowsOf, sql } from "../sql.ts";
 

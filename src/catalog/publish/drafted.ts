@@ -5,9 +5,9 @@ import type { Outcome } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { SealResult } from "../../protocol/uploads.ts";
-import type { Rights } from "../bundles.ts";
-import { toRights } from "../bundles.ts";
-import type { RightsRow } from "../bundles.ts";
+import type { Rights } from "../artifacts/bundles.ts";
+import { toRights } from "../artifacts/bundles.ts";
+import type { RightsRow } from "../artifacts/bundles.ts";
 import { forgetAttempt, indexContents, insertRefs, noteGarbage } from "../contents/version-rows.ts";
 import type { IndexedContent, KeptManifest } from "../contents/version-rows.ts";
 import { repeatable } from "../database.ts";
@@ -15,8 +15,8 @@ import { livingAt, readable, writable } from "../reader.ts";
 import type { Reader } from "../reader.ts";
 import { prepare, rowsOf, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
-import { endUpload } from "../uploads.ts";
 import { findConversionStatement } from "./conversions.ts";
+import { endUpload } from "./uploads.ts";
 
 /** What each of some readers may do with the living artifact of a draft's version; null where that is gone. */
 export async function findDraftRights(

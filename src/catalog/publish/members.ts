@@ -10,17 +10,17 @@ import type {
   SealedArchive,
   SealResult,
 } from "../../protocol/uploads.ts";
+import { noteEvent } from "../artifacts/events.ts";
 import { noteGarbage } from "../contents/version-rows.ts";
 import type { WholeVersion } from "../contents/version-rows.ts";
 import { repeatable } from "../database.ts";
-import { noteEvent } from "../events.ts";
-import { noteRefused } from "../refused-archives.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
-import { endUpload } from "../uploads.ts";
 import { findConversionStatement, noteConversion } from "./conversions.ts";
 import { addVersion } from "./next-version.ts";
+import { noteRefused } from "./refused-archives.ts";
 import { settleFailed } from "./settle-failed.ts";
+import { endUpload } from "./uploads.ts";
 
 /** The artifacts `a` of a workspace that an upload is exploded for, as a FROM clause: one, if it lives. */
 function explodedFor(upload: Uuid, workspaceId: number): Sql {

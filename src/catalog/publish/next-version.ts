@@ -3,11 +3,11 @@
 
 import type { Author } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
-import { pruneVersions } from "../artifact-changes.ts";
+import { pruneVersions } from "../artifacts/change.ts";
+import { noteEvent, trimEvents } from "../artifacts/events.ts";
+import type { NewEvent } from "../artifacts/events.ts";
 import { forgetAttempt, indexContents, insertAllRefs } from "../contents/version-rows.ts";
 import type { WholeVersion } from "../contents/version-rows.ts";
-import { noteEvent, trimEvents } from "../events.ts";
-import type { NewEvent } from "../events.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 

@@ -1,6 +1,6 @@
 import { SERVICE_ACTOR } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
-import { noteEvent } from "../events.ts";
+import { noteEvent } from "../artifacts/events.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
 import { SETTLED_STATE } from "./artifact-key.ts";

@@ -6,17 +6,17 @@ import { newUuid } from "../../protocol/ids.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ArtifactIntent, SealResult } from "../../protocol/uploads.ts";
-import { limitVersions } from "../artifact-changes.ts";
-import { insertArtifact } from "../artifacts/insert-artifact.ts";
+import { limitVersions } from "../artifacts/change.ts";
 import { noteGarbage } from "../contents/version-rows.ts";
 import type { WholeVersion } from "../contents/version-rows.ts";
 import { repeatable } from "../database.ts";
 import { livingAt } from "../reader.ts";
 import { prepare, sql } from "../sql.ts";
-import { endUpload } from "../uploads.ts";
 import { artifactId, endExpired, noteCreation } from "./artifact-key.ts";
 import { findConversionStatement, noteConversion } from "./conversions.ts";
+import { insertArtifact } from "./insert-artifact.ts";
 import { addVersion } from "./next-version.ts";
+import { endUpload } from "./uploads.ts";
 
 /** What becomes a version. */
 export interface NextFile {

@@ -3,9 +3,9 @@
 
 import { SERVICE_ACTOR } from "../../protocol/identity.ts";
 import type { Uuid } from "../../protocol/ids.ts";
-import { endArtifacts, endVersions } from "../artifact-changes.ts";
+import { endArtifacts, endVersions } from "../artifacts/change.ts";
+import { noteEvent } from "../artifacts/events.ts";
 import { noteGarbage } from "../contents/version-rows.ts";
-import { noteEvent } from "../events.ts";
 import { prepare, rowsOf, sql } from "../sql.ts";
 
 /** Marks artifacts that expired by `now` as deleted, with their versions. */

@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
 import { hashSecret } from "../../../src/auth/passwords.ts";
-import { putKey } from "../../../src/catalog/keys.ts";
+import { putKey } from "../../../src/catalog/access/keys.ts";
 import { buildDocument } from "../../../src/openapi/document.ts";
 import { ERRORS } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";

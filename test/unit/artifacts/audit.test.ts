@@ -6,7 +6,7 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { moveAudit } from "../../../src/artifacts/audit/move.ts";
 import { readAudit } from "../../../src/artifacts/audit/read.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import type { AuditQuery } from "../../../src/catalog/audit.ts";
+import type { AuditQuery } from "../../../src/catalog/audit/audit.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { hexDigest } from "../support/bytes.ts";
 import { applySchema } from "../support/catalog.ts";

@@ -6,7 +6,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";

@@ -2,10 +2,10 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { deleteArtifact } from "../../../src/catalog/artifacts/change.ts";
+import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { pickDoomed, removeDoomed } from "../../../src/catalog/upkeep/sweep-steps.ts";
-import { insertUpload } from "../../../src/catalog/uploads.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { walkArtifacts } from "../../../src/catalog/artifact-list.ts";
-import type { ListedArtifact } from "../../../src/catalog/artifact-list.ts";
+import { walkArtifacts } from "../../../src/catalog/artifacts/list.ts";
+import type { ListedArtifact } from "../../../src/catalog/artifacts/list.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
 import { blobUuidOf } from "../../../src/protocol/blob-uuid.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";

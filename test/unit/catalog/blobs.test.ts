@@ -2,13 +2,13 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { makeSingleFile } from "../../../src/artifacts/whole-version.ts";
+import { requireWorkspace } from "../../../src/catalog/access/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { putBlobMetadata } from "../../../src/catalog/contents/blob-metadata.ts";
 import { findSeenBlob, listVersionBlobs } from "../../../src/catalog/contents/seen-blobs.ts";
 import type { BlobKey } from "../../../src/catalog/contents/seen-blobs.ts";
 import { publishUpload } from "../../../src/catalog/publish/single-file.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
-import { requireWorkspace } from "../../../src/catalog/workspaces.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { applySchema, byTest, makeWorkspace } from "../support/catalog.ts";
 import { CountingDatabase } from "../support/counting-database.ts";

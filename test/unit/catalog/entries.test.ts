@@ -6,14 +6,18 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import schema from "../../../schema.sql?raw";
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { deleteArtifactsOf } from "../../../src/catalog/artifact-changes.ts";
+import { addTrust } from "../../../src/catalog/access/trusts.ts";
+import { putWorkspaceMetadata } from "../../../src/catalog/access/workspace-metadata.ts";
+import {
+  entriesLeft,
+  requireWorkspace,
+  updateWorkspace,
+} from "../../../src/catalog/access/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { deleteArtifactsOf } from "../../../src/catalog/artifacts/change.ts";
+import { putRelation } from "../../../src/catalog/artifacts/relations.ts";
+import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { refusalIn } from "../../../src/catalog/refusals.ts";
-import { putRelation } from "../../../src/catalog/relations.ts";
-import { addTrust } from "../../../src/catalog/trusts.ts";
-import { insertUpload } from "../../../src/catalog/uploads.ts";
-import { putWorkspaceMetadata } from "../../../src/catalog/workspace-metadata.ts";
-import { entriesLeft, requireWorkspace, updateWorkspace } from "../../../src/catalog/workspaces.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { planArchive } from "../../../src/artifacts/archive.ts";
 import { entriesOf } from "../../../src/artifacts/entries.ts";
-import { listArtifacts, listPublicWorkspaces } from "../../../src/catalog/directory.ts";
 import { findBrowsed } from "../../../src/catalog/pages/lookup.ts";
+import { listArtifacts, listPublicWorkspaces } from "../../../src/catalog/pages/workspace-page.ts";
 import { NOBODY } from "../../../src/catalog/reader.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
 import { entriesBelow } from "../../../src/protocol/entries.ts";

@@ -5,7 +5,7 @@ import {
   beginAttempt,
   forgetLoginFailures,
   takeAttemptBack,
-} from "../../../src/catalog/login-failures.ts";
+} from "../../../src/catalog/access/login-failures.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { applySchema } from "../support/catalog.ts";
 

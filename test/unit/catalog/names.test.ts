@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { findArtifactsByName } from "../../../src/catalog/artifacts.ts";
+import { findArtifactsByName } from "../../../src/catalog/artifacts/find.ts";
 import type { Reader } from "../../../src/catalog/reader.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { CountingDatabase } from "../support/counting-database.ts";

@@ -4,9 +4,9 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { deleteKey, putKey } from "../../../src/catalog/keys.ts";
-import type { NewKey } from "../../../src/catalog/keys.ts";
-import { createToken, disableToken } from "../../../src/catalog/tokens.ts";
+import { deleteKey, putKey } from "../../../src/catalog/access/keys.ts";
+import type { NewKey } from "../../../src/catalog/access/keys.ts";
+import { createToken, disableToken } from "../../../src/catalog/access/tokens.ts";
 import { applySchema, byTest, makeWorkspace } from "../support/catalog.ts";
 
 let workspaceId: number;

@@ -7,10 +7,10 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { checkOn } from "../../../src/artifacts/fsck/fsck.ts";
 import { readManifest } from "../../../src/artifacts/manifests.ts";
 import { WORK } from "../../../src/budget/shares.ts";
-import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
+import { updateWorkspace } from "../../../src/catalog/access/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { deleteArtifact } from "../../../src/catalog/artifacts/change.ts";
 import { openDatabase } from "../../../src/catalog/database.ts";
-import { updateWorkspace } from "../../../src/catalog/workspaces.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import {
   bringUpload,
   dropDraft,

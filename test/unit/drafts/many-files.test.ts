@@ -3,8 +3,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { insertDeclared } from "../../../src/catalog/publish/declare.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { inspectDraft, listDraftFiles, openDraft } from "../../../src/drafts/call-draft.ts";
 import { declareArtifact } from "../../../src/drafts/declare.ts";
 import { Declared, DeclaredWriter } from "../../../src/drafts/declared.ts";

@@ -5,8 +5,8 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { deleteArtifact } from "../../../src/catalog/artifact-changes.ts";
-import { updateWorkspace } from "../../../src/catalog/workspaces.ts";
+import { updateWorkspace } from "../../../src/catalog/access/workspaces.ts";
+import { deleteArtifact } from "../../../src/catalog/artifacts/change.ts";
 import { listFiles } from "../../support/version-files.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { calls } from "../support/calls.ts";

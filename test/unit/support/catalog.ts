@@ -2,9 +2,9 @@ import { env } from "cloudflare:workers";
 
 import schema from "../../../schema.sql?raw";
 import { statementsOf } from "../../../scripts/sql-statements.mjs";
+import { createWorkspace } from "../../../src/catalog/access/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { SCHEMAS } from "../../../src/catalog/schema-number.ts";
-import { createWorkspace } from "../../../src/catalog/workspaces.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import type { Author } from "../../../src/protocol/identity.ts";
 
 /** Makes this file's catalog. */

@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 
 import { signAccessToken } from "../../../src/auth/access-tokens.ts";
-import { putKey } from "../../../src/catalog/keys.ts";
+import { putKey } from "../../../src/catalog/access/keys.ts";
 import { hexDigest } from "./bytes.ts";
 import { byTest, makeWorkspace } from "./catalog.ts";
 import { request } from "./watched-worker.ts";

@@ -2,7 +2,7 @@
 
 import { env } from "cloudflare:workers";
 
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { sealIfComplete, takeIn } from "../../../src/drafts/call-draft.ts";
 import { declareArtifact } from "../../../src/drafts/declare.ts";
 import type { Made } from "../../../src/drafts/declare.ts";

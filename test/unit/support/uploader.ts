@@ -2,8 +2,8 @@
 
 import { env } from "cloudflare:workers";
 
-import { insertUpload } from "../../../src/catalog/uploads.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

@@ -12,9 +12,9 @@ import { gzipSync, zipSync } from "fflate";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { findArtifactByUuid } from "../../../src/catalog/artifacts.ts";
-import { insertUpload } from "../../../src/catalog/uploads.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { findArtifactByUuid } from "../../../src/catalog/artifacts/find.ts";
+import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

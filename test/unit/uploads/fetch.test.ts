@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, inject, it, vi } from "vitest";
 
 import { catalogDesk } from "../../../src/artifacts/publish.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { beginFetch } from "../../../src/catalog/fetches.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { beginFetch } from "../../../src/catalog/publish/fetches.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

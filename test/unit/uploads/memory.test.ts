@@ -6,7 +6,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { WORK } from "../../../src/budget/shares.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

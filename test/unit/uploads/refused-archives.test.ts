@@ -9,8 +9,8 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { TarWalk } from "../../../src/archive/tar-walk.ts";
 import { sweep } from "../../../src/artifacts/sweep.ts";
-import { insertUpload } from "../../../src/catalog/uploads.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
+import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { append } from "../../../src/uploads/append.ts";

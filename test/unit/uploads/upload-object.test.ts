@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { extentsOfHeld } from "../../../src/artifacts/held.ts";
 import { blobSource } from "../../../src/blobs/reader.ts";
+import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { findHeldFile, findSeenBlob } from "../../../src/catalog/contents/seen-blobs.ts";
-import type { Workspace } from "../../../src/catalog/workspaces.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";

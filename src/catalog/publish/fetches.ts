@@ -1,13 +1,13 @@
-import type { Outcome } from "../protocol/errors.ts";
-import { newUuid } from "../protocol/ids.ts";
-import type { Uuid } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import type { ArtifactIntent } from "../protocol/uploads.ts";
-import { insertArtifact } from "./artifacts/insert-artifact.ts";
-import { noteEvent, trimEvents } from "./events.ts";
-import { AWAITING_STATE, artifactId, endExpired, noteCreation } from "./publish/artifact-key.ts";
-import { refusalIn } from "./refusals.ts";
-import { empty, prepare, sql } from "./sql.ts";
+import type { Outcome } from "../../protocol/errors.ts";
+import { newUuid } from "../../protocol/ids.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import type { ArtifactIntent } from "../../protocol/uploads.ts";
+import { noteEvent, trimEvents } from "../artifacts/events.ts";
+import { refusalIn } from "../refusals.ts";
+import { empty, prepare, sql } from "../sql.ts";
+import { AWAITING_STATE, artifactId, endExpired, noteCreation } from "./artifact-key.ts";
+import { insertArtifact } from "./insert-artifact.ts";
 
 /** The artifact that is being fetched, and the upload that does it. */
 export interface BegunFetch {

@@ -1,13 +1,13 @@
 // Sessions of people who are logged in. What a session's age and last use mean is decided at each look-up,
 // so that a dead row may wait for the sweep.
 
-import type { Author, Session } from "../protocol/identity.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { noteAudit } from "./audit.ts";
-import { repeatable } from "./database.ts";
-import { forgetOldest } from "./forget-oldest.ts";
-import type { AgingTable } from "./forget-oldest.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Author, Session } from "../../protocol/identity.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { noteAudit } from "../audit/audit.ts";
+import { repeatable } from "../database.ts";
+import { forgetOldest } from "../forget-oldest.ts";
+import type { AgingTable } from "../forget-oldest.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
 
 /** The session of that hash, when it lives at `now`, and when it was noted to be used. */
 export async function findLivingSession(

@@ -1,11 +1,11 @@
 // What a workspace notes on its artifacts: any JSON value under any key. Objects made of it have own properties
 // only, whatever the keys are called.
 
-import type { Author } from "../protocol/identity.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { hasRoomBeside } from "../metadata-room.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 import { noteEvent, trimEvents } from "./events.ts";
-import { hasRoomBeside } from "./metadata-room.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
 
 /** The metadata of artifact `a` as JSON text. */
 export const METADATA_OF_A: Sql = sql`(

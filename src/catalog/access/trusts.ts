@@ -1,7 +1,7 @@
-import type { Author } from "../protocol/identity.ts";
-import { noteAudit } from "./audit.ts";
-import { repeatable } from "./database.ts";
-import { prepare, sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { noteAudit } from "../audit/audit.ts";
+import { repeatable } from "../database.ts";
+import { prepare, sql } from "../sql.ts";
 
 interface TrustedWorkspace {
   id: number;

@@ -1,9 +1,9 @@
-import type { Outcome } from "../protocol/errors.ts";
-import type { Author } from "../protocol/identity.ts";
-import { noteAudit, noteEach } from "./audit.ts";
-import { repeatable } from "./database.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Outcome } from "../../protocol/errors.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { noteAudit, noteEach } from "../audit/audit.ts";
+import { repeatable } from "../database.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** A long-lived token of a user or a worker. The token itself is not kept, only its SHA-256. */
 export interface AccessToken {

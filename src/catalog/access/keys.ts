@@ -1,7 +1,7 @@
-import type { Author } from "../protocol/identity.ts";
-import { noteAudit, noteEach } from "./audit.ts";
-import { empty, hasChanged, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { noteAudit, noteEach } from "../audit/audit.ts";
+import { empty, hasChanged, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** A workspace's key. Its nonce is in every token it gave: a key that is set anew ends them. */
 export interface WorkspaceKey {

@@ -1,9 +1,9 @@
-import { AppError } from "../protocol/errors.ts";
-import type { Author } from "../protocol/identity.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import type { Metadata } from "../protocol/metadata.ts";
-import { noteAudit } from "./audit.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
+import { AppError } from "../../protocol/errors.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import type { Metadata } from "../../protocol/metadata.ts";
+import { noteAudit } from "../audit/audit.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
 
 export interface Workspace {
   id: number;

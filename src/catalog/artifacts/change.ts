@@ -1,12 +1,12 @@
 // Changes to artifacts that exist. Each is one batch, so one transaction, with the event that tells of it, and
 // changes living artifacts only. Deletion marks: the sweep removes the rows (garbage.ts).
 
-import type { Author } from "../protocol/identity.ts";
-import type { Uuid } from "../protocol/ids.ts";
+import type { Author } from "../../protocol/identity.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { livingAt } from "../reader.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 import { noteEvent, trimEvents } from "./events.ts";
-import { livingAt } from "./reader.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
 
 /** A living artifact `a` by its id, as a FROM clause. */
 function livingArtifact(id: number): Sql {

@@ -1,10 +1,16 @@
-import type { Outcome } from "../protocol/errors.ts";
-import type { Uuid } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { repeatable } from "./database.ts";
-import { settleFailed } from "./publish/settle-failed.ts";
-import { prepare, sql } from "./sql.ts";
-import { entriesLeft, entriesOf, findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
+import type { Outcome } from "../../protocol/errors.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import {
+  entriesLeft,
+  entriesOf,
+  findWorkspaceById,
+  roomOf,
+  usageOf,
+} from "../access/workspaces.ts";
+import { repeatable } from "../database.ts";
+import { prepare, sql } from "../sql.ts";
+import { settleFailed } from "./settle-failed.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
  * many bytes its workspace has room for, null being no limit; refuses when it has none, has too many uploads open, or is

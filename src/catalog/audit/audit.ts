@@ -1,16 +1,16 @@
 // Who did what. A row is written in the batch of the change that it tells of, so that neither is there without the
 // other, but for those that a caller causes beyond LIMITS.auditOfDay: a trigger counts them in one row. Rows of some days
-// ago are in objects of R2 (audit-objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is
+// ago are in objects of R2 (audit/objects.ts). What happens to artifacts comes here by a trigger on `events`; the rest is
 // noted by the statements below.
 
-import type { Author } from "../protocol/identity.ts";
-import type { AuditRow } from "../protocol/views.ts";
-import { listObjects } from "./audit-objects.ts";
-import type { AuditObject } from "./audit-objects.ts";
-import { forgetOldest } from "./forget-oldest.ts";
-import type { AgingTable } from "./forget-oldest.ts";
-import { prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import type { AuditRow } from "../../protocol/views.ts";
+import { forgetOldest } from "../forget-oldest.ts";
+import type { AgingTable } from "../forget-oldest.ts";
+import { prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
+import { listObjects } from "./objects.ts";
+import type { AuditObject } from "./objects.ts";
 
 /** What is done: to what, in which workspace. */
 export interface AuditNote {

@@ -1,13 +1,13 @@
 // Archives that a workspace had exploded in vain: the same bytes are not read again. What one workspace has learned tells no
 // other anything.
 
-import type { Outcome } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import type { RefusedArchive } from "../protocol/uploads.ts";
-import { forgetOldest } from "./forget-oldest.ts";
-import type { AgingTable } from "./forget-oldest.ts";
-import { prepare, sql } from "./sql.ts";
-import { findWorkspaceById, roomOf, usageOf } from "./workspaces.ts";
+import type { Outcome } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import type { RefusedArchive } from "../../protocol/uploads.ts";
+import { findWorkspaceById, roomOf, usageOf } from "../access/workspaces.ts";
+import { forgetOldest } from "../forget-oldest.ts";
+import type { AgingTable } from "../forget-oldest.ts";
+import { prepare, sql } from "../sql.ts";
 
 /** May these bytes be read as an archive? Not where this reader refused them, nor where they did not fit into what room the
  * workspace had and it has no more of it now. */

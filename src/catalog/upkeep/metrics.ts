@@ -1,11 +1,11 @@
 // How much there is, at a cost that does not grow: what may be many is counted up to LIMITS.counted, and how many were
 // ever made is what AUTOINCREMENT notes anyway.
 
-import { LIMITS } from "../protocol/limits.ts";
-import { join, prepare, raw, rowsOf, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
-import { findLastSweep } from "./sweeps.ts";
-import type { SweepTotals } from "./sweeps.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { join, prepare, raw, rowsOf, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
+import { findLastSweep } from "./sweep-totals.ts";
+import type { SweepTotals } from "./sweep-totals.ts";
 
 /** Rejects unless the catalog answers and has its tables. */
 export async function probeCatalog(db: D1Database): Promise<void> {

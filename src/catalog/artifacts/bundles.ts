@@ -1,11 +1,11 @@
 // Artifacts as Debusine's API describes and fills them. Where the files of a version are, its row says: in its manifest, or while
 // some are missing in its draft.
 
-import type { Uuid } from "../protocol/ids.ts";
-import { NEWEST } from "./artifacts.ts";
-import { livingAt, readable, visible, writable } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { prepare, sql } from "./sql.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { livingAt, readable, visible, writable } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { prepare, sql } from "../sql.ts";
+import { NEWEST } from "./find.ts";
 
 /** What a reader may do with a workspace or what is in it. */
 export interface Rights {

@@ -1,13 +1,13 @@
-import type { Uuid } from "../protocol/ids.ts";
-import { parseUuid } from "../protocol/ids.ts";
-import type { ExplodeProgress } from "../protocol/uploads.ts";
-import type { ArtifactState } from "../protocol/views.ts";
-import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
-import { familiarWorkspaces, livingAt, readable } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { empty, join, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
-import type { Role } from "./users.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { parseUuid } from "../../protocol/ids.ts";
+import type { ExplodeProgress } from "../../protocol/uploads.ts";
+import type { ArtifactState } from "../../protocol/views.ts";
+import type { Role } from "../access/users.ts";
+import { familiarWorkspaces, livingAt, readable } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { empty, join, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
+import { METADATA_OF_A, parseMetadata } from "./metadata.ts";
 
 export interface Artifact {
   id: number;

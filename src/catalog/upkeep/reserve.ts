@@ -1,8 +1,8 @@
 // Pages that nothing but the sweep may use. What removes rows inserts some first, in `garbage`, `events` and `audit`, which
 // a database without a free page refuses. Deleting the reserve needs none and frees many.
 
-import { LIMITS } from "../protocol/limits.ts";
-import { prepare, sql } from "./sql.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { prepare, sql } from "../sql.ts";
 
 /** Gives the pages of the reserve, if it is there, to whoever writes next. */
 export async function releaseReserve(db: D1Database): Promise<void> {

@@ -1,10 +1,10 @@
 // Failed logins and wrong keys, and how long the next attempt has to wait. An attempt counts as failed from its beginning, so
 // that attempts at the same time cannot all pass; one that turns out right is taken back.
 
-import { LIMITS } from "../protocol/limits.ts";
-import { forgetOldest } from "./forget-oldest.ts";
-import type { AgingTable } from "./forget-oldest.ts";
-import { prepare, rowsOf, sql } from "./sql.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { forgetOldest } from "../forget-oldest.ts";
+import type { AgingTable } from "../forget-oldest.ts";
+import { prepare, rowsOf, sql } from "../sql.ts";
 
 /** Something whose failures are counted: `free` of them have no consequence. */
 export interface LoginGate {

@@ -1,8 +1,8 @@
 // Which rows of the audit are in which object of R2 (docs/decisions/031). What an object holds is never asked of here:
 // artifacts/audit/ writes and reads it.
 
-import { prepare, rowsOf, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import { prepare, rowsOf, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** An object as the catalog knows it. */
 export interface AuditObject {

@@ -1,7 +1,7 @@
 // Where a user's uploads go, and what came of them: what /files/ asks of the catalog.
 
-import type { Uuid } from "../protocol/ids.ts";
-import { prepare, sql } from "./sql.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { prepare, sql } from "../sql.ts";
 
 /** A workspace as one of its members, or somebody else, sees it. */
 export interface UploadHome {

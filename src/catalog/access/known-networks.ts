@@ -1,9 +1,9 @@
 // Networks from which a user or a key got in before. Networks are kept as keyed hashes, and so many of each owner.
 
-import { LIMITS } from "../protocol/limits.ts";
-import { forgetOldest } from "./forget-oldest.ts";
-import type { AgingTable } from "./forget-oldest.ts";
-import { prepare, sql } from "./sql.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { forgetOldest } from "../forget-oldest.ts";
+import type { AgingTable } from "../forget-oldest.ts";
+import { prepare, sql } from "../sql.ts";
 
 /** A user by id, or a key by nonce: one that is set anew is known nowhere. */
 export type NetworkOwner = `user ${number}` | `key ${string}`;

@@ -1,12 +1,12 @@
 // What people find from the start page on: workspaces, the artifacts of one, the versions of one artifact. Pages
 // go on from a key, so that each reads the same number of rows however many are before it.
 
-import type { Uuid } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { livingAt, visible } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { join, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { livingAt, visible } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { join, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** A workspace as its page shows it. */
 export interface ListedWorkspace {

@@ -1,11 +1,11 @@
 // What workspaces note of themselves. Who may is decided before.
 
-import type { Author } from "../protocol/identity.ts";
-import { noteAudit, noteOnce } from "./audit.ts";
-import { repeatable } from "./database.ts";
-import { hasRoomBeside } from "./metadata-room.ts";
-import type { Noted } from "./metadata-room.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { noteAudit, noteOnce } from "../audit/audit.ts";
+import { repeatable } from "../database.ts";
+import { hasRoomBeside } from "../metadata-room.ts";
+import type { Noted } from "../metadata-room.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
 
 /** Sets a key of a workspace's own metadata. */
 export async function putWorkspaceMetadata(

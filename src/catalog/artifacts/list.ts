@@ -1,16 +1,16 @@
 // GET /artifacts: all that a reader is to be told of, page by page. Each page continues behind the last artifact
 // by (workspace, id), an index, so that the last page costs what the first did.
 
-import { blobUuidOf } from "../protocol/blob-uuid.ts";
-import type { Uuid } from "../protocol/ids.ts";
-import { METADATA_OF_A, parseMetadata } from "./artifact-metadata.ts";
-import { COLUMNS, IS_KNOWN, toArtifact } from "./artifacts.ts";
-import type { Artifact, ArtifactRow } from "./artifacts.ts";
-import { livingAt } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { referencesTo } from "./references.ts";
-import { prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import { blobUuidOf } from "../../protocol/blob-uuid.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { referencesTo } from "../contents/references.ts";
+import { livingAt } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
+import { COLUMNS, IS_KNOWN, toArtifact } from "./find.ts";
+import type { Artifact, ArtifactRow } from "./find.ts";
+import { METADATA_OF_A, parseMetadata } from "./metadata.ts";
 
 /** A version's blob as a list of artifacts shows it. */
 interface ListedVersion {

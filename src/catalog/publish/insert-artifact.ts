@@ -1,7 +1,7 @@
 import type { Uuid } from "../../protocol/ids.ts";
-import type { ArtifactKey } from "../publish/artifact-key.ts";
 import { prepare, sql } from "../sql.ts";
 import type { Sql } from "../sql.ts";
+import type { ArtifactKey } from "./artifact-key.ts";
 
 /** An artifact to be made. */
 export interface NewArtifact {

@@ -1,13 +1,13 @@
 // What artifacts have to do with each other. A relation shows only where both of its ends may be read.
 
-import type { Author } from "../protocol/identity.ts";
-import type { Uuid } from "../protocol/ids.ts";
-import { noteAudit } from "./audit.ts";
-import { repeatable } from "./database.ts";
-import { familiarWorkspaces, livingAt, readable, writable } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import type { Uuid } from "../../protocol/ids.ts";
+import { noteAudit } from "../audit/audit.ts";
+import { repeatable } from "../database.ts";
+import { familiarWorkspaces, livingAt, readable, writable } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 export interface Relation {
   id: number;

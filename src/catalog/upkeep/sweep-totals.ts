@@ -1,6 +1,6 @@
 // What the sweeps did, in one row: nothing else remembers, for isolates come and go.
 
-import { prepare, sql } from "./sql.ts";
+import { prepare, sql } from "../sql.ts";
 
 /** What one sweep did. */
 export interface SweepReport {

@@ -1,10 +1,10 @@
 // What happened to artifacts. An event is written in the batch of the change that it tells of, so that neither
 // is there without the other, and goes with its artifact's row.
 
-import type { Origin } from "../protocol/identity.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { prepare, sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import type { Origin } from "../../protocol/identity.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { prepare, sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** Shaken Fist's kinds of events. Here `audit` is what somebody asked for; `prune` and `status` follow from it,
  * or from time. */

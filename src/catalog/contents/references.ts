@@ -1,10 +1,10 @@
 // What of a content one reader sees, as SQL. Every look-up starts from the workspaces that the reader may read:
 // what others have of the same content costs it nothing, so that not even its time tells of them.
 
-import { familiarWorkspaces, livingAt, readableWorkspaces } from "./reader.ts";
-import type { Reader } from "./reader.ts";
-import { sql } from "./sql.ts";
-import type { Sql } from "./sql.ts";
+import { familiarWorkspaces, livingAt, readableWorkspaces } from "../reader.ts";
+import type { Reader } from "../reader.ts";
+import { sql } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 /** References of a content that are counted at most. */
 const COUNTED = 1_000;

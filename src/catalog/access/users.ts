@@ -1,6 +1,6 @@
-import type { Author } from "../protocol/identity.ts";
-import { noteAudit } from "./audit.ts";
-import { hasChanged, prepare, sql } from "./sql.ts";
+import type { Author } from "../../protocol/identity.ts";
+import { noteAudit } from "../audit/audit.ts";
+import { hasChanged, prepare, sql } from "../sql.ts";
 import { deleteTokensOf } from "./tokens.ts";
 
 export type Role = "owner" | "contributor" | "viewer";
