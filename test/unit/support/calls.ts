@@ -90,6 +90,9 @@ const R2_KINDS: Record<string, CallKind> = {
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
+/** Milliseconds in which no call has come: all that can are waiting. */
+const STEP_MS = 20;
+
 class Calls {
   #plan: FaultPlan | null = null;
   #count = 0;
@@ -97,6 +100,9 @@ class Calls {
   #costs = { ...NOTHING };
   #shaking = 0;
   #isHeld = false;
+  /** How often calls were let go on together, while somebody counts that; and how many wait for it. */
+  #step: number | null = null;
+  #waiting = 0;
   /** Calls that failed and are to take effect later. */
   #late: (() => Promise<unknown>)[] = [];
   #cursors: { rowsRead: number; rowsWritten: number }[] = [];
@@ -123,6 +129,26 @@ class Calls {
   /** From now on R2 does nothing until `heal()`, so that what is sent meanwhile waits behind what was sent first. */
   holdBucket(): void {
     this.#isHeld = true;
+  }
+
+  /** Runs `work` and gives how many calls it waits for one after the other: calls go on together, once none has come for a
+   * while. */
+  async stepsOf(work: () => Promise<unknown>): Promise<number> {
+    let steps = 0;
+    let isDone = false;
+    this.#step = 0;
+    const done = work().finally(() => (isDone = true));
+    while (!isDone) {
+      const before = this.#waiting;
+      await scheduler.wait(STEP_MS);
+      if (before > 0 && this.#waiting === before) {
+        steps += 1;
+        this.#step = steps;
+      }
+    }
+    this.#step = null;
+    await done;
+    return steps;
   }
 
   /** Requests to objects since `costOf` began. */
@@ -190,6 +216,7 @@ class Calls {
   async run<T>(kind: CallKind, call: () => Promise<T>, die: () => void): Promise<T> {
     const mode = this.nextFault(kind);
     await this.#pause();
+    await this.#waitForStep();
     while (this.#isHeld && kind.startsWith("r2")) {
       await scheduler.wait(5);
     }
@@ -206,6 +233,18 @@ class Calls {
       die();
     }
     throw new Error(this.#plan?.error ?? `Network connection lost. (${kind}, ${mode})`);
+  }
+
+  async #waitForStep(): Promise<void> {
+    const step = this.#step;
+    if (step === null) {
+      return;
+    }
+    this.#waiting += 1;
+    while (this.#step === step) {
+      await scheduler.wait(2);
+    }
+    this.#waiting -= 1;
   }
 
   async #pause(): Promise<void> {
