@@ -135,10 +135,12 @@ class Calls {
    * while. */
   async stepsOf(work: () => Promise<unknown>): Promise<number> {
     let steps = 0;
-    let isDone = false;
+    const state = { isDone: false };
     this.#step = 0;
-    const done = work().finally(() => (isDone = true));
-    while (!isDone) {
+    const done = work().finally(() => {
+      state.isDone = true;
+    });
+    while (!state.isDone) {
       const before = this.#waiting;
       await scheduler.wait(STEP_MS);
       if (before > 0 && this.#waiting === before) {
