@@ -86,6 +86,7 @@ describe("somebody who looks for a file", () => {
       expect(await page.getByRole("row").count()).toBe(51);
 
       await page.getByRole("link", { name: "View logs/050.log" }).click();
+      await page.locator(".code code").first().waitFor();
       expect(await page.locator(".code code").allInnerTexts()).toEqual(LOG.trim().split("\n"));
       await page.getByRole("link", { name: "Line 2" }).click();
       expect(new URL(page.url()).hash).toBe("#L2");

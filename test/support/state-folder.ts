@@ -24,7 +24,7 @@ export class StateFolder {
     });
   }
 
-  /** Makes uploads and incomplete versions idle: these, or all. The server must not run. */
+  /** Makes uploads and incomplete versions idle: these uploads, or all and the drafts. The server must not run. */
   ageUploads(uuids: ReadonlySet<string> | null): void {
     const isAged = (uuid: string) => uuids === null || uuids.has(uuid);
     this.#catalog((db) => {
@@ -47,6 +47,16 @@ export class StateFolder {
       },
       "upload",
     );
+    if (uuids === null) {
+      this.#each(
+        "do/stowage-DraftObject",
+        (db) => {
+          db.prepare("UPDATE draft SET opened_at = opened_at - ?").run(AGE_MS);
+          db.prepare("UPDATE places SET at = at - ?").run(AGE_MS);
+        },
+        "draft",
+      );
+    }
   }
 
   /** Keys in R2, and how many multipart uploads are open there. */

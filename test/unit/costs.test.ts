@@ -7,6 +7,9 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { moveAudit } from "../../src/artifacts/audit/move.ts";
 import { sweep } from "../../src/artifacts/sweep.ts";
+import { inspectDraft } from "../../src/drafts/call-draft.ts";
+import { newUuid } from "../../src/protocol/ids.ts";
+import type { Uuid } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { END, join, member } from "./archive/make-tar.ts";
 import { bytes, hexDigest } from "./support/bytes.ts";
@@ -195,9 +198,13 @@ describe("the calls and rows", () => {
           take(client.send("PUT", `/api/1.0/artifact/${id}/files/${path}`, content)),
     );
     await takeTogether(puts);
-    const { uuid } = (await env.DB.prepare("SELECT uuid FROM artifacts WHERE id = ?1")
+    const { uuid, draft } = (await env.DB.prepare(
+      "SELECT a.uuid, v.draft FROM artifacts a JOIN versions v ON v.artifact_id = a.id WHERE a.id = ?1",
+    )
       .bind(id)
-      .first<{ uuid: string }>()) ?? { uuid: "" };
+      .first<{ uuid: string; draft: Uuid }>()) ?? { uuid: "", draft: newUuid() };
+    // The draft ends after its answer.
+    await vi.waitUntil(async () => (await inspectDraft(env.DRAFTS, draft)) === null);
     const now = Date.now();
     await sweep(env, DAY, now);
     await expectCosts("delete and sweep of 100 files", async () => {

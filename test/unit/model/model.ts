@@ -119,6 +119,17 @@ export function holds(model: Model, client: Client, wanted: Uint8Array): boolean
     .some(({ isThere, bytes: held }) => isThere && isSame(held, wanted));
 }
 
+/** Does a living, complete version of the workspace have these bytes where a look-up by their hash finds them: as its only
+ * file, or as one of at least 1 MiB? */
+export function findsByHash(model: Model, client: Client, wanted: Uint8Array): boolean {
+  return model.artifacts
+    .filter((artifact) => artifact.client === client)
+    .flatMap(({ versions }) => versions.map(({ files }) => [...files.values()]))
+    .filter((files) => files.every(({ isThere }) => isThere))
+    .filter((files) => files.length === 1 || wanted.length >= LIMITS.indexedFile)
+    .some((files) => files.some(({ bytes: held }) => isSame(held, wanted)));
+}
+
 /** The artifact that a conversion of that name adds a version to. */
 export function findNamed(model: Model, client: Client, name: string): Artifact | null {
   return (

@@ -6,7 +6,16 @@ import { LIMITS } from "../../../src/protocol/limits.ts";
 import { hexDigest } from "../support/bytes.ts";
 import { ask, expectSame, expectStatus, isUnclear, noteRepeat, settle } from "./ask.ts";
 import { command } from "./command.ts";
-import { addVersion, contentOf, findNamed, foresee, holds, IDLE, pick, usedBy } from "./model.ts";
+import {
+  addVersion,
+  contentOf,
+  findNamed,
+  findsByHash,
+  foresee,
+  IDLE,
+  pick,
+  usedBy,
+} from "./model.ts";
 import type { Artifact, Model, Upload } from "./model.ts";
 import { jsonOf } from "./service.ts";
 import type { Answer, Client, Sent } from "./service.ts";
@@ -345,8 +354,8 @@ export const skip = command("skip by sha512", {
     const found: Answer = await settle(client, `/blob_checksums/sha512/${sha512}`);
     expectStatus(found, "search", 200);
     const request = { blob_uuid: blobUuid(sha512) };
-    if (!holds(model, client, bytes)) {
-      expectSame(jsonOf(found), null, "a hash that the workspace does not hold");
+    if (!findsByHash(model, client, bytes)) {
+      expectSame(jsonOf(found), null, "a hash that the workspace's index does not have");
       const body = { method: "POST", body: request };
       const answer = await settle(client, `/artifacts/upload/${args.name}`, body);
       expectStatus(answer, "attaching a foreign blob", 404);
