@@ -83,3 +83,14 @@ export function appendHeaders(workspaceId: number, terms: AppendTerms): Headers 
 export function readAppendTerms(headers: Headers): AppendTerms {
   return JSON.parse(headers.get(TERMS_HEADER) ?? "") as AppendTerms;
 }
+
+/** Refuses another workspace than the upload's, to which it does not exist. Nothing that is under way ends or hurries because a
+ * stranger asks: already an operation that waits for its turn would do that. */
+export function refuseStranger(
+  headers: Headers,
+  state: Pick<UploadState, "workspaceId"> | null,
+): "upload_not_found" | null {
+  const asker = headers.get(WORKSPACE_HEADER);
+  const isStranger = asker !== null && state !== null && Number(asker) !== state.workspaceId;
+  return isStranger ? "upload_not_found" : null;
+}

@@ -13,7 +13,7 @@ import { requireUploadUuid } from "../upload-uuid.ts";
 import { locationOf, sayFacts } from "./answers.ts";
 import { noteUpload } from "./open.ts";
 import { planArtifact, planDigests } from "./plan.ts";
-import { lengthOf } from "./read-append.ts";
+import { lengthOf, readPromise, readWhole, requireNothing } from "./read-append.ts";
 import { UploadMetadata } from "./upload-metadata.ts";
 import { requireHome } from "./who.ts";
 
@@ -28,6 +28,7 @@ export async function createFinal(c: Context<AppEnv>): Promise<Response> {
   if (hasLength || lengthOf(c.req.raw) !== 0) {
     throw new AppError("upload_concat_malformed", "it has the length and the bytes of its parts");
   }
+  requireNothing(readPromise(headers, true));
   const gateway = new UploadGateway(c.env.UPLOADS, home.id);
   const { parts, length } = await restParts(c, gateway, readParts(concat));
   const uuid = await newUploadUuid(c.var.settings.tokenSecret);
@@ -36,7 +37,7 @@ export async function createFinal(c: Context<AppEnv>): Promise<Response> {
     metadata: sent,
     concat,
     intent: planArtifact(c, { home, uuid, metadata }),
-    digests: planDigests(metadata),
+    digests: [...planDigests(metadata), ...readWhole(headers)],
   };
   const room = await noteUpload(c, uuid, home.id, length);
   const facts = valueOf(await gateway.join(uuid, room, plan, parts));

@@ -4,7 +4,6 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
 import { newUploadUuid } from "../../auth/upload-uuids.ts";
-import { readDigests } from "../../http/digest-headers.ts";
 import { dispositionName } from "../../http/disposition-name.ts";
 import type { BodyDigest } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
@@ -18,7 +17,8 @@ import { planArtifact, planDigests } from "./plan.ts";
 import {
   lengthOf,
   readPromise,
-  readTusPromise,
+  readWhole,
+  requireNothing,
   requireSameLength,
   requireTusType,
 } from "./read-append.ts";
@@ -116,7 +116,7 @@ function readTusCreation(request: Request): Creation {
     length,
     isPartial: concat === "partial",
     body: readTusBody(request),
-    digests: [],
+    digests: readWhole(headers),
     facts: { name: null, type: null },
   };
 }
@@ -124,11 +124,12 @@ function readTusCreation(request: Request): Creation {
 /** creation-with-upload; clients without a body may say a type all the same. */
 function readTusBody(request: Request): Creation["body"] {
   const length = lengthOf(request);
+  const promise = readPromise(request.headers, true);
   if (length === 0) {
+    requireNothing(promise);
     return null;
   }
   requireTusType(request.headers);
-  const promise = readTusPromise(request.headers);
   return { length, promise, completes: "at length" };
 }
 
@@ -138,30 +139,19 @@ function readIetfCreation(request: Request): Creation {
   const bytes = lengthOf(request);
   const said = readInteger(headers.get("Upload-Length"));
   const length = requireSameLength(said, isLast ? bytes : null);
+  const promise = readPromise(headers, true);
+  const hasBody = isLast || bytes !== 0;
+  if (!hasBody) {
+    requireNothing(promise);
+  }
   return {
     length,
     isPartial: false,
-    body:
-      isLast || bytes !== 0
-        ? { length: bytes, promise: readPromise(headers), completes: isLast ? "now" : "later" }
-        : null,
+    body: hasBody ? { length: bytes, promise, completes: isLast ? "now" : "later" } : null,
     digests: readWhole(headers),
     facts: {
       name: dispositionName(headers.get("Content-Disposition")),
       type: headers.get("Content-Type"),
     },
   };
-}
-
-/** The digests of the whole that the client means to send (RFC 9530, Repr-Digest). */
-function readWhole(headers: Headers): BodyDigest[] {
-  const text = headers.get("Repr-Digest");
-  if (text === null) {
-    return [];
-  }
-  const { digests, unreadable } = readDigests(new Headers({ "Repr-Digest": text }), false);
-  if (unreadable !== null) {
-    throw new AppError("body_digest_unknown", unreadable);
-  }
-  return digests;
 }
