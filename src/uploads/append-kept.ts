@@ -14,7 +14,7 @@ import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
 import { decideFilesAppend } from "./files-append.ts";
 import { declareLength, finish } from "./standing-rows.ts";
-import { offsetOf } from "./state.ts";
+import { offsetOf, partSizeOf } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 type Body = ReadableStream<Uint8Array> | null;
@@ -25,6 +25,7 @@ export async function appendUnderFiles(
   body: Body,
   terms: FilesTerms,
 ): Promise<Outcome<object>> {
+  const begin = offsetOf(requireState(context));
   const taken = await take(context, body, terms);
   if (!taken.ok) {
     await body?.cancel().catch(() => {}); // it may have been read
@@ -32,8 +33,13 @@ export async function appendUnderFiles(
       ? endTooLong(context, taken)
       : taken;
   }
-  if (terms.completes === "now" && requireState(context).phase === "open") {
-    finish(context.ledger, offsetOf(requireState(context)));
+  const state = requireState(context);
+  if (terms.completes === "now" && state.phase === "open") {
+    if (state.length !== null && state.length !== offsetOf(state)) {
+      // A body in chunks, of which nobody could say that before.
+      return undo(context, begin, { ok: false, code: "upload_length_conflict" });
+    }
+    finish(context.ledger, offsetOf(state));
   }
   return complete(context, true);
 }
@@ -75,7 +81,7 @@ async function keep(
       const until = Date.now() + LIMITS.keptPieceTime;
       const length = terms.length === null ? null : begin + terms.length - offsetOf(state);
       // To the end of a part, so that no tail is written only to be read again.
-      const most = LIMITS.keptPiece - (state.tailLength % LIMITS.keptPiece);
+      const most = LIMITS.keptParts * partSizeOf(state) - state.tailLength;
       const piece = await appendPiece(context, reader, { most, until, check, length });
       const end = offsetOf(requireState(context));
       if (!piece.ok) {
@@ -87,8 +93,11 @@ async function keep(
         reader.cancel();
         return { ok: false, code: isSuperseded ? "upload_superseded" : "upload_body_broken" };
       }
-      if (piece.end === "clean" || (terms.length !== null && end === begin + terms.length)) {
+      if (terms.length === null ? piece.end === "clean" : end === begin + terms.length) {
         return { ok: true };
+      }
+      if (piece.end === "clean") {
+        return { ok: false, code: "upload_body_broken" }; // it has less than it said
       }
     }
   } finally {
