@@ -23,6 +23,7 @@ import type { ArtifactIntent, SealedUpload, SealIntent, SealResult } from "../pr
 import type { CatalogDesk } from "../uploads/context.ts";
 import { explodeDesk } from "./explode.ts";
 import { extentsOfHeld } from "./held.ts";
+import { publishFolder } from "./publish-folder.ts";
 import { publishOnce, tryAgain } from "./publish-once.ts";
 import { makeSingleFile } from "./whole-version.ts";
 
@@ -73,7 +74,11 @@ export function catalogDesk(env: Env): CatalogDesk {
 async function publish(env: Env, { intent, ...sealed }: SealedUpload): Promise<Published> {
   return "draft" in intent
     ? completeDeclared(env, { intent, ...sealed })
-    : publishOnce(env.DB, sealed.uuid, intent, () => publishFile(env, { intent, ...sealed }));
+    : publishOnce(env.DB, sealed.uuid, intent, () =>
+        sealed.files === undefined
+          ? publishFile(env, { intent, ...sealed })
+          : publishFolder(env, { ...sealed, intent, files: sealed.files }),
+      );
 }
 
 async function publishFile(

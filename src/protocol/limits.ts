@@ -268,15 +268,23 @@ export const LIMITS = {
    * little, then four times as many each time up to this. D1 answers 1,000 queries a request. */
   archivePage: 500,
   firstArchivePage: 4,
-  /** Bytes of a body under /files/ after which they are committed, and milliseconds after which those that came are: so
-   * much is lost at most when the object dies. */
-  keptPiece: 16 * MiB,
+  /** Parts of a body under /files/ after which they are committed, and milliseconds after which those that came are: so
+   * much is lost at most when the object dies, 16 MiB, and 32 MiB of a large upload. */
+  keptParts: 2,
   keptPieceTime: 60_000,
   /** Milliseconds after a refusal by the catalog before an upload that is all there is offered to it again. */
   refusalPause: 60_000,
   /** Uploads that one may be made of, and milliseconds for which its request waits for that. */
   joinedUploads: 100,
   joinPatience: 10_000,
+  /** Uploads that become the artifact of one folder, and of how many the objects are asked at once: the Worker asks each, and
+   * the bundle's object again. Characters of a bundle's name, bytes of the request, and characters of JSON in which the object
+   * notes its files: its row may have 2 MB. */
+  bundledUploads: 900,
+  askedAtOnce: 6,
+  bundleName: 64,
+  bundleCall: 1 * MiB,
+  bundleNotes: 1_000_000,
   /** Bytes of Upload-Metadata. */
   uploadMetadata: 8 * KiB,
   /** Bytes of a fetched body after which they are committed, and milliseconds after which those that came are. */

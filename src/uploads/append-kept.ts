@@ -15,7 +15,7 @@ import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
 import { decideFilesAppend } from "./files-append.ts";
 import { declareLength, finish } from "./standing-rows.ts";
-import { offsetOf } from "./state.ts";
+import { offsetOf, partSizeOf } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 type Body = ReadableStream<Uint8Array> | null;
@@ -26,6 +26,7 @@ export async function appendUnderFiles(
   body: Body,
   terms: FilesTerms,
 ): Promise<Outcome<object>> {
+  const begin = offsetOf(requireState(context));
   const taken = await take(context, body, terms);
   if (!taken.ok) {
     await body?.cancel().catch(() => {}); // it may have been read
@@ -33,8 +34,13 @@ export async function appendUnderFiles(
       ? endTooLong(context, taken)
       : taken;
   }
-  if (terms.completes === "now" && requireState(context).phase === "open") {
-    finish(context.ledger, offsetOf(requireState(context)));
+  const state = requireState(context);
+  if (terms.completes === "now" && state.phase === "open") {
+    if (state.length !== null && state.length !== offsetOf(state)) {
+      // A body in chunks, of which nobody could say that before.
+      return undo(context, begin, { ok: false, code: "upload_length_conflict" });
+    }
+    finish(context.ledger, offsetOf(state));
   }
   return complete(context, true);
 }
@@ -95,9 +101,12 @@ async function keepPieces(
     const until = Date.now() + LIMITS.keptPieceTime;
     const length = all === null ? null : begin + all - offsetOf(state);
     // To the end of a part, so that no tail is written only to be read again.
-    const most = LIMITS.keptPiece - (state.tailLength % LIMITS.keptPiece);
+    const most = LIMITS.keptParts * partSizeOf(state) - state.tailLength;
     const piece = await appendPiece(context, reader, { most, until, check, length });
     const isAll = all !== null && offsetOf(requireState(context)) === begin + all;
+    if (piece.ok && piece.end === "clean" && all !== null && !isAll) {
+      return { ok: true, end: "broken" }; // it has less than it said
+    }
     if (!piece.ok || piece.end !== "none" || isAll) {
       return piece;
     }

@@ -37,6 +37,16 @@ export interface JoinRequest extends Omit<OpenRequest, "length"> {
   parts: readonly JoinedPart[];
 }
 
+/** Brings an upload to rest that is to be joined: a file of `bundle`, or where that is null a part. */
+export interface RestRequest {
+  bundle: string | null;
+}
+
+/** Publishes a bundle; null: the one that is there goes on. */
+export interface BundleCall {
+  join: JoinRequest | null;
+}
+
 /** Takes the R2 objects of a part over, when they are these. */
 export interface TakeRequest extends JoinedPart {
   /** The upload that takes them. */

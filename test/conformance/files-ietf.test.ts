@@ -144,6 +144,16 @@ describe("the IETF's resumable uploads", () => {
     },
   );
 
+  it("tells a problem where a last body in chunks ends elsewhere, and keeps nothing of it", async () => {
+    const path = await open({ "Upload-Length": "5" });
+    await append(path, 0, false, "1");
+    const response = await append(path, 1, true, new Blob(["23"]).stream());
+    expect([response.status, response.headers.get("Upload-Complete")]).toEqual([400, "?0"]);
+    expect(await response.json()).toMatchObject({ type: `${PROBLEMS}inconsistent-upload-length` });
+    expect(await told(client.send("HEAD", path))).toEqual([204, "?0", "1"]);
+    expect((await append(path, 1, true, new Blob(["2345"]).stream())).status).toBe(200);
+  });
+
   it("ends where there are bytes past the length", async () => {
     const path = await open({ "Upload-Length": "2" });
     expect((await told(append(path, 0, false, "123"))).slice(0, 2)).toEqual([413, "?0"]);

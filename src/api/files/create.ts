@@ -13,7 +13,7 @@ import type { FilesTerms, UploadFacts, UploadPlan } from "../../protocol/uploads
 import { UploadGateway } from "../../uploads/gateway.ts";
 import { locationOf, sayFacts } from "./answers.ts";
 import { noteUpload, requireTaken } from "./open.ts";
-import { planArtifact, planDigests } from "./plan.ts";
+import { planDigests, planOutcome } from "./plan.ts";
 import {
   lengthOf,
   readPromise,
@@ -48,9 +48,13 @@ export async function createUpload(c: Context<AppEnv>, dialect: "tus" | "ietf"):
     protocol: dialect,
     metadata: sent,
     concat: isPartial ? "partial" : null,
-    intent: isPartial ? null : planArtifact(c, opening),
+    ...(isPartial ? { intent: null } : planOutcome(c, opening)),
     digests: [...planDigests(metadata), ...creation.digests],
   };
+  if (dialect === "ietf" && plan.member !== undefined) {
+    // Its `Upload-Complete: ?1` says that the artifact is there.
+    throw new AppError("upload_metadata_refused", "bundle is for uploads by tus");
+  }
   const room = await noteUpload(c, uuid, home.id, length);
   const gateway = new UploadGateway(c.env.UPLOADS, home.id);
   const { createdAt, lastAppendAt } = valueOf(await gateway.begin(uuid, room, plan, length));
