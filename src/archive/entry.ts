@@ -5,4 +5,6 @@ export interface EntryHead {
   size: number;
   /** Milliseconds. */
   modifiedAt: number;
+  /** Absent: it is not. */
+  isExecutable?: boolean;
 }

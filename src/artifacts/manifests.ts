@@ -6,7 +6,6 @@ import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import type { KeptManifest } from "../catalog/contents/version-rows.ts";
 import { BlockCache } from "../manifest/block-cache.ts";
 import { encodeManifest } from "../manifest/encode.ts";
-import { NOTHING_LEFT_OUT } from "../manifest/left-out.ts";
 import { openManifest } from "../manifest/open-manifest.ts";
 import type { Tree } from "../manifest/tree.ts";
 import { VersionReader } from "../manifest/version-reader.ts";
@@ -36,7 +35,7 @@ export async function writeManifest(
   const pace = new Pace();
   const made = await encodeManifest(tree, {
     layout: LAYOUT_REVISION,
-    leftOut: NOTHING_LEFT_OUT,
+    leftOut: tree.leftOut,
     newSha256: () => new RunningSha256(),
     pause: () => pace.spendAndRest(BLOCK_WORK),
   });

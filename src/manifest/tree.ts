@@ -6,6 +6,8 @@ import { toText } from "./byte-reader.ts";
 import { addSums, FOLDER_PARTS, NO_SUMS } from "./entries.ts";
 import type { FolderSums, Sums } from "./entries.ts";
 import { commonLength, compareBytes } from "./front-coding.ts";
+import { NOTHING_LEFT_OUT } from "./left-out.ts";
+import type { LeftOut } from "./left-out.ts";
 import type { Members } from "./members.ts";
 
 const SLASH = 0x2f;
@@ -24,6 +26,8 @@ export interface Tree {
   order: Uint32Array;
   folders: FolderTable;
   total: FolderSums;
+  /** What was left out of it. */
+  leftOut: LeftOut;
 }
 
 /** A step through a tree: a file; a folder, before all that is below it, with the path of the first member that is;
@@ -37,6 +41,9 @@ type Step =
 const STEPS_AT_ONCE = 2_048;
 
 interface PlanOptions {
+  /** Positions of the members that are to be in it, in order; absent: all of them. */
+  order?: Uint32Array;
+  leftOut?: LeftOut;
   /** Folders that a tree may have, and faults that are named. */
   folders: number;
   faults: number;
@@ -47,9 +54,10 @@ interface PlanOptions {
 /** Puts members in order, and sums up their folders; gives the faults where there are any. */
 export async function planTree(
   members: Members,
-  { folders, faults: mostFaults, pause }: PlanOptions,
+  options: PlanOptions,
 ): Promise<{ ok: true; tree: Tree } | { ok: false; faults: TreeFault[] }> {
-  const order = members.sorted();
+  const { folders, faults: mostFaults, pause, leftOut = NOTHING_LEFT_OUT } = options;
+  const order = options.order ?? members.sorted();
   const faults: TreeFault[] = [];
   const planner = new Planner(members, order, folders);
   let steps = 0;
@@ -68,7 +76,10 @@ export async function planTree(
   }
   return faults.length > 0
     ? { ok: false, faults }
-    : { ok: true, tree: { members, order, folders: planner.folders, total: planner.sums } };
+    : {
+        ok: true,
+        tree: { members, order, folders: planner.folders, total: planner.sums, leftOut },
+      };
 }
 
 /** @yields The steps through a tree. A folder that is a member, too, is there once. */

@@ -213,6 +213,18 @@ export const SCHEMAS = {
       file_count: count("Files below, on all pages"),
       total_bytes: count("Their bytes"),
       missing_count: count("Files whose bytes are not there yet; absent when none is missing"),
+      left_out: record(
+        "What the archive had that the version was made of, and no file could be made of; of the root alone, and absent when nothing was left out",
+        {
+          count: count("How many members"),
+          members: listOf(
+            record("One of the first of them", {
+              path: text("Its name"),
+              reason: text("Why it was left out"),
+            }),
+          ),
+        },
+      ),
       page: count("This page"),
       pages: count("All pages"),
       entries: listOf({
@@ -227,18 +239,24 @@ export const SCHEMAS = {
             path: text("From the artifact's root"),
             size: nullable(count("Bytes")),
           }),
-          record("A file", {
-            type: { const: "file" },
-            path: text("From the artifact's root"),
-            size: count("Bytes"),
-            sha256: hex(64, "SHA-256"),
-            sha512: hex(128, "SHA-512"),
-            url: text("Its bytes"),
-          }),
+          record(
+            "A file",
+            {
+              type: { const: "file" },
+              path: text("From the artifact's root"),
+              size: count("Bytes"),
+              sha256: hex(64, "SHA-256"),
+              sha512: hex(128, "SHA-512"),
+              executable: { const: true },
+              modified_at: { type: "string", format: "date-time" },
+              url: text("Its bytes"),
+            },
+            ["executable", "modified_at"],
+          ),
         ],
       }),
     },
-    ["missing_count"],
+    ["missing_count", "left_out"],
   ),
   Workspace: record("A page of a workspace's artifacts", {
     workspace: text("Its name"),

@@ -310,6 +310,14 @@ export const LIMITS = {
   /** Bytes that their paths and checksums take: they are put in order in memory, where this twice is nearly all that there is
    * for work. */
   archiveRecords: 36 * MiB,
+  /** Look-ups that all links of an archive may need together, and bytes for the record of each that becomes a file, on average. */
+  linkLookups: 1_000_000,
+  linkRecord: 400,
+  /** Members of an archive that are left out and named, and bytes of their names. */
+  leftOutNamed: 1_000,
+  leftOutBytes: 64 * KiB,
+  /** Files that are folders too, which are counted when an archive is refused for them. */
+  faultsCounted: 1_000,
   /** Members of an archive that are written to the upload's own rows at a time, and bytes of it that are walked through at a time:
    * others wait as long. */
   membersAtOnce: 1_000,

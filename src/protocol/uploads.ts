@@ -37,6 +37,8 @@ export interface ArtifactIntent {
   gift: boolean;
   /** The upload is an archive: its members are to be the files. */
   explode?: true;
+  /** No member of it may be left out or become something else. */
+  strict?: true;
   /** When the artifact is to end, in milliseconds, at the latest. */
   expiresAt?: number;
   /** The path of its file; absent: the artifact's name. */
