@@ -2,6 +2,7 @@
 // the service tests is held to them.
 
 import { DIFFERENCE_KINDS } from "../protocol/differences.ts";
+import { BUNDLE_SCHEMAS } from "./bundle-schemas.ts";
 import {
   BOOLEAN,
   count,
@@ -79,39 +80,6 @@ export const SCHEMAS = {
     required: ["title"],
     additionalProperties: false,
   },
-  Bundle: record("An artifact with its files", {
-    id: count("Its number"),
-    url: text("Its page"),
-    scope: { const: "debusine" },
-    workspace: text("Its workspace"),
-    category: text("What it is"),
-    data: {
-      type: "object",
-      description: "What came with the category",
-      additionalProperties: true,
-    },
-    created_at: { type: "string", format: "date-time" },
-    expire_at: nullable({ type: "string", format: "date-time" }),
-    download_tar_gz_url: text("All of it in one archive"),
-    files_to_upload: listOf(text("A path whose bytes are not there yet")),
-    files: {
-      type: "object",
-      description: "Its files by path",
-      additionalProperties: record("A file", {
-        type: { const: "file" },
-        size: count("Bytes"),
-        checksums: record("Its checksums", { sha256: hex(64, "SHA-256") }),
-        content_type: nullable(text("As declared")),
-        url: text("Its bytes"),
-      }),
-    },
-  }),
-  Relation: record("What an artifact has to do with another", {
-    id: count("Its number"),
-    artifact: count("The one"),
-    target: count("The other"),
-    type: oneOf("extends", "relates-to", "built-using"),
-  }),
   Service: record("What this service is and can do", {
     service: { const: "Stowage" },
     description: text("In a sentence"),
@@ -306,5 +274,6 @@ export const SCHEMAS = {
     namespace: text("Its name"),
     accepted: { ...BOOLEAN, description: "The other accepted that" },
   }),
+  ...BUNDLE_SCHEMAS,
   ...PEOPLE_SCHEMAS,
 } as const satisfies Record<string, JsonSchema>;

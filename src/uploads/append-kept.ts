@@ -78,7 +78,8 @@ async function keep(
   };
   try {
     const last = await keepPieces(context, reader, check, terms);
-    const ended = last.ok ? endOf(last.end, check, isSuperseded) : last;
+    const isShort = terms.length !== null && offsetOf(requireState(context)) < begin + terms.length;
+    const ended = last.ok ? endOf(last.end !== "broken" && !isShort, check, isSuperseded) : last;
     if (!ended.ok) {
       reader.cancel();
     }
@@ -104,9 +105,6 @@ async function keepPieces(
     const most = LIMITS.keptParts * partSizeOf(state) - state.tailLength;
     const piece = await appendPiece(context, reader, { most, until, check, length });
     const isAll = all !== null && offsetOf(requireState(context)) === begin + all;
-    if (piece.ok && piece.end === "clean" && all !== null && !isAll) {
-      return { ok: true, end: "broken" }; // it has less than it said
-    }
     if (!piece.ok || piece.end !== "none" || isAll) {
       return piece;
     }
@@ -116,17 +114,13 @@ async function keepPieces(
 /** Refusals of bodies of which nothing counts, however much of them came. */
 const VOID = new Set<ErrorCode>(["upload_too_long", "body_is_form"]);
 
-function endOf(
-  end: "none" | "clean" | "broken",
-  check: BodyCheck,
-  isSuperseded: boolean,
-): Outcome<object> {
+function endOf(isWhole: boolean, check: BodyCheck, isSuperseded: boolean): Outcome<object> {
   const refusal = check.finish();
   if (refusal !== null) {
     return { ok: false, code: refusal };
   }
   const broken = isSuperseded ? "upload_superseded" : "upload_body_broken";
-  return end === "broken" ? { ok: false, code: broken } : { ok: true };
+  return isWhole ? { ok: true } : { ok: false, code: broken };
 }
 
 async function undo(
