@@ -41,7 +41,7 @@ export interface ArtifactIntent {
   strict?: true;
   /** When the artifact is to end, in milliseconds, at the latest. */
   expiresAt?: number;
-  /** The path of its file; absent: the artifact's name. */
+  /** The path of its file, where that is not the artifact's name. */
   path?: string;
   /** What the client says that its file is. */
   contentType?: string;

@@ -76,7 +76,7 @@ export function planArtifact(c: Context<AppEnv>, opening: Opening): ArtifactInte
     shared: false,
     ...requesterOf(c),
     gift: false,
-    path,
+    ...(path === name ? {} : { path }),
     ...readExtras(opening),
   };
 }

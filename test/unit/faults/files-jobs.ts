@@ -50,7 +50,8 @@ export class TusClient {
         if (offset < acknowledged) {
           throw new Error(`At ${offset}: ${acknowledged} bytes were acknowledged`);
         }
-        if (offset === content.length && head.headers.has("Stowage-Artifact")) {
+        if (offset === content.length) {
+          requireArtifact(head);
           return;
         }
         await this.patch(path, offset, content.subarray(offset));
@@ -93,5 +94,12 @@ export class TusClient {
       paths.push(path);
     }
     return `final;${paths.join(" ")}`;
+  }
+}
+
+/** HEAD must not tell of success before. */
+function requireArtifact({ headers }: Response): void {
+  if (!headers.has("Stowage-Artifact")) {
+    throw new Error("All bytes are told to be there, and there is no artifact");
   }
 }
