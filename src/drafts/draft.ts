@@ -9,7 +9,7 @@ import { Declared } from "./declared.ts";
 import type { DraftRows, DraftState } from "./draft-rows.ts";
 import { DraftTree } from "./draft-tree.ts";
 import { Places, writePlaces } from "./places.ts";
-import type { PlacedContent } from "./places.ts";
+import type { Place, PlacedContent } from "./places.ts";
 
 /** In the place of a row: the file has no bytes, so it has them all. */
 const EMPTY = 0xffff_ffff;
@@ -91,11 +91,11 @@ export class Draft {
     return count;
   }
 
-  /** The content of a file that is there. */
-  contentOf(number: number): PlacedContent {
+  /** Where the bytes of a file are, which is there. */
+  placeOf(number: number): Place {
     const row = this.#rowOf[number - 1] ?? 0;
     if (row === EMPTY) {
-      return { numbers: [number], ...NO_BYTES };
+      return NO_BYTES;
     }
     if (this.#lastRead?.row !== row) {
       const source = this.#sources[row - 1] ?? "";

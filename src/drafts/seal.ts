@@ -86,20 +86,25 @@ function addMember(
   writer.addFile({ path, size, crc32, sha256, sha512, type, ...attributes, extents });
 }
 
-/** The contents that are found by their hashes: large files, and an only one. Files have the numbers of the manifest. */
+/** The contents that are found by their hashes: large files, and an only one. Files have the numbers of the manifest; of those of one
+ * content the first counts. */
 async function findIndexed(draft: Draft): Promise<IndexedContent[]> {
   const { declared } = draft;
   const isOnly = declared.count === 1;
   const pace = new Pace();
-  const indexed: IndexedContent[] = [];
+  const indexed = new Map<string, IndexedContent>();
   for (let fileNumber = 1; fileNumber <= declared.count; fileNumber += 1) {
-    const { size, sha256 } = declared.contentAt(fileNumber);
+    const { size, sha256: bytes } = declared.contentAt(fileNumber);
     if (isOnly || size >= LIMITS.indexedFile) {
-      const { crc32, sha512 } = draft.contentOf(fileNumber);
-      const facts = { size, sha512: sha512.toHex(), sha256: sha256.toHex() };
-      indexed.push({ ...facts, crc32: crc32.toString(16).padStart(8, "0"), fileNumber });
+      const sha256 = bytes.toHex();
+      const name = `${size} ${sha256}`;
+      if (!indexed.has(name)) {
+        const { crc32, sha512 } = draft.placeOf(fileNumber);
+        const sums = { sha512: sha512.toHex(), crc32: crc32.toString(16).padStart(8, "0") };
+        indexed.set(name, { size, sha256, ...sums, fileNumber });
+      }
     }
     await pace.spendAndRest(100);
   }
-  return indexed;
+  return [...indexed.values()];
 }
