@@ -43,9 +43,14 @@ export async function sealDraft(stores: Stores, draft: Draft, owner: string): Pr
 
 /** Lists what no version names of what is the draft's own: all, where its version was deleted before it was sealed. */
 export async function listGarbage(db: Env["DB"], draft: Draft): Promise<void> {
-  const { named, unnamed } = draft.ownKeys();
+  const { packs, uploads, unnamed } = draft.ownKeys();
+  const named = [...packs, ...uploads];
   const version = named.length === 0 ? null : await findDraftVersion(db, draft.uuid);
-  const keys = version?.isSealed === true ? unnamed : [...named, ...unnamed];
+  await listKeys(db, version?.isSealed === true ? unnamed : [...named, ...unnamed]);
+}
+
+/** Lists objects as garbage that no version names. */
+export async function listKeys(db: Env["DB"], keys: readonly string[]): Promise<void> {
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     await noteGarbage(repeatable(db), keys.slice(at, at + KEYS_AT_ONCE), Date.now()).run();
   }
