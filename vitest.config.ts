@@ -10,7 +10,7 @@ Object.assign(process.env, OFFLINE, TEST_SECRETS);
 
 /** Unit tests that write to D1, R2 or Durable Objects: each file gets storage of its own. */
 const STORAGE_TESTS = [
-  "test/unit/api/{bodies,full-catalog,health}.test.ts",
+  "test/unit/api/{bodies,few-calls,full-catalog,health}.test.ts",
   "test/unit/artifacts/!(renumber).test.ts",
   "test/unit/catalog/**/*.test.ts",
   "test/unit/drafts/**/*.test.ts",
