@@ -34,7 +34,7 @@ export function plainTarEntryLength(path: Uint8Array, size: number): number | nu
 }
 
 /** What the header of a member says that need not be a file. */
-export interface TarHead extends Omit<EntryHead, "modifiedAt"> {
+export interface TarHead extends Omit<EntryHead, "modifiedAt" | "type"> {
   /** Null: nothing is said. */
   modifiedAt: number | null;
   /** Absent: a file. */
@@ -116,7 +116,8 @@ function splitPath(path: string): { prefix: string; name: string } | null {
     return { prefix: "", name: path };
   }
   const slash = path.indexOf("/", path.length - NAME_SIZE - 1);
-  return slash === -1 || slash > PREFIX_SIZE
+  // The slash at the end of a folder leaves no name.
+  return slash === -1 || slash > PREFIX_SIZE || slash === path.length - 1
     ? null
     : { prefix: path.slice(0, slash), name: path.slice(slash + 1) };
 }
@@ -124,7 +125,7 @@ function splitPath(path: string): { prefix: string; name: string } | null {
 /** Names a member for readers that do not know pax: its base name, as far as ustar can say it. */
 function fallbackName(path: string): string {
   return path
-    .slice(path.lastIndexOf("/") + 1)
+    .slice(path.lastIndexOf("/", path.length - 2) + 1)
     .replaceAll(/[^ -~]/gu, "_")
     .slice(0, NAME_SIZE);
 }

@@ -1,6 +1,5 @@
 // Manifests between R2 and the catalog: written before a version is added, read whenever something of it is asked for.
 
-import { LAYOUT_REVISION } from "../archive/layout.ts";
 import { putStream, readPiece } from "../blobs/objects.ts";
 import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import type { KeptManifest } from "../catalog/contents/version-rows.ts";
@@ -34,7 +33,6 @@ export async function writeManifest(
 ): Promise<WrittenManifest> {
   const pace = new Pace();
   const made = await encodeManifest(tree, {
-    layout: LAYOUT_REVISION,
     leftOut: tree.leftOut,
     newSha256: () => new RunningSha256(),
     pause: () => pace.spendAndRest(BLOCK_WORK),

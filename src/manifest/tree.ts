@@ -1,9 +1,9 @@
 // Members in the order of a version (docs/decisions/003), with the folders that their paths name and sums over what is
 // in each. What cannot be one tree is found here.
 
-import { entryLengthsOfBytes } from "../archive/lengths.ts";
+import { entryLengthsOfBytes, LAYOUTS } from "../archive/lengths.ts";
 import { toText } from "./byte-reader.ts";
-import { addSums, FOLDER_PARTS, NO_SUMS } from "./entries.ts";
+import { addSums, FOLDER_PARTS, NO_SUMS, sumsOfEmptyFolder } from "./entries.ts";
 import type { FolderSums, Sums } from "./entries.ts";
 import { commonLength, compareBytes } from "./front-coding.ts";
 import { NOTHING_LEFT_OUT } from "./left-out.ts";
@@ -28,6 +28,8 @@ export interface Tree {
   total: FolderSums;
   /** What was left out of it. */
   leftOut: LeftOut;
+  /** One of LAYOUTS, by which the sums are made. */
+  layout: number;
 }
 
 /** A step through a tree: a file; a folder, before all that is below it, with the path of the first member that is;
@@ -44,6 +46,8 @@ interface PlanOptions {
   /** Positions of the members that are to be in it, in order; absent: all of them. */
   order?: Uint32Array;
   leftOut?: LeftOut;
+  /** The layout of a tree with empty folders. */
+  layout?: number;
   /** Folders that a tree may have, and faults that are named. */
   folders: number;
   faults: number;
@@ -57,9 +61,10 @@ export async function planTree(
   options: PlanOptions,
 ): Promise<{ ok: true; tree: Tree } | { ok: false; faults: TreeFault[] }> {
   const { folders, faults: mostFaults, pause, leftOut = NOTHING_LEFT_OUT } = options;
+  const { layout = LAYOUTS.withEmptyFolders } = options;
   const order = options.order ?? members.sorted();
   const faults: TreeFault[] = [];
-  const planner = new Planner(members, order, folders);
+  const planner = new Planner({ members, order, layout }, folders);
   let steps = 0;
   for (const step of walkTree(members, order)) {
     const fault = planner.take(step);
@@ -74,12 +79,15 @@ export async function planTree(
       await pause();
     }
   }
-  return faults.length > 0
-    ? { ok: false, faults }
-    : {
-        ok: true,
-        tree: { members, order, folders: planner.folders, total: planner.sums, leftOut },
-      };
+  if (faults.length > 0) {
+    return { ok: false, faults };
+  }
+  const { folders: table, sums: total } = planner;
+  const usedLayout = total.emptyFolders === 0 ? LAYOUTS.plain : layout;
+  return {
+    ok: true,
+    tree: { members, order, folders: table, total, leftOut, layout: usedLayout },
+  };
 }
 
 /** @yields The steps through a tree. A folder that is a member, too, is there once. */
@@ -147,13 +155,18 @@ class Planner {
   readonly #members: Members;
   readonly #order: Uint32Array;
   readonly #mostFolders: number;
-  readonly #open: number[] = [];
+  readonly #layout: number;
+  readonly #open: { folder: number; path: Uint8Array }[] = [];
   /** The path of the last file. */
   #previous: Uint8Array | null = null;
 
-  constructor(members: Members, order: Uint32Array, mostFolders: number) {
+  constructor(
+    { members, order, layout }: Pick<Tree, "members" | "order" | "layout">,
+    mostFolders: number,
+  ) {
     this.#members = members;
     this.#order = order;
+    this.#layout = layout;
     this.#mostFolders = mostFolders;
   }
 
@@ -191,7 +204,7 @@ class Planner {
     this.sums = { ...this.sums, entries: this.sums.entries + 1 };
     const folder = this.folders.add();
     this.folders.set(folder, this.sums);
-    this.#open.push(folder);
+    this.#open.push({ folder, path });
     const name = path.subarray(0, -1);
     return this.#hasFile(name)
       ? { kind: "folder", path: toText(name), below: toText(member) }
@@ -199,13 +212,17 @@ class Planner {
   }
 
   #end(): void {
-    const folder = this.#open.pop() ?? 0;
+    const last = this.#open.pop();
+    if (last === undefined) {
+      return;
+    }
+    const { folder, path } = last;
     const before = this.folders.get(folder);
     const { entries, ...sums } = this.sums;
     const below = { entries: entries - before.entries, ...addSums(sums, before, -1) };
     this.folders.set(folder, below);
     if (below.entries === 0) {
-      this.sums = { ...this.sums, emptyFolders: sums.emptyFolders + 1 };
+      this.sums = { entries, ...addSums(sums, sumsOfEmptyFolder(path, this.#layout)) };
     }
   }
 

@@ -181,18 +181,12 @@ export const SCHEMAS = {
       file_count: count("Files below, on all pages"),
       total_bytes: count("Their bytes"),
       missing_count: count("Files whose bytes are not there yet; absent when none is missing"),
-      left_out: record(
-        "What the archive had that the version was made of, and no file could be made of; of the root alone, and absent when nothing was left out",
-        {
-          count: count("How many members"),
-          members: listOf(
-            record("One of the first of them", {
-              path: text("Its name"),
-              reason: text("Why it was left out"),
-            }),
-          ),
-        },
-      ),
+      left_out: record("What the archive that it was made of had beside files; of the root alone", {
+        count: count("How many members; nothing is absent"),
+        members: listOf(
+          record("One of the first of them", { path: text("Its name"), reason: text("Why") }),
+        ),
+      }),
       page: count("This page"),
       pages: count("All pages"),
       entries: listOf({

@@ -173,6 +173,52 @@ describe("an archive with links and with what is no file", () => {
   });
 
   it.each([
+    ["tar", "tar -cf ../packed ."],
+    ["tar.gz", "tar -czf ../packed ."],
+    ["zip", "zip -qr ../packed.zip . && mv ../packed.zip ../packed"],
+  ])("of a %s keeps what may be executed, times and empty folders", async (name, packed) => {
+    await using folder = await makeFolder();
+    mkdirSync(join(folder.path, "in"));
+    const make = `mkdir -p logs/today sub/a; echo 1 > run; chmod 755 run; touch -d @1000000000 run; echo 2 > sub/b`;
+    await runTool("sh", "-c", `set -e; cd '${folder.path}/in'\n${make}\n${packed}`);
+    const archive = readFileSync(join(folder.path, "packed"));
+    const artifact = await exploded(`attributes of ${name}`, archive);
+    const { entries } = await listingOf(artifact);
+    expect(entries.find(({ path }) => path === "run")).toMatchObject({
+      executable: true,
+      modified_at: "2001-09-09T01:46:40.000Z",
+    });
+    expect(entries.find(({ path }) => path === "sub/b")).not.toHaveProperty("executable");
+    for (const [format, unpack] of [
+      ["tar", "tar -xf"],
+      ["tar.gz", "bsdtar -xf"],
+      ["zip", "unzip -q"],
+    ]) {
+      const reply = await service.fetch(`/a/${artifact.id}/?archive=${format}`);
+      const bytes = Buffer.from(await reply.arrayBuffer());
+      const length = reply.headers.get("content-length");
+      expect(length === null || Number(length) === bytes.length).toBe(true);
+      writeFileSync(join(folder.path, `back.${format}`), bytes);
+      const out = join(folder.path, `out-${format}`);
+      mkdirSync(out);
+      const shown = await runTool(
+        "sh",
+        "-c",
+        `cd '${out}' && ${unpack} '../back.${format}' && stat -c '%n %a %Y' run sub/b && find . -type d -empty | sort`,
+      );
+      expect([format, shown.output.replaceAll(/(?<=644 )\d+/gu, "…")]).toEqual([
+        format,
+        "run 755 1000000000\nsub/b 644 …\n./logs/today\n./sub/a\n",
+      ]);
+    }
+    const begin = await service.fetch(`/a/${artifact.id}/?archive=zip`, {
+      headers: { Range: "bytes=20-99" },
+    });
+    const whole = readFileSync(join(folder.path, "back.zip"));
+    expect(Buffer.from(await begin.arrayBuffer()).equals(whole.subarray(20, 100))).toBe(true);
+  });
+
+  it.each([
     ["a tar", (tar: Uint8Array) => tar],
     ["a tar.gz", (tar: Uint8Array) => gzipSync(tar)],
   ])("of %s is refused where `strict` asks for it, and taken without", async (what, to) => {

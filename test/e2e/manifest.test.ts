@@ -45,7 +45,6 @@ async function makeManifest(files: readonly NewFile[]): Promise<Uint8Array> {
     throw new Error("The files are no tree");
   }
   const made = await encodeManifest(planned.tree, {
-    layout: 1,
     leftOut: { count: 2, named: [{ path: Uint8Array.of(0x61, 0x1b, 0xff), reason: "is odd" }] },
     newSha256: () => {
       const hash = createHash("sha256");
