@@ -16,7 +16,7 @@ const STORAGE_TESTS = [
   "test/unit/drafts/**/*.test.ts",
   "test/unit/{costs,object-tables}.test.ts",
   "test/unit/{faults,model}/*.test.ts",
-  "test/unit/uploads/{faults,fetch,memory,newer-object,refused-archives,upload-object}.test.ts",
+  "test/unit/uploads/{explode,faults,fetch,memory,newer-object,refused-archives,upload-object}.test.ts",
 ];
 
 /** Sequences that the model test tries, and where it begins. */
@@ -62,7 +62,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000, // five services start at once, on two cores that may be busy
           globalSetup: "./test/support/remote-server.ts",
-          provide: { model: MODEL, trees: Number(trees ?? 300) },
+          provide: { ownsStorage: true, model: MODEL, trees: Number(trees ?? 300) },
         },
       },
       {
@@ -72,7 +72,7 @@ export default defineConfig({
           isolate: false, // no storage to keep apart: one workerd serves them all
           include: ["test/unit/**/*.test.{ts,tsx}"],
           exclude: STORAGE_TESTS,
-          provide: { trees: Number(trees ?? 1_000) },
+          provide: { ownsStorage: false, trees: Number(trees ?? 1_000) },
           testTimeout: 30_000,
         },
       },

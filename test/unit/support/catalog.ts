@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { inject } from "vitest";
 
 import schema from "../../../schema.sql?raw";
 import { statementsOf } from "../../../scripts/sql-statements.mjs";
@@ -9,6 +10,9 @@ import type { Author } from "../../../src/protocol/identity.ts";
 
 /** Makes this file's catalog. */
 export async function applySchema(): Promise<void> {
+  if (!inject("ownsStorage")) {
+    throw new Error("A test that writes stands in STORAGE_TESTS of vitest.config.ts");
+  }
   const record = `INSERT INTO schema_version (number, name, sha256, applied_at) VALUES (${SCHEMAS.newest}, 'schema.sql', '-', 0)`;
   const statements = [...statementsOf(schema), record];
   await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));

@@ -8,6 +8,8 @@ declare module "vitest" {
     model: { runs: number; steps: number; seed: number | null };
     /** How many random trees are tried (test/unit/manifest, test/unit/artifacts/random-trees.test.ts). */
     trees: number;
+    /** Whether each test file has a D1, an R2 and Durable Objects of its own. */
+    ownsStorage: boolean;
   }
 }
 
