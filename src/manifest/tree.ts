@@ -60,34 +60,32 @@ export async function planTree(
   members: Members,
   options: PlanOptions,
 ): Promise<{ ok: true; tree: Tree } | { ok: false; faults: TreeFault[] }> {
-  const { folders, faults: mostFaults, pause, leftOut = NOTHING_LEFT_OUT } = options;
-  const { layout = LAYOUTS.withEmptyFolders } = options;
-  const order = options.order ?? members.sorted();
+  const { leftOut = NOTHING_LEFT_OUT, layout = LAYOUTS.withEmptyFolders } = options;
+  const planner = new Planner(members, options.order ?? members.sorted(), layout, options.folders);
+  const faults = await takeAll(planner, options);
+  if (faults.length > 0) {
+    return { ok: false, faults };
+  }
+  return { ok: true, tree: { ...planner.result(), leftOut } };
+}
+
+async function takeAll(planner: Planner, options: PlanOptions): Promise<TreeFault[]> {
   const faults: TreeFault[] = [];
-  const planner = new Planner({ members, order, layout }, folders);
   let steps = 0;
-  for (const step of walkTree(members, order)) {
+  for (const step of planner.steps()) {
     const fault = planner.take(step);
     if (fault !== null) {
       faults.push(fault);
     }
-    if (faults.length >= mostFaults || fault?.kind === "folders") {
+    if (faults.length >= options.faults || fault?.kind === "folders") {
       break;
     }
     steps += 1;
     if (steps % STEPS_AT_ONCE === 0) {
-      await pause();
+      await options.pause();
     }
   }
-  if (faults.length > 0) {
-    return { ok: false, faults };
-  }
-  const { folders: table, sums: total } = planner;
-  const usedLayout = total.emptyFolders === 0 ? LAYOUTS.plain : layout;
-  return {
-    ok: true,
-    tree: { members, order, folders: table, total, leftOut, layout: usedLayout },
-  };
+  return faults;
 }
 
 /** @yields The steps through a tree. A folder that is a member, too, is there once. */
@@ -150,8 +148,8 @@ class FolderTable {
 }
 
 class Planner {
-  readonly folders = new FolderTable();
-  sums: FolderSums = { ...NO_SUMS, entries: 0 };
+  readonly #folders = new FolderTable();
+  #sums: FolderSums = { ...NO_SUMS, entries: 0 };
   readonly #members: Members;
   readonly #order: Uint32Array;
   readonly #mostFolders: number;
@@ -160,14 +158,15 @@ class Planner {
   /** The path of the last file. */
   #previous: Uint8Array | null = null;
 
-  constructor(
-    { members, order, layout }: Pick<Tree, "members" | "order" | "layout">,
-    mostFolders: number,
-  ) {
+  constructor(members: Members, order: Uint32Array, layout: number, mostFolders: number) {
     this.#members = members;
     this.#order = order;
     this.#layout = layout;
     this.#mostFolders = mostFolders;
+  }
+
+  steps(): Generator<Step> {
+    return walkTree(this.#members, this.#order);
   }
 
   take(step: Step): TreeFault | null {
@@ -182,15 +181,26 @@ class Planner {
     }
   }
 
+  /** The tree, once all steps are taken and none was a fault. */
+  result(): Omit<Tree, "leftOut"> {
+    return {
+      members: this.#members,
+      order: this.#order,
+      folders: this.#folders,
+      total: this.#sums,
+      layout: this.#sums.emptyFolders === 0 ? LAYOUTS.plain : this.#layout,
+    };
+  }
+
   #addFile(path: Uint8Array, size: number): TreeFault | null {
-    const { entries, ...sums } = this.sums;
+    const { entries, ...sums } = this.#sums;
     const file: Sums = {
       files: 1,
       bytes: size,
       emptyFolders: 0,
       ...entryLengthsOfBytes(path, size),
     };
-    this.sums = { entries: entries + 1, ...addSums(sums, file) };
+    this.#sums = { entries: entries + 1, ...addSums(sums, file) };
     const isTwice = this.#previous !== null && compareBytes(this.#previous, path) === 0;
     this.#previous = path;
     return isTwice ? { kind: "twice", path: toText(path) } : null;
@@ -198,12 +208,12 @@ class Planner {
 
   /** Begins a folder; `member` is in it. */
   #begin(path: Uint8Array, member: Uint8Array): TreeFault | null {
-    if (this.folders.count === this.#mostFolders) {
+    if (this.#folders.count === this.#mostFolders) {
       return { kind: "folders", path: null };
     }
-    this.sums = { ...this.sums, entries: this.sums.entries + 1 };
-    const folder = this.folders.add();
-    this.folders.set(folder, this.sums);
+    this.#sums = { ...this.#sums, entries: this.#sums.entries + 1 };
+    const folder = this.#folders.add();
+    this.#folders.set(folder, this.#sums);
     this.#open.push({ folder, path });
     const name = path.subarray(0, -1);
     return this.#hasFile(name)
@@ -217,12 +227,12 @@ class Planner {
       return;
     }
     const { folder, path } = last;
-    const before = this.folders.get(folder);
-    const { entries, ...sums } = this.sums;
+    const before = this.#folders.get(folder);
+    const { entries, ...sums } = this.#sums;
     const below = { entries: entries - before.entries, ...addSums(sums, before, -1) };
-    this.folders.set(folder, below);
+    this.#folders.set(folder, below);
     if (below.entries === 0) {
-      this.sums = { entries, ...addSums(sums, sumsOfEmptyFolder(path, this.#layout)) };
+      this.#sums = { entries, ...addSums(sums, sumsOfEmptyFolder(path, this.#layout)) };
     }
   }
 
