@@ -354,7 +354,7 @@ async function moving(): Promise<Run> {
   await env.DB.batch([40, 40, 39, 9, 9, 8].map(add));
   await moveAudit(env, now - 30 * DAY);
   const act = async () => {
-    const { failures } = await sweep(watchedEnv, DAY, now, 39.5 * DAY);
+    const { failures } = await sweep(watchedEnv, DAY, now, 39 * DAY);
     return failures === 0;
   };
   return {
