@@ -27,8 +27,8 @@ const MODEL = {
   seed: seed === undefined ? null : Number(seed),
 };
 
-/** Random trees that manifests are tried with; `STOWAGE_TREES=10000` takes two minutes. */
-const TREES = Number(process.env["STOWAGE_TREES"] ?? 1_000);
+/** Random trees that manifests are tried with, and what is made of them. */
+const { STOWAGE_TREES: trees } = process.env;
 
 const workerd = () =>
   cloudflareTest({
@@ -62,7 +62,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000, // five services start at once, on two cores that may be busy
           globalSetup: "./test/support/remote-server.ts",
-          provide: { ownsStorage: true, model: MODEL },
+          provide: { ownsStorage: true, model: MODEL, trees: Number(trees ?? 300) },
         },
       },
       {
@@ -72,7 +72,7 @@ export default defineConfig({
           isolate: false, // no storage to keep apart: one workerd serves them all
           include: ["test/unit/**/*.test.{ts,tsx}"],
           exclude: STORAGE_TESTS,
-          provide: { ownsStorage: false, trees: TREES },
+          provide: { ownsStorage: false, trees: Number(trees ?? 1_000) },
           testTimeout: 30_000,
         },
       },

@@ -115,6 +115,25 @@ export async function storeHuge(bench: Bench, folders: number): Promise<{ url: s
   return { url: `/a/${artifactId}/` };
 }
 
+/** Stores so many artifacts of a hundred thousand files each, for ours alone, once; gives their addresses. */
+export async function storeHugeMany(
+  bench: Bench,
+  count: number,
+  folders: number,
+): Promise<string[]> {
+  const { files } = await storeMany(bench, "content-of-many", 1, HUGE_CONTENT);
+  const content = files.map(toNewFile)[0];
+  if (content === undefined) {
+    throw new Error("The content of the artifacts is missing");
+  }
+  const urls: string[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const shape = { folders, filesEach: FILES_A_FOLDER };
+    urls.push(`/a/${await insertArtifact(bench, `huge-${at}`, manyFiles(shape, content))}/`);
+  }
+  return urls;
+}
+
 /** The path of an entry of a huge artifact, counted from 0. */
 export function pathOfEntry(at: number): string {
   const [folder, place] = [Math.floor(at / ENTRIES_A_FOLDER), at % ENTRIES_A_FOLDER];

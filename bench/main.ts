@@ -18,6 +18,7 @@ import { catalogJobs } from "./jobs/catalog.ts";
 import { checksumJobs } from "./jobs/checksums.ts";
 import { crowdJobs } from "./jobs/crowd.ts";
 import { downloadJobs } from "./jobs/downloads.ts";
+import { manyFilesJobs } from "./jobs/many-files.ts";
 import { randomJobs } from "./jobs/random.ts";
 import { startJobs } from "./jobs/start.ts";
 import { uploadJobs } from "./jobs/uploads.ts";
@@ -34,6 +35,7 @@ const JOBS: readonly Job[] = [
   ...downloadJobs,
   ...archiveJobs,
   ...catalogJobs,
+  ...manyFilesJobs,
   ...crowdJobs,
   ...startJobs,
 ];

@@ -92,7 +92,6 @@ if (!planned.value.ok) {
 const { tree } = planned.value;
 const encoded = await timed(() =>
   encodeManifest(tree, {
-    layout: 1,
     leftOut: NOTHING_LEFT_OUT,
     newSha256,
     pause,

@@ -9,6 +9,7 @@ import { auth } from "./auth.ts";
 import { blobChecksums, blobs } from "./blobs.ts";
 import { convert } from "./convert.ts";
 import { fetches } from "./fetch.ts";
+import { bundleUploads } from "./files/bundle.ts";
 import { fsck } from "./fsck.ts";
 import { health } from "./health.ts";
 import { instanceMetadata } from "./instance-metadata.ts";
@@ -36,6 +37,7 @@ export const api = new Routes()
   .route("/healthz", health)
   .route("/metrics", metrics)
   .route("/upload", uploads)
+  .route("/bundles", bundleUploads)
   // Before the verbs below: artifacts named 'share' or 'versions' must upload.
   .route("/artifacts/upload", convert)
   .route("/artifacts", fetches)

@@ -35,7 +35,8 @@ export const convert = new Routes().post("/:name", async (c) => {
     const gateway = new UploadGateway(c.env.UPLOADS, key.workspaceId);
     const guard = { size, sha512 };
     if (request.explode) {
-      const exploded: ArtifactIntent = { ...intent, explode: true };
+      const strict = request.strict ? { strict: true as const } : {};
+      const exploded: ArtifactIntent = { ...intent, explode: true, ...strict };
       const { artifactUuid } = valueOf(await gateway.explode(source.uuid, exploded, guard));
       return c.json(await showArtifact(c.env.DB, key, artifactUuid));
     }

@@ -21,12 +21,27 @@ export function readJson<const S extends ObjectSchema>(
   return useText(request, async (text) => readBy(schema, text, others));
 }
 
+/** Reads a larger JSON object by a schema, which is all that it may have. */
+export async function readLargeJson<const S extends ObjectSchema>(
+  text: string,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  return readValue(schema, await parseLargeJson(text), "refused");
+}
+
 function readBy<const S extends ObjectSchema>(
   schema: S,
   text: string,
   others: "refused" | "ignored",
 ): v.InferOutput<S> {
-  const body = parseJson(text);
+  return readValue(schema, parseJson(text), others);
+}
+
+function readValue<const S extends ObjectSchema>(
+  schema: S,
+  body: unknown,
+  others: "refused" | "ignored",
+): v.InferOutput<S> {
   if (Array.isArray(body)) {
     // To a schema it would be an object without members.
     throw new AppError("request_malformed", "body: Expected Object but received Array");

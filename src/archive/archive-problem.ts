@@ -1,7 +1,7 @@
 // Why an archive that somebody uploaded cannot be unpacked: always the archive's fault, never ours.
 
 /** Counts the changes of what these readers refuse: bytes that an older one refused are read again. */
-export const READER_REVISION = 1;
+export const READER_REVISION = 2;
 
 /** Characters of a member's name that a message repeats. */
 const NAME_SHOWN = 200;

@@ -1,5 +1,5 @@
 // RFC 1952: one gzip member or several, one after the other, unpacked as they pass. The checksum and length behind every
-// member are checked.
+// member are checked. NULs may follow the last one.
 
 import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
@@ -24,7 +24,7 @@ export class Gunzip implements InflateWatch {
   readonly #newCrc: () => RunningCrc;
   readonly #work: Work;
   readonly #deflated = new Deflated();
-  #phase: "header" | "data" | "trailer" = "header";
+  #phase: "header" | "data" | "trailer" | "padding" = "header";
   #header = new GzipHeader();
   #trailer: number[] = [];
   #crc: RunningCrc;
@@ -64,7 +64,8 @@ export class Gunzip implements InflateWatch {
 
   /** There is no more; refuses what is cut off. */
   finish(): void {
-    if (this.#phase !== "header" || this.#header.taken > 0 || this.#members === 0) {
+    const isBetween = this.#phase === "header" || this.#phase === "padding";
+    if (!isBetween || this.#header.taken > 0 || this.#members === 0) {
       throw new ArchiveProblem(null, "the gzip data is cut off");
     }
   }
@@ -85,6 +86,8 @@ export class Gunzip implements InflateWatch {
     while (this.#deflated.input.unused > 0 || this.#phase === "data") {
       if (this.#phase === "header") {
         this.#readHeader();
+      } else if (this.#phase === "padding") {
+        this.#readPadding();
       } else if (this.#phase === "trailer") {
         this.#readTrailer();
       } else if (yield* inflateOn(this.#deflated, this.#work, this)) {
@@ -104,9 +107,26 @@ export class Gunzip implements InflateWatch {
       byte !== null;
       byte = this.#deflated.input.nextByte()
     ) {
+      if (byte === 0 && this.#header.taken === 0 && this.#members > 0) {
+        this.#phase = "padding";
+        return;
+      }
       if (this.#header.take(byte)) {
         this.#beginMember();
         return;
+      }
+    }
+  }
+
+  /** NULs behind the last member, as tapes and bsdtar pad; what is behind them would be read by some and not by others. */
+  #readPadding(): void {
+    for (
+      let byte = this.#deflated.input.nextByte();
+      byte !== null;
+      byte = this.#deflated.input.nextByte()
+    ) {
+      if (byte !== 0) {
+        throw new ArchiveProblem(null, "the gzip data goes on behind its padding");
       }
     }
   }

@@ -19,20 +19,21 @@ export type ArchiveFormat = "tar" | "zip";
 /** Part of the ETag: counts the changes of what this folder writes for the same members. */
 export const LAYOUT_REVISION = 1;
 
-/** `entryLengths()` of a run of files, added up, and how many they are. */
+/** `entryLengths()` of a run of files and empty folders, added up, and how many they are. */
 export interface Sums extends EntryLengths {
   files: number;
+  emptyFolders: number;
 }
 
 /** A member, and the sums over the files of its version up to and including it. */
-interface PlacedHead extends ZipHead {
+export interface PlacedHead extends ZipHead {
   sums: Sums;
 }
 
-/** What a member takes in a run: `sums[by] + perFile * sums.files`, added up over the members. */
+/** What a member takes in a run: `sums[by]` and `perMember` for each of them, added up. */
 export interface Measure {
   by: keyof EntryLengths;
-  perFile: number;
+  perMember: number;
 }
 
 /** A part of an archive that has something of each member, in order. */
@@ -56,15 +57,19 @@ export function layOut(format: ArchiveFormat, before: Sums, after: Sums): Sectio
 }
 
 /** Evaluates a measure at a place in the sums. */
-export function measureAt({ by, perFile }: Measure, sums: Sums): number {
-  return sums[by] + perFile * sums.files;
+export function measureAt({ by, perMember }: Measure, sums: Sums): number {
+  return sums[by] + perMember * countMembers(sums);
+}
+
+function countMembers({ files, emptyFolders }: Sums): number {
+  return files + emptyFolders;
 }
 
 function layOutTar(before: Sums, after: Sums): Section[] {
   const members: Run = {
     kind: "run",
     length: after.tar - before.tar,
-    measure: { by: "tar", perFile: 0 },
+    measure: { by: "tar", perMember: 0 },
     hasContent: true,
     head: tarHeader,
     tail: ({ size }) => tarPadding(size),
@@ -74,24 +79,24 @@ function layOutTar(before: Sums, after: Sums): Section[] {
 
 function layOutZip(before: Sums, after: Sums): Section[] {
   const shape = {
-    count: after.files - before.files,
+    count: countMembers(after) - countMembers(before),
     bodyLength: after.zip - before.zip,
     plainDirectoryLength: after.directory - before.directory,
   };
   const isZip64 = needsZip64(shape);
-  const perFile = isZip64 ? DIRECTORY_ZIP64_EXTRA : 0;
+  const perMember = isZip64 ? DIRECTORY_ZIP64_EXTRA : 0;
   const body: Run = {
     kind: "run",
     length: shape.bodyLength,
-    measure: { by: "zip", perFile: 0 },
+    measure: { by: "zip", perMember: 0 },
     hasContent: true,
     head: (member) => zipLocalHeader(member, isZip64),
     tail: () => NOTHING,
   };
   const directory: Run = {
     kind: "run",
-    length: shape.plainDirectoryLength + perFile * shape.count,
-    measure: { by: "directory", perFile },
+    length: shape.plainDirectoryLength + perMember * shape.count,
+    measure: { by: "directory", perMember },
     hasContent: false,
     head: (member) => {
       const { path, size, sums } = member;

@@ -1,10 +1,13 @@
-// What a file adds to an archive, known before any archive is made. The catalog keeps sums of these numbers
+// What a file, or an empty folder, adds to an archive, known before any archive is made. The catalog keeps sums of these numbers
 // (docs/storage.md), so a change here needs a migration of its rows.
 
 import { plainTarEntryLength, tarEntryLength } from "./tar.ts";
 import { zipDirectoryEntryLength, zipEntryLength } from "./zip.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+
+/** The layouts of manifests: with empty folders they have sums of another revision, as older code left those out. */
+export const LAYOUTS = { plain: 1, withEmptyFolders: 2 } as const;
 
 /** Bytes that a file takes, in each place where an archive has some for it. */
 export interface EntryLengths {
@@ -16,7 +19,8 @@ export interface EntryLengths {
   directory: number;
 }
 
-/** Counts the bytes of a file by its path, as `ArchiveEntry` has it, and its size. */
+/** Counts the bytes of a file by its path, as `EntryHead` has it, and its size; those of an empty folder, by its path with the slash,
+ * are those of an empty file. */
 export function entryLengths(path: string, size: number): EntryLengths {
   return {
     tar: tarEntryLength(path, size),

@@ -1,5 +1,5 @@
 // The records of a pax header (POSIX.1-2017, "pax Extended Header"), `<length> <key>=<value>\n` each. Only those that decide on
-// a member's path, size and kind are kept: a header may have very many others.
+// a member's path, size, kind and time are kept: a header may have very many others.
 
 import { LIMITS } from "../protocol/limits.ts";
 import { text } from "./tar-header.ts";
@@ -11,7 +11,7 @@ const LINE_FEED = 0x0a;
 const DIGITS = 7;
 
 /** The records that only make sense for one member; all of them are kept. */
-const KEPT = new Set(["path", "linkpath", "size"]);
+const KEPT = new Set(["path", "linkpath", "size", "mtime"]);
 const SPARSE = "GNU.sparse.";
 const LONGEST_KEY = 64;
 

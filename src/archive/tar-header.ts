@@ -1,16 +1,19 @@
 // One header block of a tar as POSIX.1-2017 (ustar and pax), GNU tar and the tar of Unix V7 write it. Only what decides on
-// path, size and kind is read.
+// path, size, kind and attributes is read.
 
 import { ArchiveProblem } from "./archive-problem.ts";
-import { decodeName } from "./member-path.ts";
+import { showName } from "./member-path.ts";
 
 export const BLOCK = 512;
 
 /** Where a block has its fields. */
 const NAME = [0, 100] as const;
+const MODE = [100, 108] as const;
 const SIZE = [124, 136] as const;
+const TIME = [136, 148] as const;
 const CHECKSUM = [148, 156] as const;
 const TYPE = 156;
+const LINK = [157, 257] as const;
 const MAGIC = [257, 263] as const;
 const PREFIX = [345, 500] as const;
 
@@ -21,7 +24,15 @@ export interface TarHeader {
   size: number;
   /** One character; "0" for a file of Unix V7 too. */
   type: string;
+  /** The target of a link, raw. */
+  linkName: Uint8Array;
+  /** May its owner execute it? */
+  isExecutable: boolean;
+  /** In milliseconds; null where the field says nothing. */
+  modifiedAt: number | null;
 }
+
+const OWNER_EXECUTES = 0o100;
 
 /** Reads a block; null when it is all zeros. `at` is its place in the tar, for messages. */
 export function readTarHeader(block: Uint8Array, at: number): TarHeader | null {
@@ -34,10 +45,24 @@ export function readTarHeader(block: Uint8Array, at: number): TarHeader | null {
   const name = fullName(block);
   const size = readNumber(block.subarray(...SIZE));
   if (size === null) {
-    throw new ArchiveProblem(decodeName(name), "has a size that cannot be read");
+    throw new ArchiveProblem(showName(name), "has a size that cannot be read");
   }
   const type = String.fromCharCode(block[TYPE] ?? 0);
-  return { name, size, type: type === "\0" ? "0" : type };
+  return {
+    name,
+    size,
+    type: type === "\0" ? "0" : type,
+    linkName: untilNul(block.subarray(...LINK)),
+    isExecutable: ((readNumber(block.subarray(...MODE)) ?? 0) & OWNER_EXECUTES) !== 0,
+    modifiedAt: readTime(block.subarray(...TIME)),
+  };
+}
+
+/** Seconds as milliseconds; null where nothing is written, or no time. */
+function readTime(field: Uint8Array): number | null {
+  const isBlank = field.every((byte) => byte === 0x20 || byte === 0);
+  const seconds = isBlank ? null : readNumber(field);
+  return seconds === null ? null : seconds * 1_000;
 }
 
 /** May a tar begin with this block? The tar of Unix V7 has no other mark than a checksum that is right. */

@@ -1,10 +1,12 @@
 // Reads the members of a tar without their bytes. It does no I/O: whoever reads asks where the next header
 // bytes are and hands them over, from a stream that passes or by ranged reads that skip what lies between.
-// Anything that is not a file or a folder is refused, as is whatever could be read in two ways.
+// What is no file is told beside the files; whatever could be read in two ways is refused.
 
 import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
-import { decodeName, memberPath } from "./member-path.ts";
+import { describeMember } from "./describe-member.ts";
+import type { Beside } from "./describe-member.ts";
+import { showName } from "./member-path.ts";
 import { isSparseKey, readPaxRecords } from "./pax-records.ts";
 import { BLOCK, readTarHeader, text, toWholeBlocks, untilNul } from "./tar-header.ts";
 import type { TarHeader } from "./tar-header.ts";
@@ -16,22 +18,32 @@ export interface TarMember {
   path: string;
   size: number;
   offset: number;
+  isExecutable: boolean;
+  /** In milliseconds; null where the archive does not say. */
+  modifiedAt: number | null;
 }
 
 /** What the header bytes lead to: more of them, a file (its bytes and their padding lie before the next
- * header), or the end. */
-export type TarStep = { kind: "more" } | { kind: "member"; member: TarMember } | { kind: "end" };
+ * header), something without bytes, or the end. */
+export type TarStep =
+  | { kind: "more" }
+  | { kind: "member"; member: TarMember }
+  | { kind: "beside"; beside: Beside }
+  | { kind: "end" };
 
-/** What is refused, by its type flag. */
+/** What no file can be made of, by its type flag. */
 const REFUSED = new Map([
-  ["1", "is a hard link"],
-  ["2", "is a symbolic link"],
+  ["D", "is part of an incremental backup"],
+  ["M", "is continued from another volume"],
+  ["N", "is a list of names of an old tar"],
+  ["S", "is a sparse file"],
+]);
+
+/** What is left out, by its type flag. */
+const SPECIAL = new Map([
   ["3", "is a device"],
   ["4", "is a device"],
   ["6", "is a fifo"],
-  ["D", "is part of an incremental backup"],
-  ["M", "is continued from another volume"],
-  ["S", "is a sparse file"],
 ]);
 
 /** Headers that say something about the member after them. */
@@ -40,6 +52,7 @@ type MetaType = "x" | "g" | "L" | "K";
 /** Where the headers of a member begin, and what was counted before them. */
 export interface TarPlace {
   position: number;
+  /** Folders, and whatever else has no bytes but links. */
   folders: number;
   /** Headers of pax and GNU. */
   extensions: number;
@@ -56,6 +69,7 @@ export class TarReader {
   #meta: { type: MetaType; size: number } | null = null;
   #metaBytes = 0;
   #longName: Uint8Array | null = null;
+  #longLink: Uint8Array | null = null;
   #records = new Map<string, Uint8Array>();
   #hasZeroBlock = false;
 
@@ -100,7 +114,8 @@ export class TarReader {
     if (this.#hasZeroBlock) {
       throw new ArchiveProblem(null, `the tar has a single block of zeros before byte ${at}`);
     }
-    return isMeta(header.type) ? this.#beginMeta(header, header.type) : this.#takeMember(header);
+    const meta = metaTypeOf(header.type);
+    return meta === null ? this.#takeMember(header) : this.#beginMeta(header, meta);
   }
 
   /** The tar has no more bytes. A single block of zeros is end enough, nothing at all is not: a tar that
@@ -138,7 +153,8 @@ export class TarReader {
       case "L":
         this.#longName = untilNul(bytes);
         return;
-      case "K": // the target of a link
+      case "K":
+        this.#longLink = untilNul(bytes);
         return;
       case "x":
         this.#requireRecords(bytes).forEach((value, key) => this.#records.set(key, value));
@@ -164,32 +180,57 @@ export class TarReader {
   }
 
   #takeGlobal(records: Map<string, Uint8Array>): void {
-    const [wrong] = records.keys();
+    // A time for all that have none is of no use: each header has one.
+    const wrong = [...records.keys()].find((key) => key !== "mtime");
     if (wrong !== undefined) {
       throw new ArchiveProblem(null, `the tar has a global header that sets '${wrong}'`);
     }
-    if (this.#records.size === 0 && this.#longName === null) {
+    if (this.#records.size === 0 && this.#longName === null && this.#longLink === null) {
       this.#beginNext(this.#position);
     }
   }
 
   #takeMember(header: TarHeader): TarStep {
-    const name = decodeName(this.#record("path") ?? this.#longName ?? header.name);
+    const raw = this.#record("path") ?? this.#longName ?? header.name;
+    const name = showName(raw);
     const size = this.#sizeOf(name, header);
     const isSparse = [...this.#records.keys()].some(isSparseKey);
     const kind = kindOf(name, isSparse ? "S" : header.type);
     if (kind !== "file" && size > 0) {
       throw new ArchiveProblem(name, "has bytes although it is no file");
     }
-    const path = kind === "label" ? null : memberPath(name, kind);
-    if (kind !== "file") {
+    const step = this.#toStep(raw, header, { kind, size, offset: this.#position });
+    if (kind !== "file" && kind !== "link") {
       this.#countFolder(name);
     }
-    const offset = this.#position;
-    this.#beginNext(offset + toWholeBlocks(size));
-    return kind === "file" && path !== null
-      ? { kind: "member", member: { path, size, offset } }
-      : { kind: "more" };
+    this.#beginNext(this.#position + toWholeBlocks(size));
+    return step;
+  }
+
+  #toStep(
+    raw: Uint8Array,
+    header: TarHeader,
+    { kind, size, offset }: { kind: Kind; size: number; offset: number },
+  ): TarStep {
+    if (kind === "label") {
+      return { kind: "more" };
+    }
+    const described = describeMember(raw, {
+      kind,
+      special: SPECIAL.get(header.type) ?? "is no file",
+      target: this.#record("linkpath") ?? this.#longLink ?? header.linkName,
+      isHard: header.type === "1",
+    });
+    if (described.kind === "root") {
+      return { kind: "more" };
+    }
+    if (described.kind !== "file") {
+      return { kind: "beside", beside: described };
+    }
+    const { path } = described;
+    const { isExecutable } = header;
+    const member = { path, size, offset, isExecutable, modifiedAt: this.#timeOf(header) };
+    return { kind: "member", member };
   }
 
   /** Labels too: they cost as much, and there is one at most where it is right. */
@@ -208,6 +249,7 @@ export class TarReader {
     this.#start = { position, folders: this.#folders, extensions: this.#extensions };
     this.#metaBytes = 0;
     this.#longName = null;
+    this.#longLink = null;
     this.#records.clear();
   }
 
@@ -223,6 +265,15 @@ export class TarReader {
     return Number(digits);
   }
 
+  /** The time of the last change: pax has fractions of a second. */
+  #timeOf(header: TarHeader): number | null {
+    const record = this.#record("mtime");
+    const digits = record === null ? "" : text(record.subarray(0, 32));
+    return /^-?\d{1,15}(?:\.\d*)?$/u.test(digits)
+      ? Math.floor(Number(digits) * 1_000)
+      : header.modifiedAt;
+  }
+
   /** A record of the next member; an empty one says to go by the header. */
   #record(key: string): Uint8Array | null {
     const value = this.#records.get(key);
@@ -230,25 +281,42 @@ export class TarReader {
   }
 }
 
-function kindOf(name: string, type: string): "file" | "folder" | "label" {
+type Kind = "file" | "folder" | "link" | "special" | "label";
+
+/** A type that nobody knows is a file (POSIX.1-2017, "ustar Interchange Format", typeflag). */
+function kindOf(name: string, type: string): Kind {
   const refused = REFUSED.get(type);
   if (refused !== undefined) {
     throw new ArchiveProblem(name, refused);
   }
+  if (SPECIAL.has(type)) {
+    return "special";
+  }
   switch (type) {
-    case "0":
-    case "7": // contiguous
-      // Unix V7 had no type for folders.
-      return name.endsWith("/") ? "folder" : "file";
+    case "1":
+    case "2":
+      return "link";
     case "5":
       return "folder";
     case "V":
       return "label";
     default:
-      throw new ArchiveProblem(name, `is of the unknown type '${type}'`);
+      // Unix V7 had no type for folders.
+      return type === "0" && name.endsWith("/") ? "folder" : "file";
   }
 }
 
-function isMeta(type: string): type is MetaType {
-  return type === "x" || type === "g" || type === "L" || type === "K";
+/** Solaris wrote what became pax as X. */
+function metaTypeOf(type: string): MetaType | null {
+  switch (type) {
+    case "x":
+    case "X":
+      return "x";
+    case "g":
+    case "L":
+    case "K":
+      return type;
+    default:
+      return null;
+  }
 }

@@ -1,6 +1,7 @@
 // Walks through a tar that passes as a stream of chunks, cut anywhere, and tells its members with their bytes.
 
 import { ArchiveProblem } from "./archive-problem.ts";
+import type { Beside } from "./describe-member.ts";
 import { BLOCK, toWholeBlocks } from "./tar-header.ts";
 import { TarReader } from "./tar-reader.ts";
 import type { TarMember, TarPlace } from "./tar-reader.ts";
@@ -13,6 +14,8 @@ export interface TarSink {
   /** The bytes are valid during the call only. */
   bytes(bytes: Uint8Array): void;
   end(): void;
+  /** What has no bytes, where it stands among the members. */
+  beside(beside: Beside): void;
 }
 
 /** Where a walk stands, at the headers of a member or inside one, so that another can go on from there. */
@@ -112,6 +115,10 @@ export class TarWalk {
     this.#heldLength = 0;
     if (step.kind === "member") {
       this.#beginMember(step.member);
+    }
+    if (step.kind === "beside") {
+      this.#work.spend(COST.member);
+      this.#sink.beside(step.beside);
     }
     this.#isAtEnd = step.kind === "end";
     return bytes.length;

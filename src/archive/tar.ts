@@ -33,22 +33,44 @@ export function plainTarEntryLength(path: Uint8Array, size: number): number | nu
   return isPlain ? BLOCK + toWholeBlocks(size) : null;
 }
 
+/** What the header of a member says that need not be a file. */
+export interface TarHead extends Omit<EntryHead, "modifiedAt" | "type"> {
+  /** Null: nothing is said. */
+  modifiedAt: number | null;
+  /** Absent: a file. */
+  type?: "folder" | "link" | "device";
+  /** Of a symbolic link. */
+  target?: string;
+}
+
+const TYPES = { file: "0", link: "2", device: "3", folder: "5" } as const;
+
 /** Makes what precedes a member's bytes: its header, after an extended one if it needs that. */
-export function tarHeader(head: EntryHead): Uint8Array {
-  const { path, size, modifiedAt } = head;
-  const records = paxRecords(path, size);
+export function tarHeader(head: TarHead): Uint8Array {
+  const { path, size, modifiedAt, type = "file", target = "", isExecutable = false } = head;
+  const records = paxRecords(path, size, target);
+  const common = { modifiedAt, mode: isExecutable || type === "folder" ? 0o755 : 0o644 };
   const member = ustarBlock({
+    ...common,
     ...(splitPath(path) ?? { prefix: "", name: fallbackName(path) }),
-    type: "0",
+    type: TYPES[type],
     size: size < SIZE_LIMIT ? size : 0, // overruled by the `size` record
-    modifiedAt,
+    linkName: isShortTarget(target) ? target : "", // overruled as well
   });
   if (records.length === 0) {
     return member;
   }
-  const extended = { prefix: "", name: PAX_NAME, type: "x", size: records.length, modifiedAt };
+  const extended = ustarBlock({
+    prefix: "",
+    name: PAX_NAME,
+    type: "x",
+    size: records.length,
+    mode: 0o644,
+    modifiedAt,
+    linkName: "",
+  });
   const header = new Uint8Array(BLOCK + toWholeBlocks(records.length) + BLOCK);
-  header.set(ustarBlock(extended));
+  header.set(extended);
   header.set(records, BLOCK);
   header.set(member, header.length - BLOCK);
   return header;
@@ -60,10 +82,16 @@ export function tarPadding(size: number): Uint8Array {
 }
 
 /** Makes the records that say what the ustar header of a member cannot; empty if it says all. */
-function paxRecords(path: string, size: number): Uint8Array {
+function paxRecords(path: string, size: number, target = ""): Uint8Array {
   const pathRecord = splitPath(path) === null ? paxRecord("path", path) : "";
   const sizeRecord = size < SIZE_LIMIT ? "" : paxRecord("size", String(size));
-  return encoder.encode(pathRecord + sizeRecord);
+  const linkRecord = isShortTarget(target) ? "" : paxRecord("linkpath", target);
+  return encoder.encode(pathRecord + sizeRecord + linkRecord);
+}
+
+/** May a target stand in the header? */
+function isShortTarget(target: string): boolean {
+  return target.length <= NAME_SIZE && /^[ -~]*$/u.test(target);
 }
 
 /** Makes one record, `<length> <key>=<value>\n`, whose length counts its own digits too. */
@@ -88,7 +116,8 @@ function splitPath(path: string): { prefix: string; name: string } | null {
     return { prefix: "", name: path };
   }
   const slash = path.indexOf("/", path.length - NAME_SIZE - 1);
-  return slash === -1 || slash > PREFIX_SIZE
+  // The slash at the end of a folder leaves no name.
+  return slash === -1 || slash > PREFIX_SIZE || slash === path.length - 1
     ? null
     : { prefix: path.slice(0, slash), name: path.slice(slash + 1) };
 }
@@ -96,7 +125,7 @@ function splitPath(path: string): { prefix: string; name: string } | null {
 /** Names a member for readers that do not know pax: its base name, as far as ustar can say it. */
 function fallbackName(path: string): string {
   return path
-    .slice(path.lastIndexOf("/") + 1)
+    .slice(path.lastIndexOf("/", path.length - 2) + 1)
     .replaceAll(/[^ -~]/gu, "_")
     .slice(0, NAME_SIZE);
 }
@@ -106,22 +135,25 @@ interface UstarFields {
   name: string;
   type: string;
   size: number;
-  modifiedAt: number;
+  mode: number;
+  modifiedAt: number | null;
+  linkName: string;
 }
 
 /** Makes one header block. Every string is ASCII and fits its field. */
-function ustarBlock({ prefix, name, type, size, modifiedAt }: UstarFields): Uint8Array {
+function ustarBlock(fieldsOf: UstarFields): Uint8Array {
+  const { prefix, name, type, size, mode, modifiedAt, linkName } = fieldsOf;
   const block = new Uint8Array(BLOCK);
   const fields = [
     name.padEnd(NAME_SIZE, "\0"),
-    octal(0o644, 8), // mode
+    octal(mode, 8),
     octal(0, 8), // uid
     octal(0, 8), // gid
     octal(size, 12),
-    octal(Math.floor(modifiedAt / 1000), 12),
+    modifiedAt === null ? "\0".repeat(12) : octal(toSeconds(modifiedAt), 12),
     " ".repeat(8), // the checksum counts itself as spaces
     type,
-    "\0".repeat(100), // target of a link
+    linkName.padEnd(NAME_SIZE, "\0"),
     "ustar\x0000", // magic and version
     "\0".repeat(32 + 32), // names of owner and group
     octal(0, 8), // device, major
@@ -132,6 +164,11 @@ function ustarBlock({ prefix, name, type, size, modifiedAt }: UstarFields): Uint
   const checksum = block.reduce((sum, byte) => sum + byte, 0);
   encoder.encodeInto(octal(checksum, 7), block.subarray(148));
   return block;
+}
+
+/** What ustar can say of a time: from 1970 to 2242. */
+function toSeconds(modifiedAt: number): number {
+  return Math.min(Math.max(Math.floor(modifiedAt / 1000), 0), SIZE_LIMIT - 1);
 }
 
 /** Writes a number into a field of `width` bytes, the last of them NUL. */

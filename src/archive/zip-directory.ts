@@ -15,13 +15,13 @@ const ENTRY_MARK = 0x02014b50;
 /**
  * Reads the entries of a directory in their order, `LIMITS.zipWindow` bytes at a time.
  *
- * @yields Each entry; folders as null.
+ * @yields Each entry.
  */
 export async function* zipEntries(
   { read }: ArchiveSource,
-  { offset, end, count }: ZipDirectory,
+  { offset, end, count, shift }: ZipDirectory,
   work: Work,
-): AsyncGenerator<ZipEntry | null> {
+): AsyncGenerator<ZipEntry> {
   let window: Uint8Array = new Uint8Array();
   let position = offset;
   const need = async (length: number) => {
@@ -45,7 +45,7 @@ export async function* zipEntries(
     const length = ENTRY_SIZE + (name ?? 0) + (extra ?? 0) + (comment ?? 0);
     await need(length);
     work.spend(COST.zipEntry + length * COST.byte);
-    yield toZipEntry(window.subarray(0, length), offset);
+    yield toZipEntry(window.subarray(0, length), offset, shift);
     window = window.subarray(length);
     position += length;
   }

@@ -3,13 +3,16 @@
 
 import { ArchiveProblem } from "./archive-problem.ts";
 import { viewOf, wholeNumber } from "./little-endian.ts";
-import { decodeName, memberPath } from "./member-path.ts";
+import { zipName } from "./zip-name.ts";
+import { dosTimeOf, TIME_EXTRA, timeOf } from "./zip-time.ts";
 
-/** A file of a zip. */
+/** What a zip has; a device, fifo or socket is special. */
 export interface ZipEntry {
-  path: string;
-  /** As the zip has it, to be compared with the local header. */
+  kind: "file" | "folder" | "link" | "special";
+  /** As text, with slashes; it need not follow the path rules. */
   name: string;
+  /** As the zip has it, to be compared with the local header. */
+  rawName: Uint8Array;
   method: "stored" | "deflated";
   size: number;
   packedSize: number;
@@ -19,6 +22,9 @@ export interface ZipEntry {
   offset: number;
   /** Sizes and checksum stand behind the bytes, not in the local header. */
   isStreamed: boolean;
+  isExecutable: boolean;
+  /** In milliseconds; null where nothing says it. */
+  modifiedAt: number | null;
 }
 
 export const LOCAL_SIZE = 30;
@@ -26,58 +32,86 @@ const LOCAL_MARK = 0x04034b50;
 const ENTRY_SIZE = 46;
 const MAX_32 = 0xffffffff;
 const ZIP64_EXTRA = 0x0001;
+const PATH_EXTRA = 0x7075;
+const EXTRAS = new Set([ZIP64_EXTRA, PATH_EXTRA, TIME_EXTRA]);
+
+const METHOD = { stored: 0, deflated: 8 } as const;
 
 const ENCRYPTED = 0x0001 | 0x0040 | 0x2000;
 const PATCH = 0x0020;
 const STREAMED = 0x0008;
 
-/** The bits of a Unix mode that tell the kind of a file. */
-const KIND = 0o170000;
-const KINDS = new Map([
-  [0, "file"],
-  [0o100000, "file"],
-  [0o040000, "folder"],
-  [0o120000, "is a symbolic link"],
-  [0o020000, "is a device"],
-  [0o060000, "is a device"],
-  [0o010000, "is a fifo"],
-  [0o140000, "is a socket"],
+/** Methods that are not unpacked, by what they are called (section 4.4.5). */
+const METHODS = new Map([
+  [1, "shrink"],
+  [6, "implode"],
+  [9, "Deflate64"],
+  [12, "bzip2"],
+  [14, "LZMA"],
+  [93, "Zstandard"],
+  [95, "xz"],
+  [98, "PPMd"],
+  [99, "AES"],
 ]);
 
-/** Reads an entry, whose bytes have to end before the directory at `end`; null for a folder. */
-export function toZipEntry(bytes: Uint8Array, end: number): ZipEntry | null {
+/** Systems whose attributes have a Unix mode in their upper half: Unix, macOS, and FAT, as PKZIP for Unix says. */
+const UNIX = new Set([3, 19, 0]);
+/** The bits of a Unix mode that tell the kind of a file, and whether its owner may execute it. */
+const KIND = 0o170000;
+const OWNER_EXECUTES = 0o100;
+const KINDS = new Map<number, ZipEntry["kind"]>([
+  [0o040000, "folder"],
+  [0o120000, "link"],
+  [0o020000, "special"],
+  [0o060000, "special"],
+  [0o010000, "special"],
+  [0o140000, "special"],
+]);
+
+/** Reads an entry, whose bytes have to end before the directory at `end`; all places are `shift` bytes later than it says. */
+export function toZipEntry(bytes: Uint8Array, end: number, shift: number): ZipEntry {
   const view = viewOf(bytes);
   const nameEnd = ENTRY_SIZE + view.getUint16(28, true);
-  const name = decodeName(bytes.subarray(ENTRY_SIZE, nameEnd));
-  const extra = bytes.subarray(nameEnd, nameEnd + view.getUint16(30, true));
-  const isFolder = isFolderEntry(name, view.getUint32(38, true));
-  const path = memberPath(name, isFolder ? "folder" : "file");
-  const flags = view.getUint16(8, true);
-  const place = readPlace(name, view, extra);
-  if (isFolder || path === null) {
-    if (place.size > 0) {
-      throw new ArchiveProblem(name, "has bytes although it is no file");
-    }
-    return null;
+  const rawName = bytes.slice(ENTRY_SIZE, nameEnd);
+  const host = view.getUint16(4, true) >>> 8;
+  const extras = readExtras(bytes.subarray(nameEnd, nameEnd + view.getUint16(30, true)));
+  if (extras === null) {
+    throw new ArchiveProblem(zipName(rawName, null, host), "has a damaged extra field");
   }
+  const name = zipName(rawName, extras.get(PATH_EXTRA) ?? null, host);
+  const flags = view.getUint16(8, true);
+  const place = readPlace(name, view, extras.get(ZIP64_EXTRA) ?? new Uint8Array());
+  const mode = UNIX.has(host) ? view.getUint32(38, true) >>> 16 : 0;
+  const kind = kindOf(name, mode, place.size);
   const method = methodOf(name, flags, view.getUint16(10, true));
   if (method === "stored" && place.size !== place.packedSize) {
     throw new ArchiveProblem(name, "is stored with two sizes");
   }
-  if (place.offset + LOCAL_SIZE + (nameEnd - ENTRY_SIZE) + place.packedSize > end) {
+  const offset = place.offset + shift;
+  if (offset + LOCAL_SIZE + rawName.length + place.packedSize > end) {
     throw new ArchiveProblem(name, "reaches past the zip's directory");
   }
-  const crc32 = toHex32(view.getUint32(16, true));
-  return { path, name, method, crc32, isStreamed: (flags & STREAMED) !== 0, ...place };
+  return {
+    ...place,
+    kind,
+    name,
+    rawName,
+    method,
+    offset,
+    crc32: toHex32(view.getUint32(16, true)),
+    isStreamed: (flags & STREAMED) !== 0,
+    isExecutable: (mode & OWNER_EXECUTES) !== 0,
+    modifiedAt: timeOf(extras.get(TIME_EXTRA) ?? null) ?? dosTimeOf(view.getUint32(12, true)),
+  };
 }
 
-/** Which system wrote the attributes does not matter: no other one has these bits set. */
-function isFolderEntry(name: string, attributes: number): boolean {
-  const kind = KINDS.get((attributes >>> 16) & KIND);
-  if (kind !== "file" && kind !== "folder") {
-    throw new ArchiveProblem(name, kind ?? "is of an unknown kind");
+/** What came through a pipe has its mode, and bytes: it is a file. */
+function kindOf(name: string, mode: number, size: number): ZipEntry["kind"] {
+  const kind = name.endsWith("/") ? "folder" : (KINDS.get(mode & KIND) ?? "file");
+  if (kind === "folder" && size > 0) {
+    throw new ArchiveProblem(name, "has bytes although it is no file");
   }
-  return kind === "folder" || name.endsWith("/");
+  return kind === "special" && size > 0 ? "file" : kind;
 }
 
 function methodOf(name: string, flags: number, method: number): "stored" | "deflated" {
@@ -85,9 +119,11 @@ function methodOf(name: string, flags: number, method: number): "stored" | "defl
     throw new ArchiveProblem(name, "is encrypted");
   }
   if ((flags & PATCH) !== 0 || (method !== 0 && method !== 8)) {
+    const known = METHODS.get(method);
+    const called = known === undefined ? "" : ` (${known})`;
     throw new ArchiveProblem(
       name,
-      `is packed by method ${method}; only 'store' and 'deflate' are unpacked`,
+      `is packed by method ${method}${called}; only 'store' and 'deflate' are unpacked`,
     );
   }
   return method === 0 ? "stored" : "deflated";
@@ -95,7 +131,7 @@ function methodOf(name: string, flags: number, method: number): "stored" | "defl
 
 /** Sizes and offset, those at their 32-bit maximum from the zip64 extra field, in this order. */
 function readPlace(name: string, view: DataView, extra: Uint8Array) {
-  const wide = readWide(name, extra);
+  const wide = readWide(extra);
   const take = (value: number) => (value === MAX_32 ? (wide.shift() ?? null) : value);
   const size = take(view.getUint32(24, true));
   const packedSize = take(view.getUint32(20, true));
@@ -108,38 +144,51 @@ function readPlace(name: string, view: DataView, extra: Uint8Array) {
 }
 
 /** The 64-bit numbers of the zip64 extra field. */
-function readWide(name: string, extra: Uint8Array): number[] {
+function readWide(field: Uint8Array): number[] {
+  const view = viewOf(field);
+  return Array.from({ length: Math.floor(field.length / 8) }, (_, n) =>
+    wholeNumber(view.getBigUint64(n * 8, true)),
+  );
+}
+
+/** The extra fields that matter, the first of each; null where they are damaged. */
+function readExtras(extra: Uint8Array): Map<number, Uint8Array> | null {
   const view = viewOf(extra);
+  const fields = new Map<number, Uint8Array>();
   for (let at = 0; at + 4 <= extra.length; at += 4 + view.getUint16(at + 2, true)) {
-    const length = view.getUint16(at + 2, true);
-    if (at + 4 + length > extra.length) {
-      throw new ArchiveProblem(name, "has a damaged extra field");
+    const end = at + 4 + view.getUint16(at + 2, true);
+    if (end > extra.length) {
+      return null;
     }
-    if (view.getUint16(at, true) === ZIP64_EXTRA) {
-      const count = Math.floor(length / 8);
-      return Array.from({ length: count }, (_, n) =>
-        wholeNumber(view.getBigUint64(at + 4 + n * 8, true)),
-      );
+    const id = view.getUint16(at, true);
+    if (EXTRAS.has(id) && !fields.has(id)) {
+      fields.set(id, extra.subarray(at + 4, end));
     }
   }
-  return [];
+  return fields;
 }
 
 /** Checks the local header of an entry, LOCAL_SIZE and its name's bytes of it at least, and gives where the
  * entry's bytes begin. A header that says other than the directory would unpack differently elsewhere. */
 export function checkLocalHeader(entry: ZipEntry, bytes: Uint8Array): number {
+  // A zero where the bytes came before the sizes; the maximum where zip64 has the true one.
   const view = viewOf(bytes);
   const nameEnd = LOCAL_SIZE + view.getUint16(26, true);
-  const method = entry.method === "stored" ? 0 : 8;
+  const isMethodSame = view.getUint16(8, true) === METHOD[entry.method];
+  const localFlags = view.getUint16(6, true);
+  const isUnsaid = entry.isStreamed || (localFlags & STREAMED) !== 0;
+  const agrees = <T extends number | string>(local: T, central: T) =>
+    local === central || local === MAX_32 || (isUnsaid && Number(local) === 0);
+  const isNamedSame =
+    nameEnd <= bytes.length && isEqual(bytes.subarray(LOCAL_SIZE, nameEnd), entry.rawName);
   const isSame =
     view.getUint32(0, true) === LOCAL_MARK &&
-    nameEnd <= bytes.length &&
-    decodeName(bytes.subarray(LOCAL_SIZE, nameEnd)) === entry.name &&
-    view.getUint16(8, true) === method &&
-    (view.getUint16(6, true) & (ENCRYPTED | PATCH)) === 0 &&
-    agrees(entry, toHex32(view.getUint32(14, true)), entry.crc32) &&
-    agrees(entry, view.getUint32(18, true), entry.packedSize) &&
-    agrees(entry, view.getUint32(22, true), entry.size);
+    isNamedSame &&
+    isMethodSame &&
+    (localFlags & (ENCRYPTED | PATCH)) === 0 &&
+    agrees(toHex32(view.getUint32(14, true)), entry.crc32) &&
+    agrees(view.getUint32(18, true), entry.packedSize) &&
+    agrees(view.getUint32(22, true), entry.size);
   if (!isSame) {
     throw new ArchiveProblem(
       entry.name,
@@ -149,10 +198,8 @@ export function checkLocalHeader(entry: ZipEntry, bytes: Uint8Array): number {
   return entry.offset + nameEnd + view.getUint16(28, true);
 }
 
-/** Zero where the bytes came before the sizes; the maximum where zip64 has the true one. */
-function agrees<T extends number | string>(entry: ZipEntry, local: T, central: T): boolean {
-  const isUnsaid = entry.isStreamed && Number(local) === 0;
-  return local === central || local === MAX_32 || isUnsaid;
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 function toHex32(value: number): string {

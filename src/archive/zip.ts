@@ -25,8 +25,14 @@ const VERSION_ZIP64 = 45;
 const BY_UNIX = 3 << 8;
 /** Names are UTF-8. */
 const FLAGS = 1 << 11;
-/** A file with mode 0644, as Unix says it, in the upper half. */
-const ATTRIBUTES = (0o100644 << 16) >>> 0;
+/** Modes as Unix says them, in the upper half; a folder for DOS as well. */
+const FILE = 0o100644 * 0x10000;
+const EXECUTABLE = 0o100755 * 0x10000;
+const FOLDER = 0o040755 * 0x10000 + 0x10;
+/** The last second that an extended timestamp can say. */
+const LAST_SECOND = 2 ** 31 - 1;
+const FIRST_DOS_TIME = Date.UTC(1980, 0, 1);
+const LAST_DOS_TIME = Date.UTC(2107, 11, 31, 23, 59, 58);
 
 const encoder = new TextEncoder();
 
@@ -93,7 +99,7 @@ export function zipDirectoryEntry(head: ZipHead, offset: number, isZip64: boolea
   record.u32(0x0201_4b50).u16(BY_UNIX | VERSION_ZIP64);
   writeCommon(record, head, { isZip64, size: isZip64 ? LIMIT_32 : size });
   record.u16(name.length).u16(extraLength).u16(0); // no comment
-  record.u16(0).u16(0).u32(ATTRIBUTES); // disk, internal and external attributes
+  record.u16(0).u16(0).u32(attributesOf(head)); // disk, internal and external attributes
   record.u32(isZip64 ? LIMIT_32 : offset).bytes(name);
   if (isZip64) {
     record.u16(1).u16(DIRECTORY_ZIP64_EXTRA - 4);
@@ -124,6 +130,13 @@ export function zipEnd(shape: ZipShape): Uint8Array {
   return record.done();
 }
 
+function attributesOf({ type, isExecutable = false }: ZipHead): number {
+  if (type === "folder") {
+    return FOLDER;
+  }
+  return isExecutable ? EXECUTABLE : FILE;
+}
+
 /** Writes what both headers of a member have in common, from the version needed to the sizes. */
 function writeCommon(
   record: RecordWriter,
@@ -141,16 +154,16 @@ function writeCommon(
 
 function writeTime(record: RecordWriter, modifiedAt: number): void {
   record.u16(0x5455).u16(TIME_EXTRA - 4);
-  record.u8(1).u32(Math.floor(modifiedAt / 1000)); // the time of the last change alone
+  const seconds = Math.min(Math.max(Math.floor(modifiedAt / 1000), 0), LAST_SECOND);
+  record.u8(1).u32(seconds); // the time of the last change alone
 }
 
 /** A time in UTC as DOS has it, from 1980 to 2107 and in steps of two seconds. */
 function dosTime(modifiedAt: number): { time: number; date: number } {
-  const at = new Date(modifiedAt);
-  const year = Math.min(Math.max(at.getUTCFullYear(), 1980), 2107);
+  const at = new Date(Math.min(Math.max(modifiedAt, FIRST_DOS_TIME), LAST_DOS_TIME));
   return {
     time: (at.getUTCHours() << 11) | (at.getUTCMinutes() << 5) | (at.getUTCSeconds() >> 1),
-    date: ((year - 1980) << 9) | ((at.getUTCMonth() + 1) << 5) | at.getUTCDate(),
+    date: ((at.getUTCFullYear() - 1980) << 9) | ((at.getUTCMonth() + 1) << 5) | at.getUTCDate(),
   };
 }
 

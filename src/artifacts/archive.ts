@@ -1,24 +1,28 @@
 // A folder as an archive of known length: any of its bytes can be sent, without walking to them. The layout
 // says where everything is, the manifest which files are there, R2 gives their bytes.
 
-import type { ArchiveFormat, Run, Section } from "../archive/layout.ts";
+import type { ArchiveFormat, PlacedHead, Run, Section } from "../archive/layout.ts";
 import { LAYOUT_REVISION, layOut, measureAt } from "../archive/layout.ts";
+import { LAYOUTS } from "../archive/lengths.ts";
 import type { Piece } from "../blobs/join-pieces.ts";
 import type { Reading } from "../blobs/open-slice.ts";
 import { piecesOfExtents } from "../blobs/placed.ts";
 import { sendPieces } from "../blobs/send-pieces.ts";
 import type { ManifestRow } from "../catalog/contents/held-files.ts";
-import type { FileEntry } from "../manifest/entries.ts";
+import { addSums, sumsOfEmptyFolder } from "../manifest/entries.ts";
+import type { Entry, FileEntry } from "../manifest/entries.ts";
 import type { VersionReader } from "../manifest/version-reader.ts";
 import { entriesBelow } from "../protocol/entries.ts";
 import type { Folder, OrdinalRange } from "../protocol/entries.ts";
 import { openRow } from "./held.ts";
 
+const encoder = new TextEncoder();
+
 /** The version that an archive shows a folder of. */
 export interface ArchivedVersion {
   id: number;
   index: number;
-  /** The time of every member, in milliseconds. */
+  /** The time of every member that has none of its own, in milliseconds. */
   createdAt: number;
   artifactUuid: string;
   manifest: ManifestRow;
@@ -109,13 +113,13 @@ async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerato
   const walk = new RunWalk(run, version, origin, part);
   for await (const entries of reader.walk({ after, last: range.last })) {
     let pieces: Piece[] = [];
-    for (const file of entries.filter((entry) => entry.kind === "file")) {
-      const laid = walk.isOver ? [] : walk.take(file);
+    for (const entry of entries.filter((one) => isMember(one, reader.layout))) {
+      const laid = walk.isOver ? [] : walk.take(entry);
       if (Array.isArray(laid)) {
         pieces.push(...laid);
       } else {
         yield [...pieces, ...laid.head];
-        yield* scatteredPieces(reader, file, laid);
+        yield* scatteredPieces(reader, laid);
         pieces = laid.tail;
       }
     }
@@ -129,6 +133,7 @@ async function* runPieces(run: Run, members: Members, part: Part): AsyncGenerato
 
 /** A member whose bytes are in many places: which of them are wanted, and what goes around them. */
 interface ScatteredMember extends Part {
+  file: FileEntry;
   head: Piece[];
   tail: Piece[];
 }
@@ -157,33 +162,58 @@ class RunWalk {
   }
 
   /** Gives the pieces of the next member that are in the part. */
-  take(file: FileEntry): Piece[] | ScatteredMember {
+  take(entry: Entry): Piece[] | ScatteredMember {
     const run = this.#run;
-    const placed = {
-      path: file.path,
-      size: file.size,
-      crc32: file.crc32.toString(16).padStart(8, "0"),
-      sums: file.sums,
-      modifiedAt: this.#version.createdAt,
-    };
+    const placed = placeMember(entry, this.#version.createdAt);
     const [head, tail] = [run.head(placed), run.tail(placed)];
-    const size = run.hasContent ? file.size : 0;
-    const end = measureAt(run.measure, file.sums) - this.#origin;
+    const size = run.hasContent ? placed.size : 0;
+    const end = measureAt(run.measure, placed.sums) - this.#origin;
     const start = end - head.length - size - tail.length;
     const { start: from, end: to } = this.#part;
     if (this.#reached === null ? start > from : start !== this.#reached) {
-      throw new Error(`Cannot archive '${file.path}': it is not where the sums of its version say`);
+      throw new Error(
+        `Cannot archive '${entry.path}': it is not where the sums of its version say`,
+      );
     }
     this.#reached = end;
     const part = { start: from - start, end: to - start };
     const inside = shift(part, head.length);
     const content = { start: Math.max(inside.start, 0), end: Math.min(inside.end, size) };
     const around = { head: bytesPieces(head, part), tail: bytesPieces(tail, shift(inside, size)) };
-    if (content.start < content.end && file.place.kind === "list") {
-      return { ...content, ...around };
+    if (entry.kind === "folder") {
+      return [...around.head, ...around.tail];
     }
-    return [...around.head, ...objectPieces(file, content), ...around.tail];
+    if (content.start < content.end && entry.place.kind === "list") {
+      return { ...content, ...around, file: entry };
+    }
+    return [...around.head, ...objectPieces(entry, content), ...around.tail];
   }
+}
+
+/** Files are members of an archive, and folders that nothing else names. */
+function isMember(entry: Entry, layout: number): boolean {
+  return (
+    entry.kind === "file" || (entry.below.entries === 0 && layout === LAYOUTS.withEmptyFolders)
+  );
+}
+
+/** What the headers of a member say; `createdAt` is the time of what has none. */
+function placeMember(entry: Entry, createdAt: number): PlacedHead {
+  if (entry.kind === "folder") {
+    const own = sumsOfEmptyFolder(encoder.encode(entry.path), LAYOUTS.withEmptyFolders);
+    const sums = addSums(entry.before, own);
+    const nothing = { size: 0, crc32: "00000000", modifiedAt: createdAt };
+    return { path: entry.path, type: "folder", sums, ...nothing };
+  }
+  const { path, size, crc32, sums, isExecutable, modifiedAt } = entry;
+  return {
+    path,
+    size,
+    sums,
+    isExecutable,
+    crc32: crc32.toString(16).padStart(8, "0"),
+    modifiedAt: modifiedAt ?? createdAt,
+  };
 }
 
 /** The pieces of a part of a file that is whole in one object, if it is. */
@@ -196,8 +226,7 @@ function objectPieces({ place }: FileEntry, { start, end }: Part): Piece[] {
 /** @yields The pieces of a part of a file that is in many places, in batches. */
 async function* scatteredPieces(
   reader: VersionReader,
-  file: FileEntry,
-  { start, end }: Part,
+  { file, start, end }: ScatteredMember,
 ): AsyncGenerator<Iterable<Piece>> {
   for await (const extents of reader.extents(file, start, end)) {
     yield piecesOfExtents(extents);

@@ -1,10 +1,16 @@
 // The entries of a version, wherever it keeps them: in its manifest once it is sealed, in its draft before.
 
+import { showName } from "../archive/member-path.ts";
 import { draftEntries } from "../drafts/entries.ts";
 import { ManifestDamage } from "../manifest/damage.ts";
 import type { Entry } from "../manifest/entries.ts";
 import type { VersionReader } from "../manifest/version-reader.ts";
-import type { OrdinalRange, VersionEntries, VersionEntry } from "../protocol/entries.ts";
+import type {
+  LeftOutMembers,
+  OrdinalRange,
+  VersionEntries,
+  VersionEntry,
+} from "../protocol/entries.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { openRow } from "./held.ts";
 
@@ -53,13 +59,21 @@ class SealedEntries implements VersionEntries {
     return Promise.resolve(0);
   }
 
+  async leftOut(): Promise<LeftOutMembers> {
+    const { count, named } = await this.#reader.leftOut();
+    return {
+      count,
+      named: named.map(({ path, reason }) => ({ path: showName(path), reason })),
+    };
+  }
+
   #toVersionEntry(entry: Entry): VersionEntry {
     const { path, ordinal } = entry;
     if (entry.kind === "folder") {
       const { entries: entryCount, files: fileCount, bytes: totalBytes } = entry.below;
       return { kind: "folder", path, ordinal, entryCount, fileCount, totalBytes };
     }
-    const { size, sha256, sha512, crc32, type: contentType } = entry;
+    const { size, sha256, sha512, crc32, type: contentType, isExecutable, modifiedAt } = entry;
     return {
       kind: "file",
       path,
@@ -69,6 +83,8 @@ class SealedEntries implements VersionEntries {
       sha256: sha256.toHex(),
       crc32: crc32.toString(16).padStart(8, "0"),
       contentType,
+      isExecutable,
+      modifiedAt,
       extents: (start, end) => this.#reader.extents(entry, start, end),
     };
   }

@@ -1,12 +1,10 @@
 // Manifests between R2 and the catalog: written before a version is added, read whenever something of it is asked for.
 
-import { LAYOUT_REVISION } from "../archive/layout.ts";
 import { putStream, readPiece } from "../blobs/objects.ts";
 import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import type { KeptManifest } from "../catalog/contents/version-rows.ts";
 import { BlockCache } from "../manifest/block-cache.ts";
 import { encodeManifest } from "../manifest/encode.ts";
-import { NOTHING_LEFT_OUT } from "../manifest/left-out.ts";
 import { openManifest } from "../manifest/open-manifest.ts";
 import type { Tree } from "../manifest/tree.ts";
 import { VersionReader } from "../manifest/version-reader.ts";
@@ -35,8 +33,7 @@ export async function writeManifest(
 ): Promise<WrittenManifest> {
   const pace = new Pace();
   const made = await encodeManifest(tree, {
-    layout: LAYOUT_REVISION,
-    leftOut: NOTHING_LEFT_OUT,
+    leftOut: tree.leftOut,
     newSha256: () => new RunningSha256(),
     pause: () => pace.spendAndRest(BLOCK_WORK),
   });

@@ -23,6 +23,7 @@ import type { ArtifactIntent, SealedUpload, SealIntent, SealResult } from "../pr
 import type { CatalogDesk } from "../uploads/context.ts";
 import { explodeDesk } from "./explode.ts";
 import { extentsOfHeld } from "./held.ts";
+import { publishFolder } from "./publish-folder.ts";
 import { publishOnce, tryAgain } from "./publish-once.ts";
 import { makeSingleFile } from "./whole-version.ts";
 
@@ -46,9 +47,9 @@ export async function publishClaim(
       return { ok: false, code: "blob_not_found" };
     }
     const extents = await extentsOfHeld(stores.BUCKET, held);
-    const file = { path, facts: blob, extents, isCopied: true };
+    const file = { path, facts: blob, type: null, extents, isCopied: true };
     const whole = await makeSingleFile(stores, file, newUuid());
-    const next = { intent, path, whole, sha512: blob.sha512 };
+    const next = { intent, named: path, whole, sha512: blob.sha512 };
     return { ok: true, uuid: await publishContent(db, next, maxVersions, now) };
   });
 }
@@ -73,7 +74,11 @@ export function catalogDesk(env: Env): CatalogDesk {
 async function publish(env: Env, { intent, ...sealed }: SealedUpload): Promise<Published> {
   return "draft" in intent
     ? completeDeclared(env, { intent, ...sealed })
-    : publishOnce(env.DB, sealed.uuid, intent, () => publishFile(env, { intent, ...sealed }));
+    : publishOnce(env.DB, sealed.uuid, intent, () =>
+        sealed.files === undefined
+          ? publishFile(env, { intent, ...sealed })
+          : publishFolder(env, { ...sealed, intent, files: sealed.files }),
+      );
 }
 
 async function publishFile(
@@ -82,15 +87,18 @@ async function publishFile(
 ): Promise<SealResult | null> {
   const { DB: db } = stores;
   const now = Date.now();
-  const path = (await findPublishedName(db, intent, now)) ?? intent.name;
+  const named =
+    intent.path === undefined ? ((await findPublishedName(db, intent, now)) ?? intent.name) : null;
+  const path = named ?? intent.path ?? intent.name;
   const known = await findKnown(stores, intent.workspaceId, blob);
-  const file = { path, facts: blob, extents: known ?? extents, isCopied: known !== null };
+  const { contentType: type = null } = intent;
+  const file = { path, facts: blob, type, extents: known ?? extents, isCopied: known !== null };
   const whole = await makeSingleFile(stores, file, uuid);
   const own = extents.map(({ key }) => key);
   return publishUpload(
     db,
     { uuid, isFetch, own },
-    { intent, path, whole, sha512: blob.sha512 },
+    { intent, named, whole, sha512: blob.sha512 },
     now,
   );
 }

@@ -14,10 +14,16 @@ import { writeManifest } from "./manifests.ts";
 /** Writes the manifest of a version that is one file. `copied`: its bytes are those of another version. */
 export async function makeSingleFile(
   stores: Pick<Env, "DB" | "BUCKET">,
-  file: { path: string; facts: BlobFacts; extents: readonly FileExtent[]; isCopied: boolean },
+  file: {
+    path: string;
+    facts: BlobFacts;
+    type: string | null;
+    extents: readonly FileExtent[];
+    isCopied: boolean;
+  },
   writer: Uuid,
 ): Promise<WholeVersion> {
-  const { path, facts, extents, isCopied } = file;
+  const { path, facts, type, extents, isCopied } = file;
   const members = new MemberWriter();
   members.addFile({
     path,
@@ -25,7 +31,7 @@ export async function makeSingleFile(
     crc32: Number.parseInt(facts.crc32, 16),
     sha256: Uint8Array.fromHex(facts.sha256),
     sha512: Uint8Array.fromHex(facts.sha512),
-    type: null,
+    type,
     isExecutable: false,
     modifiedAt: null,
     linkTarget: null,

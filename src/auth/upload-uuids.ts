@@ -19,6 +19,19 @@ export async function newUploadUuid(secret: string): Promise<Uuid> {
   return (random + (await macOf(random, secret))) as Uuid;
 }
 
+/** The uuid of the upload that some text stands for: for the same text always the same. */
+export async function uploadUuidOf(text: string, secret: string): Promise<Uuid> {
+  const digits = new Uint8Array(await sign(`bundle ${text}`, secret)).toHex();
+  const [one, two, three, four] = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    digits.slice(13, 16),
+    digits.slice(17, 20),
+  ];
+  const random = `${one}-${two}-4${three}-8${four}-`;
+  return (random + (await macOf(random, secret))) as Uuid;
+}
+
 /** Was this drawn here, with this secret? */
 export async function isUploadUuid(uuid: Uuid, secret: string, now: number): Promise<boolean> {
   if (known.get(uuid, now) === true) {
@@ -32,10 +45,13 @@ export async function isUploadUuid(uuid: Uuid, secret: string, now: number): Pro
 }
 
 async function macOf(random: string, secret: string): Promise<string> {
-  // No text that the secret signs elsewhere begins so.
-  const text = new TextEncoder().encode(`upload ${random}`);
-  const mac = await crypto.subtle.sign("HMAC", await keyOf(secret), text);
+  const mac = await sign(`upload ${random}`, secret);
   return new Uint8Array(mac).toHex().slice(0, MAC_LENGTH);
+}
+
+/** No text that the secret signs elsewhere begins as those here. */
+async function sign(text: string, secret: string): Promise<ArrayBuffer> {
+  return crypto.subtle.sign("HMAC", await keyOf(secret), new TextEncoder().encode(text));
 }
 
 async function keyOf(secret: string): Promise<CryptoKey> {

@@ -68,6 +68,11 @@ export function bringUpload(
   return callDraft(drafts, uuid, async (draft) => draft.bring(upload, content));
 }
 
+/** Did a draft take the bytes of an upload? Not one that has ended. */
+export function holdsUpload(drafts: Drafts, uuid: Uuid, upload: Uuid): Promise<boolean> {
+  return callDraft(drafts, uuid, async (draft) => draft.holds(upload));
+}
+
 /** Seals the version of a draft that misses nothing; waits for it, but not for ever. */
 export function sealIfComplete(drafts: Drafts, uuid: Uuid): Promise<void> {
   return callDraft(drafts, uuid, async (draft) => draft.seal());

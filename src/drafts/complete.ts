@@ -1,17 +1,18 @@
-// The bytes of an upload become those of declared files: first the draft takes them, then one batch of the catalog ends the
-// upload. A crash between the two leaves an upload that is sealing: its repeat is told the same by the draft, or, where that has
+// The bytes of an upload become those of declared files: first the draft takes them, then one batch of the catalog notes that its
+// version refers to them and ends the upload. A crash between the two leaves an upload that is sealing: its repeat is told the same by the draft, or, where that has
 // ended, finds what the version names.
 
 import { openDatabase } from "../catalog/database.ts";
 import { findConversion } from "../catalog/publish/conversions.ts";
-import { endBrought } from "../catalog/publish/drafted.ts";
+import { areReferred, endBrought } from "../catalog/publish/drafted.ts";
 import { refusalIn } from "../catalog/refusals.ts";
 import { isCatalogFull, hasRoom } from "../catalog/size.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { ContentIntent, SealedUpload, SealResult } from "../protocol/uploads.ts";
-import { bringUpload } from "./call-draft.ts";
+import { bringUpload, holdsUpload } from "./call-draft.ts";
 
-/** Gives a sealed upload to the draft that awaits its content; a repeat gives the result of the first. */
+/** Gives a sealed upload to the draft that awaits its content; a repeat gives the result of the first. An upload that is refused is
+ * open again, and may expire with its objects: never one that was given away before. */
 export async function completeDeclared(
   env: Pick<Env, "DB" | "DRAFTS">,
   { uuid, intent, blob, extents }: SealedUpload<ContentIntent>,
@@ -21,13 +22,15 @@ export async function completeDeclared(
   if (before !== null) {
     return { ok: true, result: before };
   }
-  if (!(await hasRoom(db))) {
+  const keys = extents.map(({ key }) => key);
+  const isGiven = async () =>
+    (await holdsUpload(env.DRAFTS, intent.draft, uuid)) || (await areReferred(db, keys));
+  if (!(await hasRoom(db)) && !(await isGiven())) {
     return { ok: false, code: "catalog_full" };
   }
   const { size, sha512, sha256, crc32 } = blob;
   const content = { size, sha512, sha256, crc32, extents };
   const brought = await bringUpload(env.DRAFTS, intent.draft, uuid, content);
-  const keys = extents.map(({ key }) => key);
   const ended = { draft: intent.draft, keys, isTaken: brought === "taken" };
   try {
     const result = await endBrought(db, uuid, ended, Date.now());

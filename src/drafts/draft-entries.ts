@@ -56,7 +56,7 @@ function toEntry(draft: Draft, number: number, ordinal: number): MissingFile | D
   if (draft.isMissing(number)) {
     return { kind: "missing", ordinal, ...file };
   }
-  const { crc32, sha512, extents } = draft.contentOf(number);
+  const { crc32, sha512, extents } = draft.placeOf(number);
   const facts = { sha512: sha512.toHex(), crc32: crc32.toString(16).padStart(8, "0") };
   return { kind: "file", ordinal, ...file, ...facts, extents };
 }

@@ -6,7 +6,6 @@ import { DurableObject } from "cloudflare:workers";
 import { removeObjects, StorageError } from "../blobs/objects.ts";
 import { forgetLeases, WORK } from "../budget/shares.ts";
 import { accountOf } from "../catalog/accounts.ts";
-import { noteGarbage } from "../catalog/contents/version-rows.ts";
 import { openDatabase } from "../catalog/database.ts";
 import { findDraftVersion } from "../catalog/publish/drafted.ts";
 import { upgradeTables } from "../object-tables.ts";
@@ -25,7 +24,7 @@ import type { DeclarationPart, DraftHead } from "./draft-rows.ts";
 import { Draft } from "./draft.ts";
 import type { BroughtContent } from "./draft.ts";
 import { Groups } from "./groups.ts";
-import { listGarbage, sealDraft } from "./seal.ts";
+import { listGarbage, listKeys, sealDraft } from "./seal.ts";
 import { findFile, storePack } from "./store-pack.ts";
 import type { Arrival, DraftFile, SmallFile, TakenIn } from "./store-pack.ts";
 
@@ -40,7 +39,7 @@ export type Brought = "taken" | "not needed" | "gone";
 
 /** What a draft holds, for who compares it with the catalog and R2. */
 export interface DraftInspection {
-  phase: "open" | "sealing";
+  phase: "open" | "sealing" | "ending";
   uuid: Uuid;
   progressAt: number;
   missing: number;
@@ -66,6 +65,7 @@ export class DraftObjectBase extends DurableObject<Env> {
   /** Newer code was here: its rows are neither read nor changed. */
   readonly #isNewer: boolean;
   #sealing: Promise<void> | null = null;
+  #removing: Promise<void> | null = null;
   /** Files that are being taken. */
   #taking = 0;
   /** Alarms in a row that could not do what they are for. */
@@ -84,12 +84,17 @@ export class DraftObjectBase extends DurableObject<Env> {
     return state === null ? null : new Draft(this.#rows, state);
   }
 
-  /** What is asked for; null when the draft has ended or never was. Throws where newer code was here. */
-  get #open(): Draft | null {
+  /** What is there, if only to be removed. Throws where newer code was here. */
+  get #any(): Draft | null {
     if (this.#isNewer) {
       throw new Error(NEWER);
     }
     return this.#draft;
+  }
+
+  /** What is asked for; null when the draft ends, has ended or never was. */
+  get #open(): Draft | null {
+    return this.#any?.isEnding === true ? null : this.#any;
   }
 
   /** Adds parts of a declaration; the draft is open once the last ones came, with its head. What was not finished, or is
@@ -147,6 +152,11 @@ export class DraftObjectBase extends DurableObject<Env> {
     return isTaken ? "taken" : "not needed";
   }
 
+  /** Did the draft take the bytes of this upload? */
+  holds(upload: Uuid): boolean {
+    return this.#open?.has(upload) ?? false;
+  }
+
   /** Seals the version if no file is missing; waits for it, but not for ever: the alarm goes on. */
   async seal(): Promise<void> {
     await this.#sealIfComplete();
@@ -181,13 +191,14 @@ export class DraftObjectBase extends DurableObject<Env> {
     return this.#open === null ? "gone" : countMissing(this.#open, range);
   }
 
-  /** Ends the draft when it is open and no file came since `idleBefore`. */
+  /** Ends the draft when it is open and no file came since `idleBefore`, or goes on with its end. */
   async expire(idleBefore: number): Promise<ExpiryReply> {
-    const draft = this.#open;
+    const draft = this.#any;
     if (draft === null) {
       return { kind: "unknown" };
     }
-    if (this.#taking > 0 || draft.missing === 0 || draft.progressAt >= idleBefore) {
+    const isIdle = this.#taking === 0 && draft.missing > 0 && draft.progressAt < idleBefore;
+    if (!isIdle && !draft.isEnding) {
       return { kind: "kept", lastAppendAt: draft.missing === 0 ? Date.now() : draft.progressAt };
     }
     await this.drop();
@@ -197,38 +208,35 @@ export class DraftObjectBase extends DurableObject<Env> {
   /** Removes the draft with what is its own in R2: its version was deleted before it was sealed. */
   async drop(): Promise<void> {
     await this.#sealing?.catch(() => undefined);
-    const draft = this.#open;
+    const draft = this.#any;
     if (draft === null) {
       return;
     }
-    this.#draft = null; // nothing comes into what is half removed
-    try {
-      await this.#remove(draft);
-    } catch (error) {
-      this.#draft = draft;
-      throw error;
-    }
+    draft.beginEnd(Date.now());
+    this.#removing ??= this.#remove(draft).finally(() => {
+      this.#removing = null;
+    });
+    await this.#removing;
   }
 
-  /** Nobody else knows the objects of a draft that was never sealing; those of one that was may have references by now. A put whose answer
-   * was lost may come still, so that those without a row are left to the sweep. */
+  /** Nobody else knows the packs of a draft that was never sealing; those of one that was may have references by now, and so may
+   * objects of uploads. A put whose answer was lost may come still, so that packs without a row are left to the sweep. */
   async #remove(draft: Draft): Promise<void> {
     const { DB: db, BUCKET: bucket } = this.#stores;
-    if (draft.head.phase === "sealing") {
-      await listGarbage(db, draft);
+    if (draft.isEnding) {
+      const { packs, uploads, unnamed } = draft.ownKeys();
+      await removeObjects(bucket, packs);
+      await listKeys(db, [...uploads, ...unnamed]);
     } else {
-      const { named, unnamed } = draft.ownKeys();
-      await removeObjects(bucket, named);
-      if (unnamed.length > 0) {
-        await noteGarbage(db, unnamed, Date.now()).run();
-      }
+      await listGarbage(db, draft);
     }
+    this.#draft = null;
     await this.#rows.clear();
   }
 
   /** What the draft holds, or null when it has ended or never was. */
   inspect(): DraftInspection | null {
-    const draft = this.#open;
+    const draft = this.#any;
     if (draft === null) {
       return null;
     }
@@ -255,11 +263,13 @@ export class DraftObjectBase extends DurableObject<Env> {
   }
 
   async #wake(): Promise<void> {
-    const draft = this.#open;
+    const draft = this.#any;
     if (draft === null) {
       await this.#rows.clear(); // a declaration that was not finished
     } else if (draft.head.phase === "sealing") {
       await this.#seal(draft);
+    } else if (draft.isEnding) {
+      await this.drop();
     } else if ((await findDraftVersion(this.#stores.DB, draft.uuid)) === null) {
       await this.drop();
     } else if (draft.missing === 0) {

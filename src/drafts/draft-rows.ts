@@ -18,7 +18,7 @@ CREATE TABLE draft (
   artifact_uuid TEXT NOT NULL,
   workspace_id INTEGER NOT NULL,
   phase TEXT NOT NULL,          -- declaring: parts of the declaration are not there yet; open: files come; sealing: all are
-                                -- there, the catalog may know of some objects
+                                -- there, the catalog may know of some objects; ending: nothing comes any more, objects go
   opened_at INTEGER NOT NULL,
   next_pack INTEGER NOT NULL    -- numbers of packs below this one may be used already
 );
@@ -43,7 +43,7 @@ export interface DraftHead {
 }
 
 export interface DraftState extends DraftHead {
-  phase: "open" | "sealing";
+  phase: "open" | "sealing" | "ending";
   openedAt: number;
   nextPack: number;
 }
@@ -90,7 +90,7 @@ export class DraftRows {
            next_pack AS nextPack FROM draft WHERE phase <> 'declaring'`,
       )
       .toArray();
-    return (row ?? null) as DraftState | null; // written by open() and beginSeal() alone
+    return (row ?? null) as DraftState | null; // written by add(), beginSeal() and beginEnd() alone
   }
 
   #isThere(): boolean {
@@ -160,6 +160,11 @@ export class DraftRows {
 
   beginSeal(now: number): void {
     this.#sql.exec("UPDATE draft SET phase = 'sealing'");
+    this.setAlarm(now + LIMITS.sealRetry);
+  }
+
+  beginEnd(now: number): void {
+    this.#sql.exec("UPDATE draft SET phase = 'ending'");
     this.setAlarm(now + LIMITS.sealRetry);
   }
 

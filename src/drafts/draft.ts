@@ -9,7 +9,7 @@ import { Declared } from "./declared.ts";
 import type { DraftRows, DraftState } from "./draft-rows.ts";
 import { DraftTree } from "./draft-tree.ts";
 import { Places, writePlaces } from "./places.ts";
-import type { PlacedContent } from "./places.ts";
+import type { Place, PlacedContent } from "./places.ts";
 
 /** In the place of a row: the file has no bytes, so it has them all. */
 const EMPTY = 0xffff_ffff;
@@ -63,6 +63,11 @@ export class Draft {
     return this.#state;
   }
 
+  /** Is it over? Nothing comes into it any more, and nothing of it is to be seen. */
+  get isEnding(): boolean {
+    return this.#state.phase === "ending";
+  }
+
   /** How many files are missing. */
   get missing(): number {
     return this.#missing;
@@ -91,11 +96,11 @@ export class Draft {
     return count;
   }
 
-  /** The content of a file that is there. */
-  contentOf(number: number): PlacedContent {
+  /** Where the bytes of a file are, which is there. */
+  placeOf(number: number): Place {
     const row = this.#rowOf[number - 1] ?? 0;
     if (row === EMPTY) {
-      return { numbers: [number], ...NO_BYTES };
+      return NO_BYTES;
     }
     if (this.#lastRead?.row !== row) {
       const source = this.#sources[row - 1] ?? "";
@@ -139,7 +144,7 @@ export class Draft {
         return numbers.length === 0 ? [] : [{ numbers, ...facts, extents }];
       },
     );
-    if (contents.length === 0) {
+    if (contents.length === 0 || this.isEnding) {
       return 0;
     }
     const before = this.#missing;
@@ -168,10 +173,22 @@ export class Draft {
     }
   }
 
-  /** The R2 objects that are its own: those with bytes of its files, and those that may be there although nothing names them. */
-  ownKeys(): { named: string[]; unnamed: string[] } {
+  /** Before anything of it is removed: what is half removed must never be sealed. Not once it is sealing. */
+  beginEnd(now: number): void {
+    if (this.#state.phase === "open") {
+      this.#rows.beginEnd(now);
+      this.#state = { ...this.#state, phase: "ending" };
+    }
+  }
+
+  /** The R2 objects that are its own: packs with bytes of its files, those of uploads, and packs that may be there although
+   * nothing names them. */
+  ownKeys(): { packs: string[]; uploads: string[]; unnamed: string[] } {
+    const keysOf = (sources: readonly string[]) =>
+      sources.flatMap((source) => new Places(this.#rows.placesOf(source)).keys);
     const own = this.#sources.filter((source) => !source.startsWith("found/"));
-    const named = own.flatMap((source) => new Places(this.#rows.placesOf(source)).keys);
+    const packs = own.filter((source) => source.startsWith("pack/"));
+    const uploads = own.filter((source) => !source.startsWith("pack/"));
     const unnamed: string[] = [];
     // Those of an earlier life may have been used up to the last that was set aside.
     for (let number = 1; number < this.#pack; number += 1) {
@@ -179,7 +196,7 @@ export class Draft {
         unnamed.push(packKey(this.uuid, number));
       }
     }
-    return { named, unnamed };
+    return { packs: keysOf(packs), uploads: keysOf(uploads), unnamed };
   }
 
   /** Its entries in the order of a version. */

@@ -1,6 +1,7 @@
 import { cutExtents } from "../manifest/lists.ts";
 import type {
   FileExtent,
+  LeftOutMembers,
   OrdinalRange,
   VersionEntries,
   VersionEntry,
@@ -53,6 +54,10 @@ class DraftEntries implements VersionEntries {
     }
   }
 
+  leftOut(): Promise<LeftOutMembers> {
+    return Promise.resolve({ count: 0, named: [] });
+  }
+
   async countMissing(range: OrdinalRange): Promise<number> {
     return requireThere(
       await callDraft(this.#drafts, this.#uuid, async (draft) => draft.countMissing(range)),
@@ -74,6 +79,8 @@ function toVersionEntry(entry: DraftEntry): VersionEntry {
   const { extents, ...facts } = entry;
   return {
     ...facts,
+    isExecutable: false,
+    modifiedAt: null,
     extents: async function* (start = 0, end = facts.size): AsyncGenerator<FileExtent[]> {
       yield cutExtents(extents, 0, { start, end });
     },

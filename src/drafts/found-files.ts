@@ -53,6 +53,8 @@ class Search {
   /** By number - 1: is the file not found yet? Empty ones are not looked for. */
   readonly #isWanted: Uint8Array;
   readonly #found: PlacedContent[] = [];
+  /** Contents that were looked at: a version may have each in as many files as it has. */
+  readonly #known = new Set<string>();
   #count = 0;
 
   constructor(stores: Pick<Env, "DB" | "BUCKET">, declared: Declared) {
@@ -65,14 +67,9 @@ class Search {
 
   /** Finds large files by the index of contents. */
   async lookUpLarge(workspaceId: number, now: number): Promise<void> {
-    const large = this.#wanted().filter(
-      (number) => this.#declared.contentAt(number).size >= LIMITS.indexedFile,
-    );
+    const large = await this.#largeContents();
     for (let at = 0; at < large.length; at += LIMITS.contentsAtOnce) {
-      const contents = large.slice(at, at + LIMITS.contentsAtOnce).map((number) => {
-        const { size, sha256 } = this.#declared.contentAt(number);
-        return { size, sha256: sha256.toHex() };
-      });
+      const contents = large.slice(at, at + LIMITS.contentsAtOnce);
       const holdings = await findHoldings(this.#stores.DB, workspaceId, contents, now);
       const byVersion = Map.groupBy(holdings, ({ versionId }) => versionId);
       // Those of the newest versions: each costs a read.
@@ -145,6 +142,20 @@ class Search {
     }
   }
 
+  /** What is wanted of large contents, each once. */
+  async #largeContents(): Promise<{ size: number; sha256: string }[]> {
+    const large = new Map<string, { size: number; sha256: string }>();
+    for (const number of this.#wanted()) {
+      const { size, sha256 } = this.#declared.contentAt(number);
+      if (size >= LIMITS.indexedFile) {
+        const content = { size, sha256: sha256.toHex() };
+        large.set(nameOf(content), content);
+      }
+      await this.#pace.spendAndRest(FILE_WORK);
+    }
+    return [...large.values()];
+  }
+
   /** The hashes of what is wanted, sorted. */
   #wantedHashes(): Promise<Uint8Array[]> {
     const hashes = this.#wanted().map((number) => this.#declared.contentAt(number).sha256);
@@ -158,7 +169,7 @@ class Search {
     fileCount: number,
   ): Promise<{ reader: VersionReader; numbers: Set<number>; isDense: boolean }> {
     const numbers = new Set<number>();
-    for await (const { fileNumber } of matchHashes(reader.hashes(), sorted)) {
+    for await (const fileNumber of matchHashes(reader.hashes(), sorted)) {
       numbers.add(fileNumber);
       await this.#pace.spendAndRest(FILE_WORK);
     }
@@ -189,9 +200,14 @@ class Search {
   async #take(reader: VersionReader, file: FileEntry): Promise<void> {
     const { size, sha256, sha512, crc32 } = file;
     await this.#pace.spendAndRest(FILE_WORK);
-    const numbers = this.#declared
-      .withContent(sha256, size)
-      .filter((number) => this.#isWanted[number - 1] === 1);
+    const name = nameOf({ size, sha256: sha256.toHex() });
+    if (this.#known.has(name)) {
+      return;
+    }
+    this.#known.add(name);
+    const same = this.#declared.withContent(sha256, size);
+    await this.#pace.spendAndRest(FILE_WORK * same.length);
+    const numbers = same.filter((number) => this.#isWanted[number - 1] === 1);
     if (numbers.length === 0) {
       return;
     }
@@ -212,6 +228,10 @@ class Search {
   #wanted(): number[] {
     return [...this.#isWanted].flatMap((isWanted, index) => (isWanted === 1 ? index + 1 : []));
   }
+}
+
+function nameOf({ size, sha256 }: { size: number; sha256: string }): string {
+  return `${size} ${sha256}`;
 }
 
 function hasHashes({ hasObject, fileCount }: KnownVersion): boolean {

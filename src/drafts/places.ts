@@ -18,6 +18,9 @@ export interface PlacedContent {
   extents: readonly FileExtent[];
 }
 
+/** Where a content is. */
+export type Place = Omit<PlacedContent, "numbers">;
+
 /** Writes contents into rows. */
 export class PlacesWriter {
   readonly #rows: Uint8Array[] = [];
@@ -104,31 +107,31 @@ export class Places {
     this.#start = reader.at;
   }
 
-  /** @yields All contents, each with where it is in the row. */
+  /** @yields All contents, each with where its place is in the row. */
   *contents(): Generator<PlacedContent & { offset: number }> {
     const reader = new ByteReader(this.#bytes);
     for (reader.take(this.#start); !reader.isAtEnd;) {
-      yield { offset: reader.at, ...this.#read(reader) };
+      let number = 0;
+      const numbers = Array.from({ length: reader.varint() }, () => {
+        number += reader.varint();
+        return number;
+      });
+      yield { numbers, offset: reader.at, ...this.#read(reader) };
     }
   }
 
-  /** The content at an offset that contents() gave. */
-  at(offset: number): PlacedContent {
+  /** The place at an offset that contents() gave: what it costs does not depend on how many files have the content. */
+  at(offset: number): Place {
     const reader = new ByteReader(this.#bytes);
     reader.take(offset);
     return this.#read(reader);
   }
 
-  #read(reader: ByteReader): PlacedContent {
-    let number = 0;
-    const numbers = Array.from({ length: reader.varint() }, () => {
-      number += reader.varint();
-      return number;
-    });
+  #read(reader: ByteReader): Place {
     const crc32 = reader.u32();
     const sha512 = reader.take(SHA512);
     const extents = Array.from({ length: reader.varint() }, () => this.#readExtent(reader));
-    return { numbers, crc32, sha512, extents };
+    return { crc32, sha512, extents };
   }
 
   #readExtent(reader: ByteReader): FileExtent {

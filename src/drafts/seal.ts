@@ -43,9 +43,14 @@ export async function sealDraft(stores: Stores, draft: Draft, owner: string): Pr
 
 /** Lists what no version names of what is the draft's own: all, where its version was deleted before it was sealed. */
 export async function listGarbage(db: Env["DB"], draft: Draft): Promise<void> {
-  const { named, unnamed } = draft.ownKeys();
+  const { packs, uploads, unnamed } = draft.ownKeys();
+  const named = [...packs, ...uploads];
   const version = named.length === 0 ? null : await findDraftVersion(db, draft.uuid);
-  const keys = version?.isSealed === true ? unnamed : [...named, ...unnamed];
+  await listKeys(db, version?.isSealed === true ? unnamed : [...named, ...unnamed]);
+}
+
+/** Lists objects as garbage that no version names. */
+export async function listKeys(db: Env["DB"], keys: readonly string[]): Promise<void> {
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     await noteGarbage(repeatable(db), keys.slice(at, at + KEYS_AT_ONCE), Date.now()).run();
   }
@@ -86,20 +91,25 @@ function addMember(
   writer.addFile({ path, size, crc32, sha256, sha512, type, ...attributes, extents });
 }
 
-/** The contents that are found by their hashes: large files, and an only one. Files have the numbers of the manifest. */
+/** The contents that are found by their hashes: large files, and an only one. Files have the numbers of the manifest; of those of one
+ * content the first counts. */
 async function findIndexed(draft: Draft): Promise<IndexedContent[]> {
   const { declared } = draft;
   const isOnly = declared.count === 1;
   const pace = new Pace();
-  const indexed: IndexedContent[] = [];
+  const indexed = new Map<string, IndexedContent>();
   for (let fileNumber = 1; fileNumber <= declared.count; fileNumber += 1) {
-    const { size, sha256 } = declared.contentAt(fileNumber);
+    const { size, sha256: bytes } = declared.contentAt(fileNumber);
     if (isOnly || size >= LIMITS.indexedFile) {
-      const { crc32, sha512 } = draft.contentOf(fileNumber);
-      const facts = { size, sha512: sha512.toHex(), sha256: sha256.toHex() };
-      indexed.push({ ...facts, crc32: crc32.toString(16).padStart(8, "0"), fileNumber });
+      const sha256 = bytes.toHex();
+      const name = `${size} ${sha256}`;
+      if (!indexed.has(name)) {
+        const { crc32, sha512 } = draft.placeOf(fileNumber);
+        const sums = { sha512: sha512.toHex(), crc32: crc32.toString(16).padStart(8, "0") };
+        indexed.set(name, { size, sha256, ...sums, fileNumber });
+      }
     }
     await pace.spendAndRest(100);
   }
-  return indexed;
+  return [...indexed.values()];
 }

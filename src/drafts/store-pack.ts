@@ -65,6 +65,9 @@ export async function storePack(
   const key = packKey(draft.uuid, number);
   const bytes = pack.join();
   await putObject(bucket, key, bytes, await sha512(bytes));
+  if (draft.isEnding) {
+    return arrivals.map(() => ({ kind: "gone" })); // its number is on the list of what is removed
+  }
   draft.take(`pack/${number}`, pack.contents(key), Date.now());
   return taken;
 }

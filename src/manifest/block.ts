@@ -14,18 +14,18 @@ import {
 import type { BlockColumns } from "./block-columns.ts";
 import { ByteReader, toText } from "./byte-reader.ts";
 import { ManifestDamage } from "./damage.ts";
-import { addSums, measureSums, NO_SUMS, SUM_PARTS } from "./entries.ts";
+import { addSums, measureSums, NO_SUMS, SUM_PARTS, sumsOfEmptyFolder } from "./entries.ts";
 import type { Entry, FileEntry, FolderSums, Measure, Place, Sums } from "./entries.ts";
 import { BOUNDS, HASHES } from "./format.ts";
 import { commonLength, compareBytes, FrontReader } from "./front-coding.ts";
 
 const SLASH = 0x2f;
-const EMPTY_FOLDER: Sums = { ...NO_SUMS, emptyFolders: 1 };
 
-/** What is before a block: entries, and sums over the files. */
+/** What is before a block: entries, and sums over the files, those of archives by a layout. */
 export interface BlockStart {
   entries: number;
   sums: Sums;
+  layout: number;
 }
 
 export class Block {
@@ -208,7 +208,7 @@ export class Block {
       this.#restLength[index] = length;
       this.#restStart[index] = reader.at - length;
       const isFile = path.at(-1) !== SLASH;
-      const own = isFile ? this.#sumsOfFile(path, files) : this.#sumsOfFolder(index - files);
+      const own = isFile ? this.#sumsOfFile(path, files) : this.#sumsOfFolder(path, index - files);
       this.#setSums(index + 1, addSums(this.sumsAt(index), own));
       files += Number(isFile);
     }
@@ -219,8 +219,10 @@ export class Block {
   }
 
   /** What a folder adds to the sums: nothing, if it is not empty. */
-  #sumsOfFolder(folder: number): Sums {
-    return this.#folders[folder]?.entries === 0 ? EMPTY_FOLDER : NO_SUMS;
+  #sumsOfFolder(path: Uint8Array, folder: number): Sums {
+    return this.#folders[folder]?.entries === 0
+      ? sumsOfEmptyFolder(path, this.#start.layout)
+      : NO_SUMS;
   }
 
   #sumsOfFile(path: Uint8Array, file: number): Sums {

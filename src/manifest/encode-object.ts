@@ -22,8 +22,6 @@ interface RunningHash {
 
 /** What an encoder needs beside the tree. */
 export interface EncodeOptions {
-  /** LAYOUT_REVISION of src/archive/layout.ts. */
-  layout: number;
   leftOut: LeftOut;
   newSha256: () => RunningHash;
   /** Lets others have their turn; called after each block. */
@@ -47,7 +45,7 @@ export interface ObjectManifest {
 export async function encodeObject(
   tree: Tree,
   mostEntries: number,
-  { layout, leftOut, newSha256, pause }: EncodeOptions,
+  { leftOut, newSha256, pause }: EncodeOptions,
 ): Promise<ObjectManifest> {
   const lists = new ByteWriter();
   const check = new TreeCheck(tree);
@@ -67,7 +65,7 @@ export async function encodeObject(
     keys: encodeTable(keys),
     leftOut: encodeLeftOut(leftOut),
   };
-  const indexBytes = index.finish(layout, {
+  const indexBytes = index.finish(tree.layout, {
     lists: { length: lists.length, crc: 0 },
     hashes: measured(sections.hashes),
     keys: measured(sections.keys),

@@ -46,7 +46,7 @@ export async function encodeManifest(
 /** A manifest that is whole in its row; null where it is too large for that. */
 function encodeInline(
   tree: Tree,
-  { layout, leftOut }: Pick<EncodeOptions, "layout" | "leftOut">,
+  { leftOut }: Pick<EncodeOptions, "leftOut">,
 ): InlineManifest | null {
   const { files, entries } = tree.total;
   if (entries > BLOCK_ENTRIES || files * HASHES.sha512 > LIMITS.manifestInline) {
@@ -61,7 +61,7 @@ function encodeInline(
   const keys = check.finish();
   const left = encodeLeftOut(leftOut);
   const to = new ByteWriter(LIMITS.manifestInline);
-  to.u8(INLINE).varint(layout).varint(lists.length).varint(left.length);
+  to.u8(INLINE).varint(tree.layout).varint(lists.length).varint(left.length);
   for (const block of blocks) {
     to.bytes(block.bytes);
   }

@@ -1,5 +1,6 @@
 // What a manifest says of a version's files and folders.
 
+import { entryLengthsOfBytes, LAYOUTS } from "../archive/lengths.ts";
 import type { EntryLengths } from "../archive/lengths.ts";
 
 /** What a file is, apart from its place in a version. */
@@ -18,7 +19,7 @@ export interface FileFacts {
   linkTarget: string | null;
 }
 
-/** Sums over the files of a version up to some place, and over its empty folders, which archives may have to name. */
+/** Sums over the files of a version up to some place, and over its empty folders, which archives name as well. */
 export interface Sums extends EntryLengths {
   files: number;
   bytes: number;
@@ -68,6 +69,12 @@ export const SUM_PARTS = ["files", "bytes", "tar", "zip", "directory", "emptyFol
 /** The parts of `FolderSums`, in the order in which they are written. */
 export const FOLDER_PARTS = ["entries", ...SUM_PARTS] as const;
 
+/** What an empty folder adds to the sums, by its path in UTF-8 with the slash: in the first layout it is in no archive. */
+export function sumsOfEmptyFolder(path: Uint8Array, layout: number): Sums {
+  const lengths = layout === LAYOUTS.plain ? {} : entryLengthsOfBytes(path, 0);
+  return { ...NO_SUMS, emptyFolders: 1, ...lengths };
+}
+
 /** Adds sums, or with `sign` -1 takes them away. */
 export function addSums(one: Sums, other: Sums, sign: 1 | -1 = 1): Sums {
   return {
@@ -80,13 +87,13 @@ export function addSums(one: Sums, other: Sums, sign: 1 | -1 = 1): Sums {
   };
 }
 
-/** What a file takes in a part of an archive: `sums[by] + perFile * sums.files`, added up over the files. */
+/** What a file, or an empty folder, takes in a part of an archive: `sums[by]` and `perMember` for each of them, added up. */
 export interface Measure {
   by: keyof EntryLengths;
-  perFile: number;
+  perMember: number;
 }
 
 /** Evaluates a measure at a place in the sums. */
-export function measureSums({ by, perFile }: Measure, sums: Sums): number {
-  return sums[by] + perFile * sums.files;
+export function measureSums({ by, perMember }: Measure, sums: Sums): number {
+  return sums[by] + perMember * (sums.files + sums.emptyFolders);
 }

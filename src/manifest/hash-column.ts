@@ -45,14 +45,15 @@ export class HashColumn {
 }
 
 /**
- * Compares pieces of a column, each of whole rows, with the hashes that are looked for, which are sorted, too.
+ * Compares pieces of a column, each of whole rows, with the hashes that are looked for, which are sorted, too. However many of them
+ * are alike, a row is looked at once.
  *
- * @yields Each file that may have one of them: its whole hash is to be compared.
+ * @yields The number of each file that may have one of them: its whole hash is to be compared.
  */
 export async function* matchHashes(
   pieces: AsyncIterable<Uint8Array>,
   sorted: readonly Uint8Array[],
-): AsyncGenerator<{ sha256: Uint8Array; fileNumber: number }> {
+): AsyncGenerator<number> {
   let next = 0;
   for await (const piece of pieces) {
     const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength);
@@ -61,8 +62,8 @@ export async function* matchHashes(
       while (next < sorted.length && comparePrefix(sorted[next], row) < 0) {
         next += 1;
       }
-      for (let same = next; comparePrefix(sorted[same], row) === 0; same += 1) {
-        yield { sha256: sorted[same] ?? row, fileNumber: view.getUint32(at + PREFIX, true) };
+      if (comparePrefix(sorted[next], row) === 0) {
+        yield view.getUint32(at + PREFIX, true);
       }
     }
   }

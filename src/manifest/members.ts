@@ -18,6 +18,9 @@ const EXECUTABLE = 1;
 const TYPED = 2;
 const TIMED = 4;
 const LINKED = 8;
+/** The record is a name for another member: all that follows is the target. */
+const ALIAS = 16;
+const HARD = 32;
 
 const encoder = new TextEncoder();
 
@@ -31,6 +34,14 @@ export interface NewFile extends FileFacts {
 export interface Member extends Omit<FileFacts, "path"> {
   path: Uint8Array;
   extents: { key: number | null; start: number; length: number }[];
+}
+
+/** A name for another member that was not looked up yet. */
+export interface Alias {
+  path: Uint8Array;
+  target: string;
+  /** It is a name for what had the path `target` before it; otherwise a symbolic link. */
+  isHard: boolean;
 }
 
 /** Writes members into chunks. `keys`, to which it adds, goes with them: extents name their keys by number. */
@@ -77,6 +88,13 @@ export class MemberWriter {
   addFolder(path: string): void {
     requirePath(path);
     this.#add(new ByteWriter(256).text(`${path}/`).view());
+  }
+
+  /** Adds a name for another member, which settleMembers() looks up. */
+  addAlias({ path, target, isHard }: { path: string; target: string; isHard: boolean }): void {
+    requirePath(path);
+    const record = new ByteWriter(256).text(path).u8(ALIAS | (isHard ? HARD : 0));
+    this.#add(record.varint(0).text(target).view());
   }
 
   /** The chunks so far; what is added later goes into others. */
@@ -167,7 +185,7 @@ export class Members {
 
   /** The positions of all members in the byte order of their paths, a folder's with its slash. */
   sorted(): Uint32Array {
-    const positions = this.#positions();
+    const positions = this.positions();
     const isSorted = positions.every(
       (position, at) => at === 0 || this.#compare(positions[at - 1] ?? 0, position) <= 0,
     );
@@ -189,6 +207,24 @@ export class Members {
     }
     reader.u8();
     return { path, size: reader.varint() };
+  }
+
+  /** A member that is a name for another one; null for a file or folder. */
+  aliasAt(position: number): Alias | null {
+    const reader = this.#at(position);
+    const path = reader.take(reader.varint());
+    const flags = path.at(-1) === SLASH ? 0 : reader.u8();
+    if ((flags & ALIAS) === 0) {
+      return null;
+    }
+    reader.varint();
+    const target = toText(reader.take(reader.varint()));
+    return { path, target, isHard: (flags & HARD) !== 0 };
+  }
+
+  /** The same members, and others behind them; the keys are those of both. */
+  with(chunks: readonly Uint8Array[]): Members {
+    return new Members([...this.#chunks, ...chunks], this.keys);
   }
 
   /** A member that is a file. */
@@ -216,7 +252,8 @@ export class Members {
     };
   }
 
-  #positions(): Uint32Array {
+  /** The positions of all members as they were added. */
+  positions(): Uint32Array {
     const readers = this.#chunks.map((chunk) => new ByteReader(chunk));
     const positions = new Uint32Array(readers.reduce((sum, reader) => sum + countIn(reader), 0));
     let at = 0;
@@ -249,6 +286,21 @@ export class Members {
       }
     }
     return lengthOfA - lengthOfB;
+  }
+
+  /** Compares the path of a member with a text in UTF-8; it is called millions of times as well. */
+  comparePath(position: number, path: Uint8Array): number {
+    const chunk = this.#chunkOf(position);
+    const start = pathStart(chunk, position % MEMBERS_CHUNK);
+    const length = pathLength(chunk, position % MEMBERS_CHUNK);
+    const shorter = Math.min(length, path.length);
+    for (let at = 0; at < shorter; at += 1) {
+      const difference = (chunk[start + at] ?? 0) - (path[at] ?? 0);
+      if (difference !== 0) {
+        return difference;
+      }
+    }
+    return length - path.length;
   }
 
   #chunkOf(position: number): Uint8Array {

@@ -77,7 +77,7 @@ function openInline(row: Uint8Array): OpenManifest {
   return {
     index: {
       layout,
-      ...indexOf(block, offset),
+      ...indexOf(block, offset, layout),
       sections: {
         lists,
         hashes: none,
@@ -97,11 +97,12 @@ function openInline(row: Uint8Array): OpenManifest {
 function indexOf(
   bytes: Uint8Array,
   offset: number,
+  layout: number,
 ): Pick<BlockIndex, "blocks" | "entryCount" | "total"> {
   if (bytes.length === 0) {
     return { blocks: [], entryCount: 0, total: NO_SUMS };
   }
-  const block = new Block(bytes, { entries: 0, sums: NO_SUMS });
+  const block = new Block(bytes, { entries: 0, sums: NO_SUMS, layout });
   const { entryCount, end: total } = block;
   const { first: separator } = block.ends();
   const where = { offset, length: bytes.length, crc: crc32(bytes) };

@@ -72,12 +72,12 @@ export class BlockSource {
   }
 
   #decode(number: number, bytes: Uint8Array): Block {
-    const { blocks, total } = this.#manifest.index;
+    const { blocks, total, layout } = this.#manifest.index;
     const indexed = blocks[number];
     if (indexed === undefined || crc32(bytes) !== indexed.crc) {
       throw new ManifestDamage(`block ${number} is damaged`);
     }
-    const block = new Block(bytes, { entries: indexed.before, sums: indexed.sums });
+    const block = new Block(bytes, { entries: indexed.before, sums: indexed.sums, layout });
     const next: IndexedBlock | undefined = blocks[number + 1];
     const { first, last } = block.ends();
     const after = next?.sums ?? total;

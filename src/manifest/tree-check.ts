@@ -23,7 +23,7 @@ export class TreeCheck {
 
   /** Reads a block again and gives the sums over its files; throws where it is not what was meant. */
   take(block: EncodedBlock, lists: Uint8Array): Sums {
-    const start = { entries: this.#entries, sums: this.sums };
+    const start = { entries: this.#entries, sums: this.sums, layout: this.#tree.layout };
     const read = verifyBlock(block, { start, keys: this.#tree.members.keys, lists });
     const sums = addSums(read.end, this.sums, -1);
     this.sums = read.end;

@@ -1,11 +1,13 @@
 // Members in the order of a version (docs/decisions/003), with the folders that their paths name and sums over what is
 // in each. What cannot be one tree is found here.
 
-import { entryLengthsOfBytes } from "../archive/lengths.ts";
+import { entryLengthsOfBytes, LAYOUTS } from "../archive/lengths.ts";
 import { toText } from "./byte-reader.ts";
-import { addSums, FOLDER_PARTS, NO_SUMS } from "./entries.ts";
+import { addSums, FOLDER_PARTS, NO_SUMS, sumsOfEmptyFolder } from "./entries.ts";
 import type { FolderSums, Sums } from "./entries.ts";
 import { commonLength, compareBytes } from "./front-coding.ts";
+import { NOTHING_LEFT_OUT } from "./left-out.ts";
+import type { LeftOut } from "./left-out.ts";
 import type { Members } from "./members.ts";
 
 const SLASH = 0x2f;
@@ -24,6 +26,10 @@ export interface Tree {
   order: Uint32Array;
   folders: FolderTable;
   total: FolderSums;
+  /** What was left out of it. */
+  leftOut: LeftOut;
+  /** One of LAYOUTS, by which the sums are made. */
+  layout: number;
 }
 
 /** A step through a tree: a file; a folder, before all that is below it, with the path of the first member that is;
@@ -37,6 +43,11 @@ type Step =
 const STEPS_AT_ONCE = 2_048;
 
 interface PlanOptions {
+  /** Positions of the members that are to be in it, in order; absent: all of them. */
+  order?: Uint32Array;
+  leftOut?: LeftOut;
+  /** The layout of a tree with empty folders. */
+  layout?: number;
   /** Folders that a tree may have, and faults that are named. */
   folders: number;
   faults: number;
@@ -47,28 +58,34 @@ interface PlanOptions {
 /** Puts members in order, and sums up their folders; gives the faults where there are any. */
 export async function planTree(
   members: Members,
-  { folders, faults: mostFaults, pause }: PlanOptions,
+  options: PlanOptions,
 ): Promise<{ ok: true; tree: Tree } | { ok: false; faults: TreeFault[] }> {
-  const order = members.sorted();
+  const { leftOut = NOTHING_LEFT_OUT, layout = LAYOUTS.withEmptyFolders } = options;
+  const planner = new Planner(members, options.order ?? members.sorted(), layout, options.folders);
+  const faults = await takeAll(planner, options);
+  if (faults.length > 0) {
+    return { ok: false, faults };
+  }
+  return { ok: true, tree: { ...planner.result(), leftOut } };
+}
+
+async function takeAll(planner: Planner, options: PlanOptions): Promise<TreeFault[]> {
   const faults: TreeFault[] = [];
-  const planner = new Planner(members, order, folders);
   let steps = 0;
-  for (const step of walkTree(members, order)) {
+  for (const step of planner.steps()) {
     const fault = planner.take(step);
     if (fault !== null) {
       faults.push(fault);
     }
-    if (faults.length >= mostFaults || fault?.kind === "folders") {
+    if (faults.length >= options.faults || fault?.kind === "folders") {
       break;
     }
     steps += 1;
     if (steps % STEPS_AT_ONCE === 0) {
-      await pause();
+      await options.pause();
     }
   }
-  return faults.length > 0
-    ? { ok: false, faults }
-    : { ok: true, tree: { members, order, folders: planner.folders, total: planner.sums } };
+  return faults;
 }
 
 /** @yields The steps through a tree. A folder that is a member, too, is there once. */
@@ -131,19 +148,25 @@ class FolderTable {
 }
 
 class Planner {
-  readonly folders = new FolderTable();
-  sums: FolderSums = { ...NO_SUMS, entries: 0 };
+  readonly #folders = new FolderTable();
+  #sums: FolderSums = { ...NO_SUMS, entries: 0 };
   readonly #members: Members;
   readonly #order: Uint32Array;
   readonly #mostFolders: number;
-  readonly #open: number[] = [];
+  readonly #layout: number;
+  readonly #open: { folder: number; path: Uint8Array }[] = [];
   /** The path of the last file. */
   #previous: Uint8Array | null = null;
 
-  constructor(members: Members, order: Uint32Array, mostFolders: number) {
+  constructor(members: Members, order: Uint32Array, layout: number, mostFolders: number) {
     this.#members = members;
     this.#order = order;
+    this.#layout = layout;
     this.#mostFolders = mostFolders;
+  }
+
+  steps(): Generator<Step> {
+    return walkTree(this.#members, this.#order);
   }
 
   take(step: Step): TreeFault | null {
@@ -158,15 +181,26 @@ class Planner {
     }
   }
 
+  /** The tree, once all steps are taken and none was a fault. */
+  result(): Omit<Tree, "leftOut"> {
+    return {
+      members: this.#members,
+      order: this.#order,
+      folders: this.#folders,
+      total: this.#sums,
+      layout: this.#sums.emptyFolders === 0 ? LAYOUTS.plain : this.#layout,
+    };
+  }
+
   #addFile(path: Uint8Array, size: number): TreeFault | null {
-    const { entries, ...sums } = this.sums;
+    const { entries, ...sums } = this.#sums;
     const file: Sums = {
       files: 1,
       bytes: size,
       emptyFolders: 0,
       ...entryLengthsOfBytes(path, size),
     };
-    this.sums = { entries: entries + 1, ...addSums(sums, file) };
+    this.#sums = { entries: entries + 1, ...addSums(sums, file) };
     const isTwice = this.#previous !== null && compareBytes(this.#previous, path) === 0;
     this.#previous = path;
     return isTwice ? { kind: "twice", path: toText(path) } : null;
@@ -174,13 +208,13 @@ class Planner {
 
   /** Begins a folder; `member` is in it. */
   #begin(path: Uint8Array, member: Uint8Array): TreeFault | null {
-    if (this.folders.count === this.#mostFolders) {
+    if (this.#folders.count === this.#mostFolders) {
       return { kind: "folders", path: null };
     }
-    this.sums = { ...this.sums, entries: this.sums.entries + 1 };
-    const folder = this.folders.add();
-    this.folders.set(folder, this.sums);
-    this.#open.push(folder);
+    this.#sums = { ...this.#sums, entries: this.#sums.entries + 1 };
+    const folder = this.#folders.add();
+    this.#folders.set(folder, this.#sums);
+    this.#open.push({ folder, path });
     const name = path.subarray(0, -1);
     return this.#hasFile(name)
       ? { kind: "folder", path: toText(name), below: toText(member) }
@@ -188,13 +222,17 @@ class Planner {
   }
 
   #end(): void {
-    const folder = this.#open.pop() ?? 0;
-    const before = this.folders.get(folder);
-    const { entries, ...sums } = this.sums;
+    const last = this.#open.pop();
+    if (last === undefined) {
+      return;
+    }
+    const { folder, path } = last;
+    const before = this.#folders.get(folder);
+    const { entries, ...sums } = this.#sums;
     const below = { entries: entries - before.entries, ...addSums(sums, before, -1) };
-    this.folders.set(folder, below);
+    this.#folders.set(folder, below);
     if (below.entries === 0) {
-      this.sums = { ...this.sums, emptyFolders: sums.emptyFolders + 1 };
+      this.#sums = { entries, ...addSums(sums, sumsOfEmptyFolder(path, this.#layout)) };
     }
   }
 

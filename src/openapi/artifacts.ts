@@ -47,7 +47,7 @@ export const artifacts: Area = {
     "POST /artifacts/upload/{name}": {
       summary: "Turn an upload or a blob into a version of an artifact",
       description:
-        "The artifact is the one of the workspace with the same type and source_url; there may be none yet. The content of its newest version adds no version. A repeat gets the same answer. Send the `sha512` of the file: 409 when the upload holds anything else. With `explode` the upload is an archive whose members are to be the files, in the background: the artifact is `initial`, then `created` or `error` with an `error_message`. An archive that ended so for what is in it is refused when the same workspace brings the same bytes again, for 30 days.",
+        "The artifact is the one of the workspace with the same type and source_url; there may be none yet. The content of its newest version adds no version. A repeat gets the same answer. Send the `sha512` of the file: 409 when the upload holds anything else. With `explode` the upload is an archive whose members are to be the files, in the background: links become files, what cannot be a file is left out and listed, or with `strict` refused; the artifact is `initial`, then `created` or `error` with an `error_message`. An archive that ended so for what is in it is refused when the same workspace brings the same bytes again, for 30 days.",
       who: "workspace",
       path: { name: { description: "The artifact's name", schema: { type: "string" } } },
       body: ConvertRequest,

@@ -11,7 +11,7 @@ import { artifacts } from "./artifacts.ts";
 import { blobs } from "./blobs.ts";
 import { browsing } from "./browsing.ts";
 import { bundles, oldAddresses } from "./bundles.ts";
-import { files } from "./files.ts";
+import { bundleCalls, files } from "./files.ts";
 import { checking } from "./fsck.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { labels } from "./labels.ts";
@@ -30,6 +30,7 @@ const AREAS: readonly Area[] = [
   start,
   uploads,
   files,
+  bundleCalls,
   artifacts,
   labels,
   blobs,

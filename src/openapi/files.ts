@@ -1,3 +1,4 @@
+import { BundleUploadsRequest } from "../protocol/bundle-requests.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { TUS_TYPE } from "../protocol/tus.ts";
 import { BYTES_REPLIES } from "./blobs.ts";
@@ -87,6 +88,8 @@ const APPENDING: readonly ErrorCode[] = [
   "upload_length_conflict",
   "upload_checksum_malformed",
   "body_encoded",
+  "body_is_form",
+  "content_range_unexpected",
   "body_digest_mismatch",
   "body_digest_unknown",
   "upload_whole_mismatch",
@@ -145,8 +148,6 @@ const create: Operation = {
     ...OPENING,
     ...APPENDING,
     "method_override_unknown",
-    "body_is_form",
-    "content_range_unexpected",
     "upload_concat_malformed",
     "upload_part_unknown",
     "upload_part_unfinished",
@@ -237,13 +238,58 @@ export const files: Area = {
       },
       body: { bytes: "The file" },
       replies: { 201: CREATED, 408: STALLED },
+      refusals: [...OPENING, ...APPENDING, "artifact_name_invalid", "artifact_not_found"],
+    },
+  },
+};
+
+/** An artifact of a folder. */
+const BUNDLED: JsonSchema = {
+  ...UPLOADED,
+  required: ["id", "uuid", "version", "url", "file_count", "total_bytes"],
+  properties: {
+    ...(UPLOADED["properties"] as Record<string, JsonSchema>),
+    file_count: { type: "integer" },
+    total_bytes: { type: "integer" },
+  },
+};
+
+export const bundleCalls: Area = {
+  name: "Folders of uploads",
+  description:
+    "Uploads by tus whose metadata names a `bundle` are kept until one call makes them the files of an artifact. Scripts of other sites may call it",
+  operations: {
+    "POST /bundles/{bundle}": {
+      summary: "Make uploads the files of one artifact",
+      description:
+        "The next version of the artifact of that bundle. A path is that of the request, else `relativePath` or `filename` of the upload. Nothing shows before all are in; a repeat is answered alike for seven days. A user names the `workspace`.",
+      who: "somebody",
+      path: {
+        bundle: {
+          description: "As the uploads' metadata says, 64 characters at most",
+          schema: TEXT,
+        },
+      },
+      body: BundleUploadsRequest,
+      reply: BUNDLED,
       refusals: [
-        ...OPENING,
-        ...APPENDING,
         "artifact_name_invalid",
+        "bundle_files_invalid",
+        "bundle_too_large",
+        "contributor_needed",
+        "namespace_not_found",
+        "upload_metadata_refused",
+        "upload_not_found",
+        "upload_not_bundled",
+        "upload_part_unfinished",
+        "upload_part_gone",
+        "upload_content_mismatch",
         "artifact_not_found",
-        "body_is_form",
-        "content_range_unexpected",
+        "quota_exceeded",
+        "entries_exceeded",
+        "uploads_too_many",
+        "upload_too_large",
+        "catalog_full",
       ],
     },
   },

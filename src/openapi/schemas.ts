@@ -2,6 +2,7 @@
 // the service tests is held to them.
 
 import { DIFFERENCE_KINDS } from "../protocol/differences.ts";
+import { BUNDLE_SCHEMAS } from "./bundle-schemas.ts";
 import {
   BOOLEAN,
   count,
@@ -79,39 +80,6 @@ export const SCHEMAS = {
     required: ["title"],
     additionalProperties: false,
   },
-  Bundle: record("An artifact with its files", {
-    id: count("Its number"),
-    url: text("Its page"),
-    scope: { const: "debusine" },
-    workspace: text("Its workspace"),
-    category: text("What it is"),
-    data: {
-      type: "object",
-      description: "What came with the category",
-      additionalProperties: true,
-    },
-    created_at: { type: "string", format: "date-time" },
-    expire_at: nullable({ type: "string", format: "date-time" }),
-    download_tar_gz_url: text("All of it in one archive"),
-    files_to_upload: listOf(text("A path whose bytes are not there yet")),
-    files: {
-      type: "object",
-      description: "Its files by path",
-      additionalProperties: record("A file", {
-        type: { const: "file" },
-        size: count("Bytes"),
-        checksums: record("Its checksums", { sha256: hex(64, "SHA-256") }),
-        content_type: nullable(text("As declared")),
-        url: text("Its bytes"),
-      }),
-    },
-  }),
-  Relation: record("What an artifact has to do with another", {
-    id: count("Its number"),
-    artifact: count("The one"),
-    target: count("The other"),
-    type: oneOf("extends", "relates-to", "built-using"),
-  }),
   Service: record("What this service is and can do", {
     service: { const: "Stowage" },
     description: text("In a sentence"),
@@ -213,6 +181,12 @@ export const SCHEMAS = {
       file_count: count("Files below, on all pages"),
       total_bytes: count("Their bytes"),
       missing_count: count("Files whose bytes are not there yet; absent when none is missing"),
+      left_out: record("What the archive that it was made of had beside files; of the root alone", {
+        count: count("How many members; nothing is absent"),
+        members: listOf(
+          record("One of the first of them", { path: text("Its name"), reason: text("Why") }),
+        ),
+      }),
       page: count("This page"),
       pages: count("All pages"),
       entries: listOf({
@@ -227,18 +201,24 @@ export const SCHEMAS = {
             path: text("From the artifact's root"),
             size: nullable(count("Bytes")),
           }),
-          record("A file", {
-            type: { const: "file" },
-            path: text("From the artifact's root"),
-            size: count("Bytes"),
-            sha256: hex(64, "SHA-256"),
-            sha512: hex(128, "SHA-512"),
-            url: text("Its bytes"),
-          }),
+          record(
+            "A file",
+            {
+              type: { const: "file" },
+              path: text("From the artifact's root"),
+              size: count("Bytes"),
+              sha256: hex(64, "SHA-256"),
+              sha512: hex(128, "SHA-512"),
+              executable: { const: true },
+              modified_at: { type: "string", format: "date-time" },
+              url: text("Its bytes"),
+            },
+            ["executable", "modified_at"],
+          ),
         ],
       }),
     },
-    ["missing_count"],
+    ["missing_count", "left_out"],
   ),
   Workspace: record("A page of a workspace's artifacts", {
     workspace: text("Its name"),
@@ -288,5 +268,6 @@ export const SCHEMAS = {
     namespace: text("Its name"),
     accepted: { ...BOOLEAN, description: "The other accepted that" },
   }),
+  ...BUNDLE_SCHEMAS,
   ...PEOPLE_SCHEMAS,
 } as const satisfies Record<string, JsonSchema>;

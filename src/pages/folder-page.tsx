@@ -1,3 +1,4 @@
+import type { LeftOutMembers } from "../protocol/entries.ts";
 import { ARCHIVES, fileUrl, folderUrl } from "../protocol/urls.ts";
 import { pinOf, VersionFacts } from "./facts.tsx";
 import type { VersionFactsProps } from "./facts.tsx";
@@ -16,6 +17,8 @@ export interface FolderPageProps extends VersionFactsProps {
   totalBytes: number;
   /** Files below the folder, on any page, that are declared and not uploaded yet. */
   missingCount: number;
+  /** Of the archive that the version was made of. */
+  leftOut: LeftOutMembers;
   entries: FolderEntry[];
   page: number;
   pages: number;
@@ -42,6 +45,7 @@ export function FolderPage(props: FolderPageProps) {
         <Listing artifact={artifact} pin={pin} folder={folder} entries={entries} />
       )}
       {pages > 1 && <FolderPager {...props} />}
+      <LeftOut {...props} />
     </Layout>
   );
 }
@@ -114,6 +118,27 @@ function Archive({ artifact, version, folder, fileCount, missingCount }: FolderP
         </a>
       ))}
     </p>
+  );
+}
+
+/** What the archive had that no file could be made of. */
+function LeftOut({ leftOut: { count, named } }: FolderPageProps) {
+  if (count === 0) {
+    return null;
+  }
+  const others = count - named.length;
+  return (
+    <details class="left-out">
+      <summary>{formatCount(count, "member")} of the archive left out</summary>
+      <ul>
+        {named.map(({ path, reason }) => (
+          <li>
+            <Path path={path} /> {reason}
+          </li>
+        ))}
+        {others > 0 && <li>and {formatCount(others, "other")}</li>}
+      </ul>
+    </details>
   );
 }
 

@@ -80,8 +80,8 @@ export async function* revealHiddenInLines(
 
 function revealInPiece(text: string): string {
   return text
+    .replaceAll(LINE_BREAK, "\n") // before what parts two of them goes: a piece may end there
     .replaceAll(TERMINAL_COLOUR, "")
-    .replaceAll(LINE_BREAK, "\n")
     .replaceAll(HIDDEN_IN_LINES, spellOut);
 }
 

@@ -34,9 +34,10 @@ export async function listFolder(
   const { version } = artifact;
   const isJson = preferredForm(c.req.header("Accept") ?? null, "html") === "json";
   const versions = isJson ? 0 : LIMITS.versionsOffered;
-  const [listed, missingCount, offered] = await Promise.all([
+  const [listed, missingCount, leftOut, offered] = await Promise.all([
     entries.page(first, last),
     entries.countMissing(entriesBelow(folder)),
+    folder.path === "" ? entries.leftOut() : { count: 0, named: [] },
     versions === 0
       ? []
       : lookUp(c, ["versions", artifact.id, versions], () =>
@@ -49,6 +50,7 @@ export async function listFolder(
     version: { ...version, pinned: c.req.query("version") !== undefined },
     entries: listed,
     missingCount,
+    leftOut,
     versions: offered,
     folder: folder.path,
     fileCount: folder.fileCount,
@@ -76,6 +78,9 @@ function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {
     file_count: props.fileCount,
     total_bytes: props.totalBytes,
     ...(props.missingCount === 0 ? {} : { missing_count: props.missingCount }),
+    ...(props.leftOut.count === 0
+      ? {}
+      : { left_out: { count: props.leftOut.count, members: props.leftOut.named } }),
     page,
     pages,
     entries: entries.map((entry) => toJson(entry, artifact.id, pin)),
@@ -101,6 +106,10 @@ function toJson(entry: FolderEntry, artifactId: number, pin: { version?: number 
         size: entry.size,
         sha256: entry.sha256,
         sha512: entry.sha512,
+        ...(entry.isExecutable ? { executable: true } : {}),
+        ...(entry.modifiedAt === null
+          ? {}
+          : { modified_at: new Date(entry.modifiedAt).toISOString() }),
         url: fileUrl(artifactId, entry.path, pin),
       };
   }

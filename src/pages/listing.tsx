@@ -11,7 +11,15 @@ import { Bytes, lastSegment, Path } from "./names.tsx";
 /** A line of a listing. Paths start at the artifact's root; a folder's ends in a slash. */
 export type FolderEntry =
   | { kind: "folder"; path: string; fileCount: number; totalBytes: number }
-  | { kind: "file"; path: string; size: number; sha256: string; sha512: string }
+  | {
+      kind: "file";
+      path: string;
+      size: number;
+      sha256: string;
+      sha512: string;
+      isExecutable: boolean;
+      modifiedAt: number | null;
+    }
   | { kind: "missing"; path: string; size: number };
 
 export interface ListingProps {

@@ -1,4 +1,5 @@
-// What Debusine's client sends as JSON. Unknown keys are dropped; null and absence mean the same.
+// What makes artifacts of many files, as JSON: Debusine's client, of which unknown keys are dropped, and the call that makes one of
+// uploads. null and absence mean the same.
 
 import * as v from "valibot";
 
@@ -48,4 +49,29 @@ export const RelationRequest = v.object({
   artifact: artifactId,
   target: artifactId,
   type: v.picklist(["extends", "relates-to", "built-using"]),
+});
+
+/** POST /bundles/<bundle>: what the uploads of a bundle become. */
+export const BundleUploadsRequest = v.object({
+  name: v.nullish(v.string(), null),
+  workspace: v.nullish(v.pipe(v.string(), v.maxLength(255)), null),
+  artifact_type: v.nullish(v.picklist(["image", "snapshot", "label", "other"]), "other"),
+  category: v.nullish(v.pipe(v.string(), v.minLength(1), v.maxLength(255)), null),
+  data: v.nullish(object, null),
+  expire_at: v.nullish(expireAt, null),
+  files: v.pipe(
+    v.array(
+      v.strictObject({
+        upload: v.pipe(v.string(), v.maxLength(4_096)),
+        path: v.nullish(v.string(), null),
+        sha256: v.nullish(
+          v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{64}$/u, "Not a sha256 in hex")),
+          null,
+        ),
+        size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(LIMITS.bundledUploads),
+  ),
 });

@@ -25,6 +25,9 @@ export interface StoredFile extends BlobFacts {
   ordinal: number;
   /** The content type that was declared with it. */
   contentType: string | null;
+  isExecutable: boolean;
+  /** When it was changed last, in milliseconds, as far as that is known. */
+  modifiedAt: number | null;
   /** @yields The extents that hold its bytes from `start` up to, not including, `end`. */
   extents(start?: number, end?: number): AsyncIterable<readonly FileExtent[]>;
 }
@@ -40,6 +43,12 @@ export interface MissingFile {
 }
 
 export type VersionEntry = Folder | StoredFile | MissingFile;
+
+/** What the archive that a version was made of had, and the version has not: how many things, and the first of them by name. */
+export interface LeftOutMembers {
+  count: number;
+  named: { path: string; reason: string }[];
+}
 
 /** Entries numbered `after + 1` to `last`. */
 export interface OrdinalRange {
@@ -57,6 +66,7 @@ export interface VersionEntries {
   walk(range: OrdinalRange): AsyncIterable<VersionEntry[]>;
   /** How many files of a range are missing. */
   countMissing(range: OrdinalRange): Promise<number>;
+  leftOut(): Promise<LeftOutMembers>;
 }
 
 /** The entries below a folder, at any depth. */

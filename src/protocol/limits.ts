@@ -268,15 +268,23 @@ export const LIMITS = {
    * little, then four times as many each time up to this. D1 answers 1,000 queries a request. */
   archivePage: 500,
   firstArchivePage: 4,
-  /** Bytes of a body under /files/ after which they are committed, and milliseconds after which those that came are: so
-   * much is lost at most when the object dies. */
-  keptPiece: 16 * MiB,
+  /** Parts of a body under /files/ after which they are committed, and milliseconds after which those that came are: so
+   * much is lost at most when the object dies, 16 MiB, and 32 MiB of a large upload. */
+  keptParts: 2,
   keptPieceTime: 60_000,
   /** Milliseconds after a refusal by the catalog before an upload that is all there is offered to it again. */
   refusalPause: 60_000,
   /** Uploads that one may be made of, and milliseconds for which its request waits for that. */
   joinedUploads: 100,
   joinPatience: 10_000,
+  /** Uploads that become the artifact of one folder, and of how many the objects are asked at once: the Worker asks each, and
+   * the bundle's object again. Characters of a bundle's name, bytes of the request, and characters of JSON in which the object
+   * notes its files: its row may have 2 MB. */
+  bundledUploads: 900,
+  askedAtOnce: 6,
+  bundleName: 64,
+  bundleCall: 1 * MiB,
+  bundleNotes: 1_000_000,
   /** Bytes of Upload-Metadata. */
   uploadMetadata: 8 * KiB,
   /** Bytes of a fetched body after which they are committed, and milliseconds after which those that came are. */
@@ -302,6 +310,14 @@ export const LIMITS = {
   /** Bytes that their paths and checksums take: they are put in order in memory, where this twice is nearly all that there is
    * for work. */
   archiveRecords: 36 * MiB,
+  /** Look-ups that all links of an archive may need together, and bytes for the record of each that becomes a file, on average. */
+  linkLookups: 1_000_000,
+  linkRecord: 400,
+  /** Members of an archive that are left out and named, and bytes of their names. */
+  leftOutNamed: 1_000,
+  leftOutBytes: 64 * KiB,
+  /** Files that are folders too, which are counted when an archive is refused for them. */
+  faultsCounted: 1_000,
   /** Members of an archive that are written to the upload's own rows at a time, and bytes of it that are walked through at a time:
    * others wait as long. */
   membersAtOnce: 1_000,

@@ -23,6 +23,7 @@ export const ConvertRequest = v.object({
   source_url: v.nullish(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096)), null),
   shared: v.nullish(v.boolean(), false),
   explode: v.nullish(v.boolean(), false),
+  strict: v.nullish(v.boolean(), false),
   namespace: optionalText,
   artifact_type: v.nullish(v.string(), "image"),
   size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), null),

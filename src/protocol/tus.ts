@@ -26,6 +26,11 @@ export function uploadUrl(uuid: string): string {
   return `/files/${uuid}`;
 }
 
+/** What stands for the uuid in an upload's address, which is absolute or a path; null where that is none. */
+export function uploadOfUrl(url: string): string | null {
+  return /^(?:https?:\/\/[^/]+)?\/+files\/([^/?#]+)$/u.exec(url)?.[1] ?? null;
+}
+
 /** How a request speaks: `plain` is an upload in one request, as any HTTP client makes it. */
 export type Dialect = "tus" | "ietf" | "plain";
 

@@ -37,12 +37,17 @@ export interface ArtifactIntent {
   gift: boolean;
   /** The upload is an archive: its members are to be the files. */
   explode?: true;
+  /** No member of it may be left out or become something else. */
+  strict?: true;
   /** When the artifact is to end, in milliseconds, at the latest. */
   expiresAt?: number;
-  /** The path of its file; absent: the artifact's name. */
+  /** The path of its file, where that is not the artifact's name. */
   path?: string;
   /** What the client says that its file is. */
   contentType?: string;
+  /** Of an artifact that is made of a bundle: Debusine's category, and the JSON object that goes with it. */
+  category?: string;
+  data?: string;
 }
 
 /** What an upload under /files/ becomes by itself once all of it is there, decided when it was opened. */
@@ -54,8 +59,32 @@ export interface UploadPlan {
   concat: string | null;
   /** Null: it is a part of another upload. */
   intent: ArtifactIntent | null;
+  /** The bundle that it is a file of. */
+  member?: BundleMember;
+  /** It is a bundle, of these files in the order of its R2 objects. */
+  files?: readonly BundledFile[];
   /** Digests that the whole must have. */
   digests: readonly BodyDigest[];
+}
+
+/** What an upload is to be in the artifact of a folder. */
+interface BundleMember {
+  bundle: string;
+  path: string;
+  /** As its client says. */
+  contentType: string | null;
+}
+
+/** A file of a bundle: an upload that is all there, in so many R2 objects. */
+export interface BundledFile extends BlobFacts, Omit<BundleMember, "bundle"> {
+  upload: Uuid;
+  objects: number;
+}
+
+/** A complete upload that is to be joined with others, at rest. */
+export interface RestedPart extends Pick<JoinedPart, "extents"> {
+  facts: BlobFacts;
+  member: BundleMember | null;
 }
 
 /** An upload as /files/ shows it. Times in milliseconds. */
@@ -126,6 +155,8 @@ export interface SealedUpload<Intent extends SealIntent = SealIntent> {
   extents: readonly Extent[];
   /** Was it fetched? Then its artifact was made when the fetch began, and must still be there. */
   isFetch: boolean;
+  /** The files of a bundle, of which `blob` says nothing. */
+  files?: readonly BundledFile[];
 }
 
 /** An archive whose members are to be published, as the catalog needs it. */

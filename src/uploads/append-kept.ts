@@ -4,17 +4,18 @@
 
 import { BodyCheck } from "../http/body-check.ts";
 import { BodyReader } from "../http/body-reader.ts";
-import type { Outcome } from "../protocol/errors.ts";
+import type { ErrorCode, Outcome } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { FilesTerms } from "../protocol/uploads.ts";
 import { append, appendPiece } from "./append.ts";
+import type { Piece } from "./append.ts";
 import { complete } from "./complete.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
 import { decideFilesAppend } from "./files-append.ts";
 import { declareLength, finish } from "./standing-rows.ts";
-import { offsetOf } from "./state.ts";
+import { offsetOf, partSizeOf } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 type Body = ReadableStream<Uint8Array> | null;
@@ -25,6 +26,7 @@ export async function appendUnderFiles(
   body: Body,
   terms: FilesTerms,
 ): Promise<Outcome<object>> {
+  const begin = offsetOf(requireState(context));
   const taken = await take(context, body, terms);
   if (!taken.ok) {
     await body?.cancel().catch(() => {}); // it may have been read
@@ -32,8 +34,13 @@ export async function appendUnderFiles(
       ? endTooLong(context, taken)
       : taken;
   }
-  if (terms.completes === "now" && requireState(context).phase === "open") {
-    finish(context.ledger, offsetOf(requireState(context)));
+  const state = requireState(context);
+  if (terms.completes === "now" && state.phase === "open") {
+    if (state.length !== null && state.length !== offsetOf(state)) {
+      // A body in chunks, of which nobody could say that before.
+      return undo(context, begin, { ok: false, code: "upload_length_conflict" });
+    }
+    finish(context.ledger, offsetOf(state));
   }
   return complete(context, true);
 }
@@ -63,37 +70,57 @@ async function keep(
 ): Promise<Outcome<object>> {
   const begin = offsetOf(requireState(context));
   const reader = new BodyReader(body, context.contestedFloor);
-  const check = new BodyCheck({ boundary: null, digests: [] });
+  const check = new BodyCheck({ boundary: terms.promise.boundary, digests: [] });
   let isSuperseded = false;
   context.interrupt = () => {
     isSuperseded = true;
     reader.stop();
   };
   try {
-    for (;;) {
-      const state = requireState(context);
-      const until = Date.now() + LIMITS.keptPieceTime;
-      const length = terms.length === null ? null : begin + terms.length - offsetOf(state);
-      // To the end of a part, so that no tail is written only to be read again.
-      const most = LIMITS.keptPiece - (state.tailLength % LIMITS.keptPiece);
-      const piece = await appendPiece(context, reader, { most, until, check, length });
-      const end = offsetOf(requireState(context));
-      if (!piece.ok) {
-        reader.cancel();
-        // Of a body that is too long nothing counts.
-        return piece.code === "upload_too_long" ? undo(context, begin, piece) : piece;
-      }
-      if (piece.end === "broken") {
-        reader.cancel();
-        return { ok: false, code: isSuperseded ? "upload_superseded" : "upload_body_broken" };
-      }
-      if (piece.end === "clean" || (terms.length !== null && end === begin + terms.length)) {
-        return { ok: true };
-      }
+    const last = await keepPieces(context, reader, check, terms);
+    const isShort = terms.length !== null && offsetOf(requireState(context)) < begin + terms.length;
+    const ended = last.ok ? endOf(last.end !== "broken" && !isShort, check, isSuperseded) : last;
+    if (!ended.ok) {
+      reader.cancel();
     }
+    return ended.ok || !VOID.has(ended.code) ? ended : await undo(context, begin, ended);
   } finally {
     context.interrupt = null;
   }
+}
+
+/** Keeps pieces until the body ends, or one is refused; gives the last. */
+async function keepPieces(
+  context: UploadContext,
+  reader: BodyReader,
+  check: BodyCheck,
+  { length: all }: FilesTerms,
+): Promise<Piece> {
+  const begin = offsetOf(requireState(context));
+  for (;;) {
+    const state = requireState(context);
+    const until = Date.now() + LIMITS.keptPieceTime;
+    const length = all === null ? null : begin + all - offsetOf(state);
+    // To the end of a part, so that no tail is written only to be read again.
+    const most = LIMITS.keptParts * partSizeOf(state) - state.tailLength;
+    const piece = await appendPiece(context, reader, { most, until, check, length });
+    const isAll = all !== null && offsetOf(requireState(context)) === begin + all;
+    if (!piece.ok || piece.end !== "none" || isAll) {
+      return piece;
+    }
+  }
+}
+
+/** Refusals of bodies of which nothing counts, however much of them came. */
+const VOID = new Set<ErrorCode>(["upload_too_long", "body_is_form"]);
+
+function endOf(isWhole: boolean, check: BodyCheck, isSuperseded: boolean): Outcome<object> {
+  const refusal = check.finish();
+  if (refusal !== null) {
+    return { ok: false, code: refusal };
+  }
+  const broken = isSuperseded ? "upload_superseded" : "upload_body_broken";
+  return isWhole ? { ok: true } : { ok: false, code: broken };
 }
 
 async function undo(

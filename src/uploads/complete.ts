@@ -10,6 +10,7 @@ import { explode } from "./explode.ts";
 import { finishSeal, seal } from "./seal.ts";
 import { noteStanding } from "./standing-rows.ts";
 import { isAllThere, offsetOf } from "./state.ts";
+import type { UploadBasis } from "./state.ts";
 import { truncate } from "./truncate.ts";
 
 const ANY = { size: null, sha512: null };
@@ -28,7 +29,7 @@ export async function complete(context: UploadContext, isAsked: boolean): Promis
   if (state.phase === "sealing") {
     return "explode" in state.intent ? { ok: true } : finishSeal(context);
   }
-  if (state.phase !== "open" || state.plan === null || !isAllThere(state)) {
+  if (state.phase !== "open" || state.plan === null || !isDue(state)) {
     return { ok: true };
   }
   const { refusal } = state.standing;
@@ -36,6 +37,12 @@ export async function complete(context: UploadContext, isAsked: boolean): Promis
     return { ok: false, ...refusal };
   }
   return isWhole(context, state.plan) ? publish(context, state.plan) : dropAll(context);
+}
+
+/** Is all of it there that becomes an artifact, or a file of a bundle? */
+function isDue(state: UploadBasis): boolean {
+  const isMember = state.plan?.member !== undefined && state.joining === null;
+  return isAllThere(state) || (isMember && state.length === offsetOf(state));
 }
 
 async function publish(context: UploadContext, { intent }: UploadPlan): Promise<Outcome<object>> {

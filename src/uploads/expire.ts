@@ -27,7 +27,8 @@ export async function expire(context: UploadContext, idleBefore: number): Promis
     }
     context.ledger.expire();
   }
-  await finishExpiry(context);
+  // One that gave its objects away answers for them until the alarm.
+  await (state.standing.taker === null ? finishExpiry(context) : removeLeftovers(context));
   return { kind: "expired" };
 }
 

@@ -8,7 +8,8 @@ export class ExplodeRefused extends Error {
   readonly refusal: ExplodeRefusal;
 
   constructor(code: ErrorCode, detail: string | null) {
-    super(messageFor(code, detail));
+    const message = messageFor(code, detail);
+    super(code === "artifact_explode_strict" ? `${message}: ${detail}` : message);
     this.refusal = { message: this.message, again: AGAIN.get(code) ?? "at once" };
   }
 }
@@ -17,5 +18,6 @@ export class ExplodeRefused extends Error {
 const AGAIN = new Map<ErrorCode, ExplodeRefusal["again"]>([
   ["artifact_explode_folders", "never"],
   ["artifact_explode_refused", "never"],
+  ["artifact_explode_strict", "at once"],
   ["quota_exceeded", "with room"],
 ]);

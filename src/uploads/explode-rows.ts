@@ -2,18 +2,20 @@
 // archive, the hash state of the member there, and the members before it.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
-import type { TarMember } from "../archive/tar-reader.ts";
+import type { Beside } from "../archive/describe-member.ts";
 import { TAR_BEGINNING } from "../archive/tar-walk.ts";
 import type { TarMark } from "../archive/tar-walk.ts";
-import type { Checksums } from "../blobs/checksums.ts";
 import { slicesFor } from "../blobs/extents.ts";
-import { HASHES } from "../manifest/format.ts";
+import { BOUNDS, HASHES } from "../manifest/format.ts";
 import { Members, MEMBERS_CHUNK, MemberWriter } from "../manifest/members.ts";
+import type { NewFile } from "../manifest/members.ts";
 import { formatOf, makeTables } from "../object-tables.ts";
 import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
+import { NotedLeftOut } from "./noted-left-out.ts";
+import type { NotedEntry, ReadEntry } from "./read-entry.ts";
 import type { Packing } from "./unpack.ts";
 
 /** Made by begin(), as few uploads need them, and dropped by clear(). */
@@ -39,11 +41,12 @@ CREATE TABLE members (
   records BLOB NOT NULL  -- of src/manifest/members.ts
 );
 `,
+    `
+ALTER TABLE explosion ADD COLUMN links INTEGER NOT NULL DEFAULT 0; -- among the members
+ALTER TABLE explosion ADD COLUMN left_out TEXT;
+`,
   ],
 };
-
-/** A member whose bytes are all read. */
-export type ReadMember = TarMember & Checksums;
 
 /** Why an archive is not exploded, and when its bytes may be read again: never, with more room, or at once, as it was not for
  * what is in it. */
@@ -67,23 +70,23 @@ export interface Explosion {
   /** The catalog may name the archive's R2 objects. */
   isPublished: boolean;
   /** The upload that a compressed archive is unpacked into; null: this one is a plain tar. */
-  pack: { uuid: Uuid; packing: Packing } | null;
+  pack: { uuid: Uuid; packing: Packing; revision?: number } | null;
   /** Why it failed: all that is left is to tell the catalog. */
   refusal: ExplodeRefusal | null;
 }
 
 /** What reading a piece of the archive came to. `archive` is where its bytes are. */
 export interface ExplodeStep extends Pick<Explosion, "mark" | "checksums" | "isRead"> {
-  members: readonly ReadMember[];
+  entries: readonly ReadEntry[];
   archive: readonly Extent[];
 }
 
-/** What an archive does not tell of its members yet. */
-const NO_ATTRIBUTES = { type: null, isExecutable: false, modifiedAt: null, linkTarget: null };
-
 /** What is not known of a member that is being unpacked. */
 const UNKNOWN = {
-  ...NO_ATTRIBUTES,
+  type: null,
+  isExecutable: false,
+  modifiedAt: null,
+  linkTarget: null,
   crc32: 0,
   sha256: new Uint8Array(HASHES.sha256),
   sha512: new Uint8Array(HASHES.sha512),
@@ -150,19 +153,14 @@ export class ExplodeRows {
   }
 
   /** Notes a piece that was read, all of it or nothing. Throws an ArchiveProblem where the members are too many. */
-  advance({ mark, checksums, isRead, members, archive }: ExplodeStep): void {
+  advance({ mark, checksums, isRead, entries, archive }: ExplodeStep): void {
     const writer = new MemberWriter(keysOf(archive));
-    for (const { path, size, offset, sha512, sha256, crc32 } of members) {
-      const slices = slicesFor(archive, offset, offset + size);
-      writer.addFile({
-        ...NO_ATTRIBUTES,
-        path,
-        size,
-        crc32: Number.parseInt(crc32, 16),
-        sha256: Uint8Array.fromHex(sha256),
-        sha512: Uint8Array.fromHex(sha512),
-        extents: slices.map(({ key, offset: start, length }) => ({ key, start, length })),
-      });
+    for (const entry of entries) {
+      if (entry.kind === "file") {
+        writer.addFile(toNewFile(entry, archive));
+      } else {
+        addBeside(writer, entry);
+      }
     }
     this.#storage.transactionSync(() => {
       this.#sql.exec(
@@ -171,7 +169,7 @@ export class ExplodeRows {
         checksums,
         isRead ? 1 : 0,
       );
-      this.#add(writer, members);
+      this.#add(writer, entries);
     });
   }
 
@@ -181,13 +179,23 @@ export class ExplodeRows {
   }
 
   /** Notes members that are being unpacked, whose bytes are not known here; refuses like advance(). */
-  note(members: readonly Pick<TarMember, "path" | "size">[]): void {
+  note(entries: readonly NotedEntry[]): void {
     const writer = new MemberWriter();
-    for (const { path, size } of members) {
-      const zeros = { key: null, start: 0, length: size } as const;
-      writer.addFile({ ...UNKNOWN, path, size, extents: size === 0 ? [] : [zeros] });
+    for (const entry of entries) {
+      if (entry.kind === "file") {
+        const { path, size } = entry;
+        const zeros = { key: null, start: 0, length: size } as const;
+        writer.addFile({ ...UNKNOWN, path, size, extents: size === 0 ? [] : [zeros] });
+      } else {
+        addBeside(writer, entry);
+      }
     }
-    this.#storage.transactionSync(() => this.#add(writer, members));
+    this.#storage.transactionSync(() => this.#add(writer, entries));
+  }
+
+  /** Notes what is known of the pack. */
+  notePack(pack: NonNullable<Explosion["pack"]>): void {
+    this.#sql.exec("UPDATE explosion SET pack = ?", JSON.stringify(pack));
   }
 
   /** Everything is unpacked, and the artifact names the pack. */
@@ -199,7 +207,7 @@ export class ExplodeRows {
   forgetNotes(): void {
     this.#storage.transactionSync(() => {
       this.#sql.exec("DELETE FROM members");
-      this.#sql.exec("UPDATE explosion SET members = 0");
+      this.#sql.exec("UPDATE explosion SET members = 0, links = 0, left_out = NULL");
     });
   }
 
@@ -223,10 +231,27 @@ export class ExplodeRows {
 
   /** Bytes of memory that the members take, at most, while they become a manifest. */
   get weight(): number {
-    const { bytes } = this.#sql
+    return 2 * (this.#recordBytes + this.linkBytes);
+  }
+
+  /** Bytes that the records of files may take that links become. */
+  get linkBytes(): number {
+    const { links } = this.#sql.exec<{ links: number }>("SELECT links FROM explosion").one();
+    return links * LIMITS.linkRecord;
+  }
+
+  get #recordBytes(): number {
+    return this.#sql
       .exec<{ bytes: number }>("SELECT coalesce(sum(length(records)), 0) AS bytes FROM members")
+      .one().bytes;
+  }
+
+  /** What is left out so far, but for links. */
+  leftOut(): NotedLeftOut {
+    const { noted } = this.#sql
+      .exec<{ noted: string | null }>("SELECT left_out AS noted FROM explosion")
       .one();
-    return 2 * bytes;
+    return NotedLeftOut.parse(noted);
   }
 
   /** The members so far, as parts of `archive`. */
@@ -246,24 +271,68 @@ export class ExplodeRows {
     return new Members([...chunks, chunk.subarray(0, filled)], keysOf(archive));
   }
 
-  #add(writer: MemberWriter, members: readonly Pick<TarMember, "path">[]): void {
+  #add(writer: MemberWriter, entries: readonly NotedEntry[]): void {
     for (const records of writer.takeChunks()) {
       this.#sql.exec("INSERT INTO members (records) VALUES (?)", records);
     }
+    this.#noteLeftOut(entries);
+    const links = entries.filter(({ kind }) => kind === "link").length;
+    const files = entries.filter(({ kind }) => kind === "file").length;
     const { total } = this.#sql
       .exec<{ total: number }>(
-        "UPDATE explosion SET members = members + ? RETURNING members AS total",
-        members.length,
+        "UPDATE explosion SET members = members + ?, links = links + ? RETURNING members AS total",
+        files + links,
+        links,
       )
       .one();
     if (total > LIMITS.archiveMembers) {
-      const last = members.at(-1)?.path ?? null;
+      const last = entries.findLast((entry) => entry.kind !== "left out")?.path ?? null;
       throw new ArchiveProblem(last, `is behind the first ${LIMITS.archiveMembers} files`);
     }
-    if (this.weight > 2 * LIMITS.archiveRecords) {
+    if (this.#recordBytes > LIMITS.archiveRecords) {
       const most = LIMITS.archiveRecords / 1024 ** 2;
       throw new ArchiveProblem(null, `the paths and checksums of its files take over ${most} MiB`);
     }
+  }
+
+  #noteLeftOut(entries: readonly NotedEntry[]): void {
+    const added = entries.filter((entry) => entry.kind === "left out");
+    if (added.length > 0) {
+      const noted = this.leftOut();
+      added.forEach(({ name, reason }) => noted.add(name, reason));
+      this.#sql.exec("UPDATE explosion SET left_out = ?", noted.toText());
+    }
+  }
+}
+
+function toNewFile(member: ReadEntry & { kind: "file" }, archive: readonly Extent[]): NewFile {
+  const { path, size, offset, sha512, sha256, crc32, isExecutable, modifiedAt } = member;
+  const slices = slicesFor(archive, offset, offset + size);
+  const time = modifiedAt ?? NaN;
+  return {
+    type: null,
+    // A mark that older code made does not have it.
+    isExecutable: isExecutable ?? false,
+    modifiedAt: time >= BOUNDS.earliest && time <= BOUNDS.latest ? time : null,
+    linkTarget: null,
+    path,
+    size,
+    crc32: Number.parseInt(crc32, 16),
+    sha256: Uint8Array.fromHex(sha256),
+    sha512: Uint8Array.fromHex(sha512),
+    extents: slices.map(({ key, offset: start, length }) => ({ key, start, length })),
+  };
+}
+
+function addBeside(writer: MemberWriter, beside: Beside): void {
+  switch (beside.kind) {
+    case "folder":
+      writer.addFolder(beside.path);
+      return;
+    case "link":
+      writer.addAlias(beside);
+      return;
+    case "left out": // noted by name alone
   }
 }
 

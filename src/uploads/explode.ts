@@ -6,7 +6,6 @@
 // our objects: nothing is copied; (8) phase `sealed`. Each step may be repeated. Until (6) a fault of the archive opens the upload again, after it
 // a refusal leaves the R2 objects to the catalog.
 
-import { isTarHeader } from "../archive/tar-header.ts";
 import { TarWalk } from "../archive/tar-walk.ts";
 import type { Work } from "../archive/work.ts";
 import { WORK } from "../budget/shares.ts";
@@ -32,19 +31,12 @@ import {
   resumeWork,
   withTree,
 } from "./exploding.ts";
+import { findPacking } from "./find-packing.ts";
 import { MemberSink } from "./member-sink.ts";
 import { explodePack } from "./pack.ts";
 import { failExplosion, finishRefusal, identityOf, toRefusal } from "./refuse-archive.ts";
 import { bringToRest } from "./seal.ts";
 import { decideSeal, offsetOf } from "./state.ts";
-import type { Packing } from "./unpack.ts";
-
-/** How the first bytes of an archive tell what it is. */
-const MARKS = [
-  { packing: "tar", offset: 257, text: "ustar" },
-  { packing: "gzip", offset: 0, text: "\u001f\u008b" },
-  { packing: "zip", offset: 0, text: "PK\u0003\u0004" },
-] as const;
 
 type Begun = Outcome<{ artifactUuid: Uuid }>;
 
@@ -126,10 +118,11 @@ async function begin(context: UploadContext): Promise<Begun> {
   }
   try {
     await bringToRest(context);
-    const packing = await findPacking(context);
+    const found = await findPacking(context);
+    const { packing } = found;
     const made =
       packing === null
-        ? ({ ok: false, code: "artifact_explode_unknown" } as const)
+        ? ({ ok: false, code: "artifact_explode_unknown", ...found.known } as const)
         : await desk.beginExplode(
             requireState(context).uuid,
             intentOf(context),
@@ -149,13 +142,6 @@ async function begin(context: UploadContext): Promise<Begun> {
     console.error("Cannot begin to explode yet", error);
     return { ok: false, code: "upload_sealing" };
   }
-}
-
-async function findPacking(context: UploadContext): Promise<"tar" | Packing | null> {
-  const first = await readArchive(context, 0, 512);
-  const text = String.fromCharCode(...first);
-  const packing = MARKS.find((mark) => text.startsWith(mark.text, mark.offset))?.packing;
-  return packing ?? (isTarHeader(first) ? "tar" : null);
 }
 
 /** Reads on until all members are known (true), or its time is over. */
@@ -186,9 +172,9 @@ async function readPiece(
   const walk = new TarWalk(sink, work, mark);
   const archive = extentsOf(context);
   const commit = (isRead: boolean) => {
-    const members = sink.takeMembers();
+    const entries = sink.takeEntries();
     const { checksums: saved } = sink;
-    explosion.advance({ mark: walk.mark, checksums: saved, members, isRead, archive });
+    explosion.advance({ mark: walk.mark, checksums: saved, entries, isRead, archive });
   };
   for (let at = 0; at < bytes.length && !walk.isAtEnd; at += LIMITS.walkStep) {
     walk.push(bytes.subarray(at, at + LIMITS.walkStep));

@@ -1,11 +1,14 @@
 // What the steps of an explosion share: what it is for, and how the bytes of its archive are read.
 
 import { ArchiveProblem } from "../archive/archive-problem.ts";
+import { showName } from "../archive/member-path.ts";
 import { Work } from "../archive/work.ts";
 import type { ArchiveSource } from "../archive/zip-end.ts";
 import { slicesFor } from "../blobs/extents.ts";
 import { readPiece } from "../blobs/objects.ts";
 import { WORK } from "../budget/shares.ts";
+import type { LeftOut } from "../manifest/left-out.ts";
+import { settleMembers } from "../manifest/settle.ts";
 import { planTree } from "../manifest/tree.ts";
 import type { Tree, TreeFault } from "../manifest/tree.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -102,25 +105,54 @@ export async function withTree<T>(
   const { explosion } = context.ledger;
   return WORK.run(explosion.weight, context.owner, async () => {
     const pace = new Pace();
-    const planned = await planTree(explosion.members(extentsOf(context)), {
+    const pause = () => pace.spendAndRest(PLAN_WORK);
+    const settled = await settleMembers(explosion.members(extentsOf(context)), {
+      lookups: LIMITS.linkLookups,
+      bytes: explosion.linkBytes,
+      pause,
+    });
+    if (settled === null) {
+      throw new ArchiveProblem(null, "the archive's links lead through too many others");
+    }
+    const { members, order, linked } = settled;
+    const leftOut = explosion.leftOut();
+    settled.leftOut.forEach(({ path, reason }) => leftOut.add(path, reason));
+    if (intentOf(context).strict === true) {
+      requireAll(leftOut.all, linked);
+    }
+    const planned = await planTree(members, {
+      order,
+      leftOut: leftOut.all,
       folders: LIMITS.archiveFolders,
-      faults: 1,
-      pause: () => pace.spendAndRest(PLAN_WORK),
+      faults: LIMITS.faultsCounted,
+      pause,
     });
     if (!planned.ok) {
-      throw toProblem(planned.faults[0]);
+      throw toProblem(planned.faults);
     }
     return use(planned.tree);
   });
 }
 
-function toProblem(fault: TreeFault | undefined): Error {
-  if (fault?.kind === "twice") {
-    return new ArchiveProblem(fault.path, "is there twice");
+/** Refuses what is not kept as it is. */
+function requireAll({ count, named }: LeftOut, linked: number): void {
+  const [first] = named;
+  if (count + linked > 0) {
+    const example =
+      first === undefined ? "" : `, '${showName(first.path)}' of them ${first.reason}`;
+    const counted = `${count} would be left out${example}; ${linked} are links to files`;
+    throw new ExplodeRefused("artifact_explode_strict", counted);
   }
-  return fault?.kind === "folder"
-    ? new ArchiveProblem(fault.path, `is also the folder of '${fault.below}'`)
-    : new ExplodeRefused("artifact_explode_folders", `${LIMITS.archiveFolders} are taken`);
+}
+
+function toProblem(faults: readonly TreeFault[]): Error {
+  const [fault] = faults;
+  if (fault?.kind !== "folder") {
+    return new ExplodeRefused("artifact_explode_folders", `${LIMITS.archiveFolders} are taken`);
+  }
+  const others = faults.length - 1;
+  const more = others === 0 ? "" : `, as ${others} other files are folders too`;
+  return new ArchiveProblem(fault.path, `is also the folder of '${fault.below}'${more}`);
 }
 
 /** Tells whoever looks how far it has come: `bytes` of the archive are read. Nothing depends on it. */

@@ -11,8 +11,8 @@ import { complete, factsOf } from "./complete.ts";
 import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
 import { readAppendTerms, WORKSPACE_HEADER } from "./internal.ts";
-import type { JoinRequest, TakeRequest } from "./internal.ts";
-import { continueJoin, givePart, restPart } from "./join.ts";
+import type { BundleCall, JoinRequest, RestRequest, TakeRequest } from "./internal.ts";
+import { continueJoin, finishBundle, givePart, restPart } from "./join.ts";
 
 /** The object around it. */
 interface Around {
@@ -43,6 +43,7 @@ export class FilesDoor {
       .post("/terminate", (request: IRequest) => this.#terminate(request))
       .post("/rest", (request: IRequest) => inTurn(() => this.#rest(request)))
       .post("/join", (request: IRequest) => inTurn(() => this.#join(request)))
+      .post("/bundle", (request: IRequest) => inTurn(() => this.#bundle(request)))
       .post("/take", (request: IRequest) => inTurn(() => this.#take(request)));
   }
 
@@ -103,22 +104,37 @@ export class FilesDoor {
   }
 
   async #rest(request: IRequest): Promise<Awaited<ReturnType<typeof restPart>>> {
+    const { bundle }: RestRequest = await request.json();
     return this.#isKnownTo(request)
-      ? restPart(this.#context)
+      ? restPart(this.#context, bundle)
       : { ok: false, code: "upload_not_found" };
+  }
+
+  /** What breaks off here the repeat goes on with, or the alarm. */
+  async #bundle(request: IRequest): Promise<Outcome<UploadFacts>> {
+    const { join }: BundleCall = await request.json();
+    if (this.#context.ledger.state === null && join !== null) {
+      this.#open(request, join, true);
+    }
+    const { state } = this.#context.ledger;
+    const isThere = state?.plan?.files !== undefined && state.phase !== "expired";
+    if (!isThere || !this.#isKnownTo(request)) {
+      return { ok: false, code: "upload_not_found" };
+    }
+    try {
+      return this.#facts(await finishBundle(this.#context));
+    } catch (error) {
+      console.error("Cannot publish a bundle yet", error);
+      return { ok: false, code: "upload_sealing" };
+    }
   }
 
   /** Whoever waits for its end no longer waits for this turn: the alarm goes on. */
   async #join(request: IRequest): Promise<Outcome<UploadFacts>> {
-    const { uuid, room, plan, parts }: JoinRequest = await request.json();
+    const join: JoinRequest = await request.json();
     const { ledger } = this.#context;
     if (ledger.state === null) {
-      const extents = parts.flatMap((part) => part.extents);
-      const length = extents.reduce((sum, extent) => sum + extent.length, 0);
-      const joining = { parts, position: 0, isTaking: false };
-      const workspaceId = workspaceOf(request);
-      ledger.open(uuid, workspaceId, Date.now(), { room, plan, length, joining });
-      ledger.setAlarm();
+      this.#open(request, join, false);
     }
     try {
       await continueJoin(this.#context, Date.now() + LIMITS.joinPatience);
@@ -127,6 +143,16 @@ export class FilesDoor {
     }
     ledger.setAlarm();
     return this.#refuse(request) ?? this.#facts({ ok: true });
+  }
+
+  /** `isTaking`: the parts need not be read. */
+  #open(request: IRequest, { uuid, room, plan, parts }: JoinRequest, isTaking: boolean): void {
+    const { ledger } = this.#context;
+    const extents = parts.flatMap((part) => part.extents);
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    const joining = { parts, position: 0, isTaking };
+    ledger.open(uuid, workspaceOf(request), Date.now(), { room, plan, length, joining });
+    ledger.setAlarm();
   }
 
   async #take(request: IRequest): Promise<Outcome<object>> {
@@ -143,7 +169,11 @@ export class FilesDoor {
   /** Of whom nothing is told under /files/: strangers, and uploads that are none there. */
   #refuse(request: IRequest): (Outcome<object> & { ok: false }) | null {
     const { state } = this.#context.ledger;
-    const isGone = state === null || state.phase === "expired" || state.standing.isWithdrawn;
+    const isGone =
+      state === null ||
+      state.phase === "expired" ||
+      state.standing.isWithdrawn ||
+      state.plan?.files !== undefined;
     return isGone || !this.#isKnownTo(request) || state.fetch !== null
       ? { ok: false, code: "upload_not_found" }
       : null;

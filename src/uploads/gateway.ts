@@ -10,6 +10,7 @@ import type {
   FetchJob,
   FilesTerms,
   JoinedPart,
+  RestedPart,
   SealGuard,
   SealIntent,
   SealResult,
@@ -25,6 +26,8 @@ import type {
   Inspection,
   JoinRequest,
   OpenRequest,
+  BundleCall,
+  RestRequest,
   SealRequest,
   TakeRequest,
 } from "./internal.ts";
@@ -85,9 +88,16 @@ export class UploadGateway {
     return this.#post(uuid, "/terminate", {});
   }
 
-  /** Brings a complete part to rest, and says what it is. */
-  rest(uuid: Uuid): Promise<Outcome<Pick<JoinedPart, "extents"> & { length: number }>> {
-    return this.#post(uuid, "/rest", {});
+  /** Brings a complete part, or a file of `bundle`, to rest and says what it is. */
+  rest(uuid: Uuid, bundle: string | null = null): Promise<Outcome<RestedPart>> {
+    const body: RestRequest = { bundle };
+    return this.#post(uuid, "/rest", body);
+  }
+
+  /** Opens a bundle of complete uploads and publishes it; with null, goes on with the one that is there. May be repeated. */
+  bundle(uuid: Uuid, opening: Omit<JoinRequest, "uuid"> | null): Promise<Outcome<UploadFacts>> {
+    const body: BundleCall = { join: opening && { uuid, ...opening } };
+    return this.#post(uuid, "/bundle", body);
   }
 
   /** Opens an upload that is made of others, and waits a while for its end; may be repeated. */

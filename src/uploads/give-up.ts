@@ -11,6 +11,9 @@ export async function giveUpHopeless(context: UploadContext): Promise<void> {
     return;
   }
   const explosion = ledger.explosion.read();
+  if (state.phase === "sealing" && "draft" in state.intent) {
+    return; // its draft may have taken it, and knows an answer as soon as it answers
+  }
   if (explosion === null) {
     ledger.reopen();
     if (state.fetch !== null) {

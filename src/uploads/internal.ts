@@ -37,6 +37,16 @@ export interface JoinRequest extends Omit<OpenRequest, "length"> {
   parts: readonly JoinedPart[];
 }
 
+/** Brings an upload to rest that is to be joined: a file of `bundle`, or where that is null a part. */
+export interface RestRequest {
+  bundle: string | null;
+}
+
+/** Publishes a bundle; null: the one that is there goes on. */
+export interface BundleCall {
+  join: JoinRequest | null;
+}
+
 /** Takes the R2 objects of a part over, when they are these. */
 export interface TakeRequest extends JoinedPart {
   /** The upload that takes them. */
@@ -82,4 +92,15 @@ export function appendHeaders(workspaceId: number, terms: AppendTerms): Headers 
 /** What appendHeaders wrote. */
 export function readAppendTerms(headers: Headers): AppendTerms {
   return JSON.parse(headers.get(TERMS_HEADER) ?? "") as AppendTerms;
+}
+
+/** Refuses another workspace than the upload's, to which it does not exist. Nothing that is under way ends or hurries because a
+ * stranger asks: already an operation that waits for its turn would do that. */
+export function refuseStranger(
+  headers: Headers,
+  state: Pick<UploadState, "workspaceId"> | null,
+): "upload_not_found" | null {
+  const asker = headers.get(WORKSPACE_HEADER);
+  const isStranger = asker !== null && state !== null && Number(asker) !== state.workspaceId;
+  return isStranger ? "upload_not_found" : null;
 }

@@ -8,7 +8,7 @@ import { WORK } from "../budget/shares.ts";
 import type { Outcome } from "../protocol/errors.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { JoinedPart } from "../protocol/uploads.ts";
+import type { JoinedPart, RestedPart, UploadPlan } from "../protocol/uploads.ts";
 import { complete } from "./complete.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
@@ -16,32 +16,49 @@ import { finishExpiry } from "./expire.ts";
 import { UploadGateway } from "./gateway.ts";
 import { bringToRest } from "./seal.ts";
 import { adopt, giveAway, noteJoining } from "./standing-rows.ts";
-import type { JoiningState } from "./state.ts";
+import type { JoiningState, UploadState } from "./state.ts";
 import { offsetOf } from "./state.ts";
 
-/** Brings a complete part to rest, and gives the objects that hold it. */
+/** Brings a complete upload to rest, and gives the objects that hold it: a part, or a file of `bundle` where that is not null. */
 export async function restPart(
   context: UploadContext,
-): Promise<Outcome<Pick<JoinedPart, "extents"> & { length: number }>> {
-  const state = requireState(context);
-  const { plan, length, phase, standing } = state;
-  if (phase !== "open" || standing.isWithdrawn) {
-    return { ok: false, code: "upload_not_found" };
-  }
-  if (plan?.concat !== "partial") {
-    return { ok: false, code: "upload_not_partial" };
-  }
-  if (length !== offsetOf(state)) {
-    const detail = `${offsetOf(state)} of ${length ?? "unknown"} bytes are there`;
-    return { ok: false, code: "upload_part_unfinished", detail };
+  bundle: string | null,
+): Promise<Outcome<RestedPart>> {
+  const refusal = refusePart(requireState(context), bundle);
+  if (refusal !== null) {
+    return refusal;
   }
   await bringToRest(context);
-  const { extents } = requireState(context);
+  const state = requireState(context);
   return {
     ok: true,
-    length,
-    extents: extents.map(({ key, length: size }) => ({ key, length: size })),
+    extents: state.extents.map(({ key, length }) => ({ key, length })),
+    facts: { size: offsetOf(state), ...context.ledger.checksums().digests() },
+    member: state.plan?.member ?? null,
   };
+}
+
+function refusePart(
+  state: UploadState,
+  bundle: string | null,
+): (Outcome<object> & { ok: false }) | null {
+  const { plan, length, joining } = state;
+  if (state.phase !== "open" || state.standing.isWithdrawn) {
+    return { ok: false, code: "upload_not_found" };
+  }
+  if (!isFor(plan, bundle)) {
+    return { ok: false, code: bundle === null ? "upload_not_partial" : "upload_not_bundled" };
+  }
+  if (length === offsetOf(state) && joining === null) {
+    return null;
+  }
+  const detail = `${offsetOf(state)} of ${length ?? "unknown"} bytes are there`;
+  return { ok: false, code: "upload_part_unfinished", detail };
+}
+
+/** Was it opened as a file of that bundle, or where that is null as a part? */
+function isFor(plan: UploadPlan | null, bundle: string | null): boolean {
+  return bundle === null ? plan?.concat === "partial" : plan?.member?.bundle === bundle;
 }
 
 /** Gives the objects of a part away, when they are those that the taker read; a repeat is fine. */
@@ -73,13 +90,18 @@ export async function continueJoin(context: UploadContext, until: number): Promi
     await readWindow(context, joining);
     joining = joiningOf(context);
   }
-  if (joining !== null) {
-    await takeParts(context, joining);
-  }
-  if (context.ledger.state?.phase === "open") {
+  if (joining === null || (await takeParts(context, joining))) {
     await complete(context, false);
   }
   return false;
+}
+
+/** Goes on with a bundle, whose files need not be read: they have their checksums. */
+export async function finishBundle(context: UploadContext): Promise<Outcome<object>> {
+  const joining = joiningOf(context);
+  return joining === null || (await takeParts(context, joining))
+    ? complete(context, true)
+    : { ok: false, code: "upload_part_gone" };
 }
 
 /** Reads the next bytes; behind the last one, notes that the parts are being taken over. */
@@ -110,30 +132,35 @@ function nextSlice({ parts, position }: JoiningState) {
   return null;
 }
 
-async function takeParts(context: UploadContext, { parts }: JoiningState): Promise<void> {
+/** Takes the objects of all parts over; false when one of them is gone, with which the upload ends. */
+async function takeParts(context: UploadContext, { parts }: JoiningState): Promise<boolean> {
   const { ledger, desk, uploads } = context;
-  const { uuid, workspaceId } = requireState(context);
+  const { uuid, workspaceId, plan } = requireState(context);
   const gateway = new UploadGateway(uploads, workspaceId);
+  const once = [...new Map(parts.map((part) => [part.uuid, part])).values()];
   const taken: JoinedPart[] = [];
-  for (const part of parts) {
-    const isTwice = taken.some((other) => other.uuid === part.uuid);
-    const given = isTwice ? { ok: true as const } : await gateway.take(part, uuid);
-    if (!given.ok && given.code !== "upload_part_gone") {
-      throw new Error(`Cannot take upload ${part.uuid} over: ${given.code}`);
+  for (let at = 0; at < once.length; at += LIMITS.askedAtOnce) {
+    const some = once.slice(at, at + LIMITS.askedAtOnce);
+    const given = await Promise.all(some.map((part) => gateway.take(part, uuid)));
+    const refused = given.find((each) => !each.ok && each.code !== "upload_part_gone");
+    if (refused?.ok === false) {
+      throw new Error(`Cannot take uploads over: ${refused.code}`);
     }
-    if (!given.ok) {
-      return endWith(context, taken);
+    taken.push(...some.filter((_, index) => given[index]?.ok === true));
+    if (given.some(({ ok }) => !ok)) {
+      await endWith(context, taken);
+      return false;
     }
-    taken.push(part);
   }
   adopt(
     ledger,
     parts.flatMap(({ extents }) => extents),
   );
-  // What a crash leaves of these goes with the sweep.
-  for (const part of new Set(parts.map((each) => each.uuid))) {
-    await desk.giveUp(part, "joined");
+  // What a crash leaves of these goes with the sweep; those of a bundle end with the batch that publishes it.
+  for (const part of plan?.files === undefined ? once : []) {
+    await desk.giveUp(part.uuid, "joined");
   }
+  return true;
 }
 
 /** A part is gone, or is another: the upload ends, with the objects that were taken. */

@@ -1,11 +1,12 @@
+import type { Beside } from "../archive/describe-member.ts";
 import type { TarMember } from "../archive/tar-reader.ts";
 import type { TarSink } from "../archive/tar-walk.ts";
 import { RunningChecksums } from "../blobs/checksums.ts";
-import type { ReadMember } from "./explode-rows.ts";
+import type { ReadEntry } from "./read-entry.ts";
 
 /** Hashes the members that pass. */
 export class MemberSink implements TarSink {
-  #members: ReadMember[] = [];
+  #entries: ReadEntry[] = [];
   #current: { member: TarMember; checksums: RunningChecksums } | null;
 
   /** `member` and its saved hash state: where the bytes go on. */
@@ -14,16 +15,16 @@ export class MemberSink implements TarSink {
       member && checksums ? { member, checksums: RunningChecksums.load(checksums) } : null;
   }
 
-  /** How many members ended and were not taken. */
+  /** How many ended and were not taken. */
   get found(): number {
-    return this.#members.length;
+    return this.#entries.length;
   }
 
-  /** Gives the members that ended since it was called last. */
-  takeMembers(): ReadMember[] {
-    const members = this.#members;
-    this.#members = [];
-    return members;
+  /** Gives the members, and what is beside them, that ended since it was called last. */
+  takeEntries(): ReadEntry[] {
+    const entries = this.#entries;
+    this.#entries = [];
+    return entries;
   }
 
   /** The saved hash state of the member that goes on, or null. */
@@ -42,8 +43,12 @@ export class MemberSink implements TarSink {
   end(): void {
     if (this.#current !== null) {
       const { member, checksums } = this.#current;
-      this.#members.push({ ...member, ...checksums.digests() });
+      this.#entries.push({ kind: "file", ...member, ...checksums.digests() });
       this.#current = null;
     }
+  }
+
+  beside(beside: Beside): void {
+    this.#entries.push(beside);
   }
 }

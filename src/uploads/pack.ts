@@ -1,4 +1,3 @@
-import type { TarMember } from "../archive/tar-reader.ts";
 import type { Work } from "../archive/work.ts";
 import type { Lease } from "../budget/budget.ts";
 import { PACKING, UNPACKING } from "../budget/shares.ts";
@@ -18,8 +17,9 @@ import {
   withTree,
 } from "./exploding.ts";
 import { UploadGateway } from "./gateway.ts";
+import type { NotedEntry } from "./read-entry.ts";
 import { orThrow } from "./refuse-archive.ts";
-import { unpackAsTar } from "./unpack.ts";
+import { PACK_REVISION, unpackAsTar } from "./unpack.ts";
 
 type Pack = NonNullable<Explosion["pack"]>;
 
@@ -68,7 +68,11 @@ async function unpackAndHandOver(
   const { desk, ledger } = context;
   const { uuid, workspaceId } = requireState(context);
   const { room } = orThrow(await desk.openPack(pack.uuid, workspaceId), FINAL);
-  const { size } = orThrow(await gateway.open(pack.uuid, room), FINAL);
+  const opened = orThrow(await gateway.open(pack.uuid, room), FINAL);
+  // What other code wrote of a tar does not go on with what this one writes.
+  const isOurs = pack.revision === PACK_REVISION || opened.size === 0;
+  const { size } = isOurs ? opened : orThrow(await gateway.truncate(pack.uuid, 0), FINAL);
+  ledger.explosion.notePack({ ...pack, revision: PACK_REVISION });
   await fillPack(context, gateway, pack, size);
   await withTree(context, async (tree) => {
     orThrow(await desk.checkMembers(intentOf(context), tree), FINAL);
@@ -101,7 +105,7 @@ async function fillPack(
   let offset = held;
   const work = resumeWork(context);
   work.allowFor(held);
-  const note = (member: Pick<TarMember, "path" | "size">) => notes.add(member);
+  const note = (entry: NotedEntry) => notes.add(entry);
   const tar = unpackAsTar(source, pack.packing, { from: held, note, work });
   let reportAt = 0;
   const send = async (bytes: Uint8Array) => {
@@ -145,14 +149,14 @@ function bodyOf(bytes: Uint8Array, work: Work): ReadableStream<Uint8Array> {
 /** Notes members a few at a time. */
 class MemberNotes {
   readonly #explosion: ExplodeRows;
-  #held: Pick<TarMember, "path" | "size">[] = [];
+  #held: NotedEntry[] = [];
 
   constructor(explosion: ExplodeRows) {
     this.#explosion = explosion;
   }
 
-  add(member: Pick<TarMember, "path" | "size">): void {
-    this.#held.push(member);
+  add(entry: NotedEntry): void {
+    this.#held.push(entry);
     if (this.#held.length >= LIMITS.membersAtOnce) {
       this.flush();
     }

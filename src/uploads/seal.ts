@@ -118,8 +118,9 @@ function describe({ ledger, ...rest }: UploadContext): SealedUpload {
   if (state.phase !== "sealing") {
     throw new Error(`Cannot publish an upload in phase ${state.phase}`);
   }
-  const { uuid, intent, extents, fetch } = state;
+  const { uuid, intent, extents, fetch, plan } = state;
   return {
+    ...(plan?.files && { files: plan.files }),
     uuid,
     intent,
     blob: { size: offsetOf(state), ...ledger.checksums().digests() },

@@ -366,6 +366,6 @@ function essenceOf(intent: SealIntent) {
   if ("draft" in intent) {
     return [intent.draft, intent.sha256, intent.size];
   }
-  const { workspaceId, type, name, sourceUrl, shared, explode = false } = intent;
-  return [workspaceId, type, name, sourceUrl, shared, explode];
+  const { workspaceId, type, name, sourceUrl, shared, explode = false, strict = false } = intent;
+  return [workspaceId, type, name, sourceUrl, shared, explode, strict];
 }

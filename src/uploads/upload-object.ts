@@ -20,7 +20,7 @@ import { continueExplode, explode } from "./explode.ts";
 import { continueFetch } from "./fetch.ts";
 import { FilesDoor, workspaceOf } from "./files-door.ts";
 import { giveUpHopeless } from "./give-up.ts";
-import { readAppendTerms } from "./internal.ts";
+import { readAppendTerms, refuseStranger } from "./internal.ts";
 import type {
   ExpireRequest,
   ExplodeRequest,
@@ -82,9 +82,11 @@ export abstract class UploadObjectBase extends DurableObject<Env> {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    if (this.#context.ledger.isNewer) {
+    const { isNewer, state } = this.#context.ledger;
+    const code = isNewer ? "object_newer" : refuseStranger(request.headers, state);
+    if (code !== null) {
       await request.body?.cancel();
-      return json({ ok: false, code: "object_newer" } satisfies Outcome<object>);
+      return json({ ok: false, code } satisfies Outcome<object>);
     }
     return this.#router.fetch(request);
   }

@@ -131,6 +131,7 @@ describe("the IETF's resumable uploads", () => {
     [{ "Upload-Length": "5" }, true, "123", {}],
     [{}, true, "123", { "Upload-Length": "4" }],
     [{ "Upload-Length": "5" }, true, "", {}],
+    [{}, false, "123", { "Upload-Length": "2", "Upload-Complete": "?1" }],
   ])(
     "tells a problem where lengths disagree: %o, %s, '%s', %o",
     async (first, isLast, body, headers) => {
@@ -144,10 +145,38 @@ describe("the IETF's resumable uploads", () => {
     },
   );
 
+  it("tells a problem where a last body in chunks ends elsewhere, and keeps nothing of it", async () => {
+    const path = await open({ "Upload-Length": "5" });
+    await append(path, 0, false, "1");
+    const response = await append(path, 1, true, new Blob(["23"]).stream());
+    expect([response.status, response.headers.get("Upload-Complete")]).toEqual([400, "?0"]);
+    expect(await response.json()).toMatchObject({ type: `${PROBLEMS}inconsistent-upload-length` });
+    expect(await told(client.send("HEAD", path))).toEqual([204, "?0", "1"]);
+    expect((await append(path, 1, true, new Blob(["2345"]).stream())).status).toBe(200);
+  });
+
   it("ends where there are bytes past the length", async () => {
     const path = await open({ "Upload-Length": "2" });
     expect((await told(append(path, 0, false, "123"))).slice(0, 2)).toEqual([413, "?0"]);
     expect((await client.send("HEAD", path)).status).toBe(404);
+  });
+
+  it("refuses a creation whose length is not that of its body, or that says it is longer than there is room", async () => {
+    const whole = { "Upload-Complete": "?1", "Upload-Length": "4" };
+    const response = await client.send("POST", "/files/", whole, "123");
+    expect([response.status, response.headers.get("Upload-Complete")]).toEqual([400, "?0"]);
+    expect(await response.json()).toMatchObject({ type: `${PROBLEMS}inconsistent-upload-length` });
+    const tooLarge = { "Upload-Complete": "?0", "Upload-Length": "5497558138881" };
+    expect((await client.send("POST", "/files/", tooLarge)).status).toBe(413);
+    const small = new FilesClient(service, await service.makeWorkspace("small"));
+    const system = await service.loginAsSystem();
+    await service.json("PATCH", "/auth/namespaces/small", { quota_bytes: 50 }, system);
+    const refused = await small.send("POST", "/files/", {
+      "Upload-Complete": "?0",
+      "Upload-Length": "51",
+    });
+    expect([refused.status, refused.headers.get("Upload-Complete")]).toEqual([413, "?0"]);
+    expect(refused.headers.get("Upload-Limit")).toMatch(/^max-size=50, /u);
   });
 
   it("answers 415 to another type, and says which it takes", async () => {
@@ -216,7 +245,7 @@ describe("PUT /files/:name and POST /files/ in one request", () => {
     const { id, url } = JSON.parse(stdout) as { id: number; url: string };
     expect(url).toBe(`/a/${id}/disk.img?version=1`);
     const file = await service.fetch(url, { bearer: client.bearer });
-    expect(Buffer.from(await file.arrayBuffer())).toEqual(bytes);
+    expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
   });
 
   it("takes a body of any type, with the name of its Content-Disposition", async () => {

@@ -57,13 +57,15 @@ describe("a body that breaks off", { timeout: 30_000 }, () => {
       const path = await client.open(bytes.length);
       const socket = await openSocket(service.origin);
       socket.write(head(path, "Upload-Offset: 0", framing));
-      socket.write(frame(bytes.subarray(0, 3 * MiB)));
+      await new Promise((resolve) => {
+        socket.write(frame(bytes.subarray(0, 3 * MiB)), resolve);
+      });
       await sleep(300);
       socket.destroy();
       await offsetBecomes(path, 3 * MiB);
       const rest = await client.patch(path, 3 * MiB, bytes.subarray(3 * MiB));
       expect(rest.status).toBe(204);
-      expect(await client.content(path)).toEqual(bytes);
+      expect((await client.content(path)).equals(bytes)).toBe(true);
     },
   );
 
@@ -107,6 +109,19 @@ describe("a head that can be read in two ways", { timeout: 30_000 }, () => {
     [["Upload-Offset: +0", "Content-Length: 1"], 400],
     [["Upload-Offset: 0", "Upload-Length: 5, 5", "Content-Length: 1"], 400],
     [["Content-Length: 1"], 400],
+    [["Upload-Offset: 0", "Content-Length: 1, 1"], 400],
+    [["Upload-Offset: 0", "Content-Length: -1"], 400],
+    [["Upload-Offset: 0", "Content-Length: +1"], 400],
+    [["Upload-Offset: 0", "Content-Length: 0x1"], 400],
+    [["Upload-Offset: 0", "Transfer-Encoding: xchunked"], 400],
+    [["Upload-Offset: 0", "Transfer-Encoding: chunked, identity"], 400],
+    [["Upload-Offset: 0", "Transfer-Encoding : chunked"], 400],
+    [["Upload-Offset: 0", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], 0],
+    [["Upload-Offset : 0", "Content-Length: 1"], 400],
+    [["Upload-Offset: 0", " 0", "Content-Length: 1"], 400],
+    [["Upload-Offset: 0", "Content-Type: text/plain", "Content-Length: 1"], 415],
+    [["Upload-Offset: 0", "Authorization: Bearer x", "Content-Length: 1"], 401],
+    [["Upload-Offset: 0", "Content-Encoding: gzip", "Content-Length: 1"], 415],
   ])("%o is refused with %i, and nothing is appended", async (lines, status) => {
     const path = await client.open(10);
     const answer = await exchange(
@@ -115,5 +130,43 @@ describe("a head that can be read in two ways", { timeout: 30_000 }, () => {
     );
     expect(statusOf(answer)).toBe(status);
     expect(await client.offset(path)).toBe(0);
+  });
+});
+
+describe("a body that is framed wrongly", { timeout: 30_000 }, () => {
+  it("of more bytes than it says appends those alone", async () => {
+    const path = await client.open(10);
+    const own = head(path, "Upload-Offset: 0", "Content-Length: 1");
+    const more = headOf(`DELETE ${path} HTTP/1.1`, "Host: x", "Connection: close");
+    const answers = await exchange(service.origin, Buffer.concat([own, Buffer.from("1"), more]));
+    expect(statusOf(answers)).toBe(204);
+    // What follows is a request of its own, which has no credentials.
+    expect(answers.slice(20)).toMatch(/HTTP\/1\.1 (?:401|412) /u);
+    expect(await client.offset(path)).toBe(1);
+  });
+
+  it.each(["fffffffffffffffff\r\n1\r\n", "-1\r\n1\r\n", "zz\r\n1\r\n", "1;a=b\r\n12\r\n0\r\n\r\n"])(
+    "in chunks, %j, is answered with no success",
+    async (chunks) => {
+      const path = await client.open(1);
+      const framing = ["Upload-Offset: 0", "Transfer-Encoding: chunked", "Connection: close"];
+      const bytes = Buffer.concat([head(path, ...framing), Buffer.from(chunks)]);
+      expect(statusOf(await exchange(service.origin, bytes))).not.toBe(204);
+      expect([0, 1]).toContain(await client.offset(path));
+    },
+  );
+
+  it("waits for no body that its client holds back until it is asked for (Expect)", async () => {
+    const path = await client.open(4);
+    const socket = await openSocket(service.origin);
+    socket.write(head(path, "Upload-Offset: 0", "Content-Length: 4", "Expect: 100-continue"));
+    const asked = await new Promise<string>((resolve) => {
+      socket.once("data", (bytes: Buffer) => resolve(bytes.toString("latin1")));
+      setTimeout(() => resolve(""), 5_000);
+    });
+    expect(asked).toMatch(/^HTTP\/1\.1 100 /u);
+    socket.end("1234");
+    expect(statusOf(await readAll(socket))).toBe(204);
+    expect(await client.offset(path)).toBe(4);
   });
 });

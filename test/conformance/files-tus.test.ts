@@ -186,6 +186,26 @@ describe("PATCH /files/:upload", () => {
     expect(await file.text()).toBe("123456");
   });
 
+  it("keeps the path and the type that the metadata says beside the artifact's name", async () => {
+    const metadata = { artifact: "nightly", filename: "disk.img", filetype: "application/x-disk" };
+    const path = await client.open(2, { "Upload-Metadata": metadataOf(metadata) });
+    const { headers } = await client.patch(path, 0, "ab");
+    const id = headers.get("Stowage-Artifact");
+    expect(headers.get("Link")).toBe(`</a/${id}/disk.img?version=1>; rel="item"`);
+    const file = await service.fetch(`/a/${id}/disk.img`, { bearer: client.bearer });
+    expect(await file.text()).toBe("ab");
+    const shown = await service.fetch(`/api/1.0/artifact/${id}/`, { bearer: client.bearer });
+    expect(await shown.json()).toMatchObject({
+      files: { "disk.img": { content_type: "application/x-disk" } },
+    });
+    const again = await client.open(2, { "Upload-Metadata": metadataOf(metadata) });
+    const same = await client.patch(again, 0, "ab");
+    expect([same.headers.get("Stowage-Artifact"), same.headers.get("Stowage-Version")]).toEqual([
+      id,
+      "1",
+    ]);
+  });
+
   it("says the same of a complete upload on HEAD, as often as it is asked", async () => {
     const metadata = metadataOf({ filename: "twice" });
     const path = await client.open(2, { "Upload-Metadata": metadata });
@@ -258,7 +278,7 @@ describe("PATCH /files/:upload", () => {
     const path = await client.open(bytes.length);
     const response = await client.patch(path, 0, new Blob([bytes]).stream());
     expect(response.status).toBe(204);
-    expect(await client.content(path)).toEqual(bytes);
+    expect((await client.content(path)).equals(bytes)).toBe(true);
   });
 
   it("takes pieces of any size", async () => {
@@ -272,7 +292,7 @@ describe("PATCH /files/:upload", () => {
       offset += piece.length;
       expect(response.headers.get("Upload-Offset")).toBe(String(offset));
     }
-    expect(await client.content(path)).toEqual(bytes);
+    expect((await client.content(path)).equals(bytes)).toBe(true);
   });
 
   it("answers 404 to unknown, foreign and malformed uploads", async () => {
@@ -287,6 +307,44 @@ describe("PATCH /files/:upload", () => {
     expect(await statusOf(foreign.send("DELETE", path, TUS))).toBe(404);
     expect(await client.offset(path)).toBe(0);
   });
+
+  it("looks at the headers before it looks for the upload", async () => {
+    expect(await statusOf(client.patch(UNKNOWN, "x", "1"))).toBe(400);
+    const text = { "Content-Type": "text/plain" };
+    expect(await statusOf(client.patch(UNKNOWN, 0, "1", text))).toBe(415);
+    expect(await statusOf(client.patch(UNKNOWN, 0, "1", { "Upload-Checksum": "x" }))).toBe(400);
+    const stranger = { ...TUS, "Upload-Offset": "x" };
+    const refused = await service.fetch(UNKNOWN, { method: "PATCH", headers: stranger });
+    expect(refused.status).toBe(401);
+  });
+
+  it.each([1, 2, 3, 4, 5])(
+    "never tells the whole length on HEAD before the artifact is there (%i)",
+    async () => {
+      const path = await client.open(1 * MiB);
+      const bytes = randomBytes(1 * MiB);
+      const sending = { isDone: false };
+      const send = async () => {
+        // All or nothing: no newcomer ends it.
+        const last = { "Upload-Checksum": sum("sha1", bytes) };
+        const status = await statusOf(client.patch(path, 0, bytes, last));
+        sending.isDone = true;
+        return status;
+      };
+      const sent = send();
+      const artifacts: (string | null)[] = [];
+      while (!sending.isDone) {
+        const { status, headers } = await client.head(path);
+        expect([200, 423]).toContain(status);
+        if (headers.get("Upload-Offset") === String(1 * MiB)) {
+          artifacts.push(headers.get("Stowage-Artifact"));
+        }
+      }
+      expect(await sent).toBe(204);
+      expect((await client.head(path)).headers.get("Stowage-Artifact")).not.toBeNull();
+      expect(artifacts.filter((artifact) => artifact === null)).toEqual([]);
+    },
+  );
 
   it("answers 412 without the version", async () => {
     const path = await client.open(5);
@@ -357,6 +415,42 @@ describe("Upload-Checksum", () => {
   });
 });
 
+describe("every answer", () => {
+  it.each([
+    ["OPTIONS", "/files/", 204],
+    ["POST", "/files/", 400],
+    ["POST", "/files/", 201],
+    ["HEAD", UNKNOWN, 404],
+    ["PATCH", UNKNOWN, 400],
+    ["DELETE", UNKNOWN, 404],
+    ["GET", UNKNOWN, 404],
+    ["PUT", "/files/", 405],
+    ["PATCH", "/files/", 405],
+    ["POST", `${UNKNOWN}/more`, 404],
+  ])(
+    "of %s %s, here %i, is for browsers of other sites and for nobody to keep",
+    async (method, path, status) => {
+      const length: Record<string, string> = status === 201 ? { "Upload-Length": "9" } : {};
+      const response = await client.send(method, path, {
+        ...TUS,
+        ...length,
+        Origin: "https://a.example",
+      });
+      await response.body?.cancel();
+      expect(response.status).toBe(status);
+      const { headers } = response;
+      expect(headers.get("Tus-Resumable")).toBe("1.0.0");
+      expect(headers.get("Access-Control-Allow-Origin")).toBe("*");
+      expect(headers.get("Access-Control-Expose-Headers")).toContain("Upload-Offset");
+      expect(headers.get("Access-Control-Allow-Credentials")).toBeNull();
+      expect(headers.get("X-Request-Id")).not.toBeNull();
+      if (method !== "OPTIONS") {
+        expect(headers.get("Cache-Control")).toBe("no-store");
+      }
+    },
+  );
+});
+
 describe("DELETE /files/:upload", () => {
   it("ends an upload", async () => {
     const path = await client.open(5);
@@ -404,7 +498,14 @@ describe("GET /files/:upload", () => {
       "2",
       "",
     ]);
-    await client.patch(path, 2, "34");
+    const complete = (await client.patch(path, 2, "34")).headers;
+    expect(complete.get("Stowage-Artifact")).not.toBeNull();
+    const whole = await client.send("GET", path, TUS);
+    const etag = whole.headers.get("ETag") ?? "";
+    expect([whole.status, await whole.text()]).toEqual([200, "1234"]);
+    const same = await client.send("GET", path, { ...TUS, "If-None-Match": etag });
+    expect(same.status).toBe(304);
+    expect((await client.send("GET", path, { ...TUS, Range: "bytes=9-" })).status).toBe(416);
     const part = await client.send("GET", path, { ...TUS, Range: "bytes=1-2" });
     expect([part.status, await part.text()]).toEqual([206, "23"]);
     expect(part.headers.get("Upload-Complete")).toBe("?1");
@@ -466,7 +567,7 @@ describe("Upload-Concat", () => {
     ]);
     const digest = createHash("sha512").update(all).digest("base64");
     expect(head.headers.get("Repr-Digest")).toContain(digest);
-    expect(await client.content(path)).toEqual(all);
+    expect((await client.content(path)).equals(all)).toBe(true);
     expect(await client.offset(paths[0] ?? "")).toBe(-404);
     expect(await statusOf(client.patch(path, all.length, ""))).toBe(403);
   });

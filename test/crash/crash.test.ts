@@ -1,5 +1,5 @@
-// A live server killed with -9 at random moments, under clients that upload, cut, convert, declare, delete and sweep,
-// and started again on the same state. ROUNDS says how often (20), SEED what the clients do.
+// A live server killed with -9 at random moments, under clients that upload, cut, convert, explode, declare, delete, sweep,
+// check and repair, and started again on the same state. ROUNDS says how often (20), SEED what the clients do.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,8 +14,9 @@ import { freePort, startLiveServer } from "../support/live-server.ts";
 import type { LiveServer } from "../support/live-server.ts";
 import { StateFolder } from "../support/state-folder.ts";
 import { BundleClient } from "./bundle-client.ts";
+import { ExplodeClient } from "./explode-client.ts";
 import { Random } from "./random.ts";
-import { deleteArtifacts, runSweeps, sweepOnce } from "./removers.ts";
+import { deleteArtifacts, runRepairs, runSweeps, sweepOnce } from "./removers.ts";
 import { UploadClient } from "./upload-client.ts";
 import { verify } from "./verify.ts";
 import { World } from "./world.ts";
@@ -86,8 +87,10 @@ beforeAll(async () => {
     new UploadClient(world, "two", false).run(),
     new UploadClient(world, "slow", true).run(),
     new BundleClient(world, made.token).run(),
+    new ExplodeClient(world).run(),
     deleteArtifacts(world),
     runSweeps(world),
+    runRepairs(world, systemKey),
   ]);
   clients.catch(() => {}); // what is wrong is in world.problems, and thrown at the end
 }, LIMIT_MS);
@@ -100,6 +103,9 @@ afterAll(async () => {
 });
 
 function report(): void {
+  for (const [kind, count] of world.differences) {
+    console.log(`repaired: ${count} ${kind}`);
+  }
   const total = { answered: 0, lost: 0 };
   for (const [kind, { answered, lost }] of world.requests) {
     console.log(`${kind}: ${answered} answered, ${lost} lost`);
@@ -129,6 +135,7 @@ describe("kill -9 at a random moment", () => {
       await kill();
       state.ageDeleted();
       state.ageUploads(world.abandoned);
+      state.ageObjects();
       world.abandoned.clear();
       await start();
       await login();

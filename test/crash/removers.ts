@@ -64,3 +64,43 @@ async function afterLoss(world: World, error: unknown): Promise<void> {
   }
   await world.waitForServer();
 }
+
+/** Has everything checked and repaired again and again, as `npm run fsck -- --repair` does. What is missing cannot be
+ * repaired, and nothing may be missing. */
+export async function runRepairs(world: World, systemKey: string): Promise<void> {
+  while (!world.isStopping) {
+    await delay(300 + world.random.upTo(1_500));
+    try {
+      await repairOnce(world, systemKey);
+    } catch (error) {
+      await afterLoss(world, error);
+    }
+  }
+}
+
+interface Page {
+  cursor: string | null;
+  differences: { kind: string; subject: string; detail: string; repaired: boolean }[];
+}
+
+async function repairOnce(world: World, systemKey: string): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const from: object = cursor === null ? {} : { cursor };
+    const page = await world.ask<Page>(
+      "fsck",
+      async (service) => {
+        const system = await service.login("system", systemKey);
+        return service.send("POST", "/fsck", { ...from, repair: true, deep: 5 }, system);
+      },
+      async (response) => (await response.json()) as Page,
+    );
+    for (const { kind, subject, detail, repaired } of page.differences) {
+      world.differences.set(kind, (world.differences.get(kind) ?? 0) + 1);
+      if (!repaired) {
+        world.problems.push(`fsck: ${kind} ${subject} (${detail})`);
+      }
+    }
+    ({ cursor } = page);
+  } while (cursor !== null);
+}

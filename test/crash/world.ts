@@ -39,6 +39,8 @@ export class World {
   readonly abandoned = new Set<string>();
   /** What must not have happened. */
   readonly problems: string[] = [];
+  /** What checks found and repaired, by kind. */
+  readonly differences = new Map<string, number>();
   readonly requests = new Map<string, { answered: number; lost: number }>();
   /** Requests answered. */
   answers = 0;

@@ -45,7 +45,6 @@ async function makeManifest(files: readonly NewFile[]): Promise<Uint8Array> {
     throw new Error("The files are no tree");
   }
   const made = await encodeManifest(planned.tree, {
-    layout: 1,
     leftOut: { count: 2, named: [{ path: Uint8Array.of(0x61, 0x1b, 0xff), reason: "is odd" }] },
     newSha256: () => {
       const hash = createHash("sha256");
@@ -81,7 +80,7 @@ describe("npm run manifest", () => {
       code: 0,
       output: [
         "2 files of 12 bytes, 2 folders, 2 objects",
-        "archives by layout 1: tar 3072, zip 106 and 126",
+        "archives by layout 2: tar 3584, zip 151 and 187",
         "left out: a\\u{1b}ÿ (is odd)",
         "left out: 1 more",
         "1 d 12 bin/ (2 entries, 2 files)",

@@ -5,7 +5,6 @@ import { createHash } from "node:crypto";
 
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
 
-import { LAYOUT_REVISION } from "../../src/archive/layout.ts";
 import { encodeManifest } from "../../src/manifest/encode.ts";
 import { NOTHING_LEFT_OUT } from "../../src/manifest/left-out.ts";
 import { Members, MemberWriter } from "../../src/manifest/members.ts";
@@ -42,7 +41,6 @@ export async function insertVersion(
   }
   const { total } = planned.tree;
   const made = await encodeManifest(planned.tree, {
-    layout: LAYOUT_REVISION,
     leftOut: NOTHING_LEFT_OUT,
     newSha256: () => new Digest(),
     pause: async () => {},

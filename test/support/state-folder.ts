@@ -24,7 +24,7 @@ export class StateFolder {
     });
   }
 
-  /** Makes uploads and incomplete versions idle: these uploads, or all and the drafts. The server must not run. */
+  /** Makes uploads and incomplete versions idle: these, or all. The server must not run. */
   ageUploads(uuids: ReadonlySet<string> | null): void {
     const isAged = (uuid: string) => uuids === null || uuids.has(uuid);
     this.#catalog((db) => {
@@ -48,15 +48,17 @@ export class StateFolder {
       "upload",
     );
     if (uuids === null) {
-      this.#each(
-        "do/stowage-DraftObject",
-        (db) => {
-          db.prepare("UPDATE draft SET opened_at = opened_at - ?").run(AGE_MS);
-          db.prepare("UPDATE places SET at = at - ?").run(AGE_MS);
-        },
-        "draft",
-      );
+      this.#each("do/stowage-DraftObject", ageDraft, "draft");
     }
+  }
+
+  /** Makes all objects in R2 older than what may be on its way: a check takes none for too young. The server must not run. */
+  ageObjects(): void {
+    this.#each(
+      "r2/miniflare-R2BucketObject",
+      (db) => db.prepare("UPDATE _mf_objects SET uploaded = uploaded - ?").run(AGE_MS),
+      "_mf_objects",
+    );
   }
 
   /** Keys in R2, and how many multipart uploads are open there. */
@@ -104,4 +106,10 @@ export class StateFolder {
       }
     }
   }
+}
+
+/** Lets time pass for a draft. */
+function ageDraft(db: DatabaseSync): void {
+  db.prepare("UPDATE draft SET opened_at = opened_at - ?").run(AGE_MS);
+  db.prepare("UPDATE places SET at = at - ?").run(AGE_MS);
 }

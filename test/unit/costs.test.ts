@@ -12,6 +12,7 @@ import { newUuid } from "../../src/protocol/ids.ts";
 import type { Uuid } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { END, join, member } from "./archive/make-tar.ts";
+import { TusClient } from "./faults/files-jobs.ts";
 import { bytes, hexDigest } from "./support/bytes.ts";
 import { calls } from "./support/calls.ts";
 import { applySchema } from "./support/catalog.ts";
@@ -36,6 +37,16 @@ const COSTS: Record<string, Row> = {
   "append of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 47, 28],
   "truncate inside a part": [1, 1, 0, 1, 2, 0, 1, 31, 16],
   "convert of 73 MiB": [2, 0, 0, 26, 142, 38, 1, 26, 23],
+  "create by tus": [0, 0, 0, 3, 8, 3, 1, 5, 4],
+  "PATCH of 64 KiB": [0, 0, 0, 0, 0, 0, 1, 4, 2],
+  "PATCH of 64 MiB": [8, 0, 0, 0, 0, 0, 1, 60, 32],
+  "PATCH of 64 MiB of 1 TB": [4, 0, 0, 0, 0, 0, 1, 30, 16],
+  "HEAD of an upload": [0, 0, 0, 0, 0, 0, 1, 0, 0],
+  "last PATCH, of 2 MiB in all": [1, 0, 0, 23, 120, 36, 1, 28, 18],
+  "HEAD of a complete upload": [0, 0, 0, 1, 1, 0, 1, 0, 0],
+  "PUT of a file of 2 MiB": [1, 0, 0, 26, 128, 39, 2, 37, 22],
+  "join of 3 parts of 2 MiB": [3, 3, 0, 35, 162, 46, 7, 98, 53],
+  "bundle of 100 uploads": [101, 0, 0, 25, 915, 337, 202, 2_411, 1_112],
   "look-up by sha512": [0, 0, 0, 1, 10, 0, 0, 0, 0],
   "convert of a blob": [0, 0, 0, 23, 152, 29, 0, 0, 0],
   "create, 100 files": [0, 0, 0, 11, 61, 20, 3, 14, 6],
@@ -47,7 +58,7 @@ const COSTS: Record<string, Row> = {
   "tar of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
   "zip of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
   "tar.gz of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
-  "explode, 100 members": [2, 2, 0, 34, 145, 43, 1, 152, 22],
+  "explode, 100 members": [2, 2, 0, 34, 145, 43, 1, 167, 23],
   "delete an artifact": [0, 0, 0, 7, 44, 14, 0, 0, 0],
   "delete and sweep of 100 files": [0, 0, 1, 62, 220, 35, 1, 4, 2],
   "sweep of nothing": [0, 0, 0, 23, 54, 2, 0, 0, 0],
@@ -239,5 +250,44 @@ describe("the calls and rows", () => {
     await expectCosts("page of the audit in R2", () =>
       take(client.send("GET", "/audit?action=moved")),
     );
+  });
+
+  it("of uploads under /files/", async () => {
+    const tus = new TusClient(client);
+    const [first, last] = [bytes(64 * KiB, 11), bytes(2 * MiB - 64 * KiB, 12)];
+    let path = "";
+    await expectCosts("create by tus", async () => {
+      path = await tus.open("tus", 2 * MiB);
+    });
+    await expectCosts("PATCH of 64 KiB", () => take(tus.patch(path, 0, first)));
+    await expectCosts("HEAD of an upload", () => take(tus.head(path)));
+    await expectCosts("last PATCH, of 2 MiB in all", () => take(tus.patch(path, 64 * KiB, last)));
+    await expectCosts("HEAD of a complete upload", () => take(tus.head(path)));
+    await expectCosts("PUT of a file of 2 MiB", () =>
+      take(client.send("PUT", "/files/put", bytes(2 * MiB, 13))),
+    );
+    const mostlyZeros = new Uint8Array(64 * MiB);
+    for (const [job, length] of [
+      ["PATCH of 64 MiB", 1_000 * MiB],
+      ["PATCH of 64 MiB of 1 TB", 1e12],
+    ] as const) {
+      const large = await tus.open("large", length);
+      await take(tus.patch(large, 0, mostlyZeros));
+      await expectCosts(job, () => take(tus.patch(large, 64 * MiB, mostlyZeros)));
+      expect(await tus.terminate(large)).toBe(204);
+    }
+  });
+
+  it("of uploads that become one", async () => {
+    const tus = new TusClient(client);
+    const concat = await tus.parts([14, 15, 16].map((seed) => bytes(2 * MiB, seed)));
+    await expectCosts("join of 3 parts of 2 MiB", () =>
+      take(tus.create("joined", { "Upload-Concat": concat })),
+    );
+    const files = Object.fromEntries(
+      Array.from({ length: MANY }, (_, n) => [`d/${n}`, bytes(1_000, 20_000 + n)]),
+    );
+    const uploads = await tus.filesOf("bundled", files);
+    await expectCosts("bundle of 100 uploads", () => take(tus.tie("bundled", uploads)));
   });
 });

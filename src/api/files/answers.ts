@@ -48,12 +48,13 @@ export async function sayFacts(
   if (became === null) {
     c.header("Upload-Expires", formatHttpDate(expiresAt));
   }
-  return became === null ? null : sayArtifact(c, became);
+  return became === null ? null : sayArtifact(c, became, facts.plan?.intent?.path ?? null);
 }
 
 async function sayArtifact(
   c: Context<AppEnv>,
   became: NonNullable<UploadFacts["became"]>,
+  path: string | null,
 ): Promise<ShownArtifact | null> {
   const { artifactUuid, versionIndex: version, sha256, sha512 } = became;
   c.header("Repr-Digest", `sha-256=:${toBase64(sha256)}:, sha-512=:${toBase64(sha512)}:`);
@@ -62,7 +63,7 @@ async function sayArtifact(
     return null; // deleted, and forgotten
   }
   const { id, name } = artifact;
-  const url = version === null ? folderUrl(id, "") : fileUrl(id, name, { version });
+  const url = version === null ? folderUrl(id, "") : fileUrl(id, path ?? name, { version });
   c.header("Stowage-Artifact", String(id));
   if (version !== null) {
     c.header("Stowage-Version", String(version));

@@ -7,13 +7,14 @@ import { newUploadUuid } from "../../auth/upload-uuids.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { uploadOfUrl } from "../../protocol/tus.ts";
 import type { JoinedPart } from "../../protocol/uploads.ts";
 import { UploadGateway } from "../../uploads/gateway.ts";
 import { requireUploadUuid } from "../upload-uuid.ts";
 import { locationOf, sayFacts } from "./answers.ts";
 import { noteUpload } from "./open.ts";
-import { planArtifact, planDigests } from "./plan.ts";
-import { lengthOf } from "./read-append.ts";
+import { planDigests, planOutcome } from "./plan.ts";
+import { lengthOf, readPromise, readWhole, requireNothing } from "./read-append.ts";
 import { UploadMetadata } from "./upload-metadata.ts";
 import { requireHome } from "./who.ts";
 
@@ -28,6 +29,7 @@ export async function createFinal(c: Context<AppEnv>): Promise<Response> {
   if (hasLength || lengthOf(c.req.raw) !== 0) {
     throw new AppError("upload_concat_malformed", "it has the length and the bytes of its parts");
   }
+  requireNothing(readPromise(headers, true));
   const gateway = new UploadGateway(c.env.UPLOADS, home.id);
   const { parts, length } = await restParts(c, gateway, readParts(concat));
   const uuid = await newUploadUuid(c.var.settings.tokenSecret);
@@ -35,8 +37,8 @@ export async function createFinal(c: Context<AppEnv>): Promise<Response> {
     protocol: "tus" as const,
     metadata: sent,
     concat,
-    intent: planArtifact(c, { home, uuid, metadata }),
-    digests: planDigests(metadata),
+    ...planOutcome(c, { home, uuid, metadata }),
+    digests: [...planDigests(metadata), ...readWhole(headers)],
   };
   const room = await noteUpload(c, uuid, home.id, length);
   const facts = valueOf(await gateway.join(uuid, room, plan, parts));
@@ -50,10 +52,7 @@ export async function createFinal(c: Context<AppEnv>): Promise<Response> {
 function readParts(concat: string): string[] {
   const [, list = ""] = /^final;\s*(.*)$/u.exec(concat) ?? [];
   const urls = list.split(/ +/u).filter((url) => url !== "");
-  const found = urls.map(
-    (url) => /^(?:https?:\/\/[^/]+)?\/+files\/([^/?#]+)$/u.exec(url)?.[1] ?? null,
-  );
-  const uuids = found.filter((uuid) => uuid !== null);
+  const uuids = urls.map(uploadOfUrl).filter((uuid) => uuid !== null);
   if (uuids.length === 0 || uuids.length < urls.length) {
     throw new AppError("upload_concat_malformed", `'${concat}'`);
   }
@@ -87,8 +86,8 @@ function requirePart(rested: Rested, text: string) {
   if (!rested.ok && rested.code === "upload_not_found") {
     throw new AppError("upload_part_unknown", `'${text}'`);
   }
-  const { length, extents } = valueOf(rested);
-  return { length, extents };
+  const { facts, extents } = valueOf(rested);
+  return { length: facts.size, extents };
 }
 
 async function requirePartUuid(c: Context<AppEnv>, text: string): Promise<Uuid> {

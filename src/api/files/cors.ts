@@ -53,7 +53,7 @@ const ALLOWED = [
 /** Lets scripts of the origins of the settings read the answer. */
 export function allowOrigins(c: Context<AppEnv>): void {
   const { path, method } = c.req;
-  if (!isFilesPath(path) && path !== "/auth") {
+  if (!isFilesPath(path) && !/^\/(?:auth$|bundles\/)/u.test(path)) {
     return;
   }
   const { headers } = c.res;

@@ -4,7 +4,6 @@ import type { Context } from "hono";
 
 import type { AppEnv } from "../../app-env.ts";
 import { newUploadUuid } from "../../auth/upload-uuids.ts";
-import { readDigests } from "../../http/digest-headers.ts";
 import { dispositionName } from "../../http/disposition-name.ts";
 import type { BodyDigest } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
@@ -14,11 +13,12 @@ import type { FilesTerms, UploadFacts, UploadPlan } from "../../protocol/uploads
 import { UploadGateway } from "../../uploads/gateway.ts";
 import { locationOf, sayFacts } from "./answers.ts";
 import { noteUpload, requireTaken } from "./open.ts";
-import { planArtifact, planDigests } from "./plan.ts";
+import { planDigests, planOutcome } from "./plan.ts";
 import {
   lengthOf,
   readPromise,
-  readTusPromise,
+  readWhole,
+  requireNothing,
   requireSameLength,
   requireTusType,
 } from "./read-append.ts";
@@ -48,9 +48,13 @@ export async function createUpload(c: Context<AppEnv>, dialect: "tus" | "ietf"):
     protocol: dialect,
     metadata: sent,
     concat: isPartial ? "partial" : null,
-    intent: isPartial ? null : planArtifact(c, opening),
+    ...(isPartial ? { intent: null } : planOutcome(c, opening)),
     digests: [...planDigests(metadata), ...creation.digests],
   };
+  if (dialect === "ietf" && plan.member !== undefined) {
+    // Its `Upload-Complete: ?1` says that the artifact is there.
+    throw new AppError("upload_metadata_refused", "bundle is for uploads by tus");
+  }
   const room = await noteUpload(c, uuid, home.id, length);
   const gateway = new UploadGateway(c.env.UPLOADS, home.id);
   const { createdAt, lastAppendAt } = valueOf(await gateway.begin(uuid, room, plan, length));
@@ -116,7 +120,7 @@ function readTusCreation(request: Request): Creation {
     length,
     isPartial: concat === "partial",
     body: readTusBody(request),
-    digests: [],
+    digests: readWhole(headers),
     facts: { name: null, type: null },
   };
 }
@@ -124,11 +128,12 @@ function readTusCreation(request: Request): Creation {
 /** creation-with-upload; clients without a body may say a type all the same. */
 function readTusBody(request: Request): Creation["body"] {
   const length = lengthOf(request);
+  const promise = readPromise(request.headers, true);
   if (length === 0) {
+    requireNothing(promise);
     return null;
   }
   requireTusType(request.headers);
-  const promise = readTusPromise(request.headers);
   return { length, promise, completes: "at length" };
 }
 
@@ -138,30 +143,19 @@ function readIetfCreation(request: Request): Creation {
   const bytes = lengthOf(request);
   const said = readInteger(headers.get("Upload-Length"));
   const length = requireSameLength(said, isLast ? bytes : null);
+  const promise = readPromise(headers, true);
+  const hasBody = isLast || bytes !== 0;
+  if (!hasBody) {
+    requireNothing(promise);
+  }
   return {
     length,
     isPartial: false,
-    body:
-      isLast || bytes !== 0
-        ? { length: bytes, promise: readPromise(headers), completes: isLast ? "now" : "later" }
-        : null,
+    body: hasBody ? { length: bytes, promise, completes: isLast ? "now" : "later" } : null,
     digests: readWhole(headers),
     facts: {
       name: dispositionName(headers.get("Content-Disposition")),
       type: headers.get("Content-Type"),
     },
   };
-}
-
-/** The digests of the whole that the client means to send (RFC 9530, Repr-Digest). */
-function readWhole(headers: Headers): BodyDigest[] {
-  const text = headers.get("Repr-Digest");
-  if (text === null) {
-    return [];
-  }
-  const { digests, unreadable } = readDigests(new Headers({ "Repr-Digest": text }), false);
-  if (unreadable !== null) {
-    throw new AppError("body_digest_unknown", unreadable);
-  }
-  return digests;
 }

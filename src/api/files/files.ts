@@ -24,7 +24,7 @@ import { createFinal } from "./concat.ts";
 import { createUpload } from "./create.ts";
 import { createWhole } from "./plain.ts";
 import { readAppend } from "./read-append.ts";
-import { requireUpload } from "./who.ts";
+import { requireUpload, requireUploader } from "./who.ts";
 
 /** The collection with and without its slash. */
 const COLLECTION = ["/files", "/files/"];
@@ -114,8 +114,9 @@ async function append(c: Context<AppEnv>): Promise<Response> {
   if (dialect === "plain") {
     throw new AppError("tus_version_unsupported");
   }
-  const { uuid, gateway } = await requireUpload(c, c.req.param("upload") ?? "");
+  requireUploader(c);
   const terms = readAppend(c.req.raw, dialect);
+  const { uuid, gateway } = await requireUpload(c, c.req.param("upload") ?? "");
   const appended = await gateway.put(uuid, c.req.raw.body, terms);
   if (!appended.ok && appended.code === "upload_offset_conflict") {
     await refuseOffset(c, await gateway.head(uuid), terms);

@@ -7,6 +7,7 @@ import { AppError, valueOf } from "../../protocol/errors.ts";
 import type { ErrorCode, Outcome } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { uploadLimit } from "../../protocol/tus.ts";
 import type { UploadFacts } from "../../protocol/uploads.ts";
 import type { UploadGateway } from "../../uploads/gateway.ts";
 
@@ -23,6 +24,9 @@ export async function noteUpload(
   }
   const workspace = length === null ? null : await findWorkspaceById(c.env.DB, workspaceId);
   if (workspace !== null && length !== null && length > roomOf(workspace)) {
+    // So much it would take.
+    const { maxAppendBytes } = c.var.settings;
+    c.header("Upload-Limit", uploadLimit(maxAppendBytes, null, roomOf(workspace)));
     throw new AppError("quota_exceeded", usageOf(workspace));
   }
   const inserted = await insertUpload(c.env.DB, uuid, workspaceId, Date.now());

@@ -13,7 +13,7 @@ import { pathName } from "../path-name.ts";
 import { sayFacts } from "./answers.ts";
 import { noteUpload, requireTaken } from "./open.ts";
 import { planArtifact } from "./plan.ts";
-import { lengthOf } from "./read-append.ts";
+import { lengthOf, readChecksum } from "./read-append.ts";
 import { UploadMetadata } from "./upload-metadata.ts";
 import { requireHome } from "./who.ts";
 
@@ -23,7 +23,8 @@ export async function createWhole(c: Context<AppEnv>, name: string | null): Prom
   const { headers, body } = request;
   const metadata = new UploadMetadata(null);
   const home = await requireHome(c, c.req.header("Stowage-Workspace") ?? null);
-  const { promise } = valueOf(readBodyPromise(headers, "content"));
+  const said = valueOf(readBodyPromise(headers, "content")).promise;
+  const promise = { ...said, digests: [...said.digests, ...readChecksum(headers)] };
   const length = lengthOf(request);
   const uuid = await newUploadUuid(c.var.settings.tokenSecret);
   const facts = {

@@ -7,8 +7,9 @@ import { requesterOf } from "../../auth/author.ts";
 import type { BodyDigest } from "../../protocol/body-promise.ts";
 import { AppError } from "../../protocol/errors.ts";
 import type { Uuid } from "../../protocol/ids.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { findPathFault } from "../../protocol/paths.ts";
-import type { ArtifactIntent } from "../../protocol/uploads.ts";
+import type { ArtifactIntent, UploadPlan } from "../../protocol/uploads.ts";
 import { isName } from "../path-name.ts";
 import type { UploadMetadata } from "./upload-metadata.ts";
 
@@ -22,6 +23,37 @@ export interface Opening {
   uuid: Uuid;
   metadata: UploadMetadata;
   facts?: { name: string | null; type: string | null };
+}
+
+/** What an upload is to become: an artifact, or a file of a bundle. */
+export function planOutcome(
+  c: Context<AppEnv>,
+  opening: Opening,
+): Pick<UploadPlan, "intent" | "member"> {
+  const bundle = opening.metadata.text("bundle");
+  if (bundle === null) {
+    return { intent: planArtifact(c, opening) };
+  }
+  if (!isBundleName(bundle)) {
+    throw refused(`'${bundle}' cannot be a bundle's name`);
+  }
+  const path = readRelativePath(opening);
+  return { intent: null, member: { bundle, path, contentType: readContentType(opening) } };
+}
+
+/** May a bundle be called so? */
+export function isBundleName(name: string): boolean {
+  return isName(name) && name.length <= LIMITS.bundleName;
+}
+
+/** The path that the file has in the folder that is uploaded; some browsers begin it with a slash. */
+function readRelativePath(opening: Opening): string {
+  const path = opening.metadata.text("relativePath")?.replace(/^\//u, "") ?? readPath(opening);
+  const fault = findPathFault(path);
+  if (fault !== null) {
+    throw refused(`the path '${path}' ${fault}`);
+  }
+  return path;
 }
 
 /** The artifact that an upload is to become. */
@@ -44,18 +76,24 @@ export function planArtifact(c: Context<AppEnv>, opening: Opening): ArtifactInte
     shared: false,
     ...requesterOf(c),
     gift: false,
-    path,
+    ...(path === name ? {} : { path }),
     ...readExtras(opening),
   };
 }
 
 type Extras = Pick<ArtifactIntent, "contentType" | "expiresAt" | "explode">;
 
-function readExtras({ metadata, facts }: Opening): Extras {
+function readContentType({ metadata, facts }: Opening): string | null {
   const contentType = metadata.text("filetype", "type") ?? facts?.type ?? null;
   if (contentType !== null && contentType.length > 255) {
     throw refused("filetype is over 255 characters");
   }
+  return contentType;
+}
+
+function readExtras(opening: Opening): Extras {
+  const { metadata } = opening;
+  const contentType = readContentType(opening);
   const expiresAt = readExpiry(metadata, Date.now());
   return {
     ...(contentType === null ? {} : { contentType }),

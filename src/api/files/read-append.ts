@@ -1,6 +1,7 @@
 // The headers of a request that appends, by either protocol.
 
-import { readBodyPromise } from "../../http/body-check.ts";
+import { BodyCheck, readBodyPromise } from "../../http/body-check.ts";
+import { readDigests } from "../../http/digest-headers.ts";
 import type { BodyDigest, BodyPromise } from "../../protocol/body-promise.ts";
 import { AppError, valueOf } from "../../protocol/errors.ts";
 import {
@@ -36,7 +37,7 @@ function readTusAppend(request: Request): FilesTerms {
   return {
     offset,
     length: lengthOf(request),
-    promise: readTusPromise(headers),
+    promise: readPromise(headers, false),
     uploadLength,
     completes: "at length",
     endsWhenTooLong: false,
@@ -67,7 +68,7 @@ function readIetfAppend(request: Request): FilesTerms {
   return {
     offset,
     length,
-    promise: readPromise(headers),
+    promise: readPromise(headers, false),
     uploadLength: requireSameLength(said, isLast && length !== null ? offset + length : null),
     completes: isLast ? "now" : "later",
     endsWhenTooLong: true,
@@ -88,28 +89,63 @@ export function lengthOf({ headers, body }: Request): number | null {
   return length ?? (body === null ? 0 : null);
 }
 
-/** What is promised of the bytes of one request. */
-export function readPromise(headers: Headers): BodyPromise {
-  const { digests } = valueOf(readBodyPromise(headers, "part")).promise;
-  return { boundary: null, digests };
+/** The headers that speak of the whole upload. */
+const OF_WHOLE = ["Repr-Digest", "Digest"] as const;
+
+/** What is promised of the bytes of one request. Those of the whole are known only where it `opens` the upload: readWhole() reads
+ * them there. */
+export function readPromise(headers: Headers, opens: boolean): BodyPromise {
+  const range = headers.get("Content-Range");
+  if (range !== null) {
+    throw new AppError("content_range_unexpected", `'${range}'`);
+  }
+  const own = new Headers(headers);
+  for (const name of opens ? OF_WHOLE : []) {
+    own.delete(name);
+  }
+  const { boundary, digests } = valueOf(readBodyPromise(own, "part")).promise;
+  return { boundary, digests: [...digests, ...readChecksum(headers)] };
 }
 
-/** The same by tus, which has a header of its own. */
-export function readTusPromise(headers: Headers): BodyPromise {
-  const { digests } = readPromise(headers);
+/** The digests of the whole upload that the request which opens it has: only those that are kept for all of its bytes can be
+ * held against it. */
+export function readWhole(headers: Headers): BodyDigest[] {
+  const own = new Headers();
+  for (const name of OF_WHOLE) {
+    const text = headers.get(name);
+    if (text !== null) {
+      own.set(name, text);
+    }
+  }
+  const { digests, unreadable } = readDigests(own, false);
+  const unkept = digests.find(({ algorithm }) => algorithm !== "sha256" && algorithm !== "sha512");
+  if (unreadable !== null || unkept !== undefined) {
+    throw new AppError("body_digest_unknown", unreadable ?? unkept?.algorithm ?? null);
+  }
+  return digests;
+}
+
+/** Refuses a request without a body of which one was promised. */
+export function requireNothing(promise: BodyPromise): void {
+  const refusal = new BodyCheck(promise).finish();
+  if (refusal !== null) {
+    throw new AppError(refusal);
+  }
+}
+
+/** The digest in tus's own header, whoever sends it. */
+export function readChecksum(headers: Headers): BodyDigest[] {
   const text = headers.get("Upload-Checksum");
-  const checksum = text === null ? [] : [readChecksum(text)];
-  return { boundary: null, digests: [...digests, ...checksum] };
-}
-
-function readChecksum(text: string): BodyDigest {
+  if (text === null) {
+    return [];
+  }
   const [name = "", encoded = "", ...more] = text.split(" ");
   const algorithm = TUS_CHECKSUMS.find((known) => known === name);
   if (algorithm !== undefined && more.length === 0) {
     try {
       const bytes = Uint8Array.fromBase64(encoded);
       if (bytes.length === LENGTHS[algorithm]) {
-        return { algorithm, hex: bytes.toHex() };
+        return [{ algorithm, hex: bytes.toHex() }];
       }
     } catch {
       // Refused below.

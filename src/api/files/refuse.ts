@@ -71,7 +71,9 @@ function sayHeaders(c: Context<AppEnv>, code: ErrorCode, status: number): void {
       c.header("Tus-Version", TUS_VERSION);
       break;
     case 413:
-      c.header("Upload-Limit", uploadLimit(c.var.settings.maxAppendBytes, null));
+      if (!c.res.headers.has("Upload-Limit")) {
+        c.header("Upload-Limit", uploadLimit(c.var.settings.maxAppendBytes, null));
+      }
       break;
     case 415:
       c.header("Accept-Patch", `${IETF_TYPE}, ${TUS_TYPE}`);

@@ -56,7 +56,7 @@ export async function requireUpload(
 }
 
 /** Refuses who may add to no workspace whatever it is called. */
-function requireUploader(c: Context<AppEnv>): void {
+export function requireUploader(c: Context<AppEnv>): void {
   requireSomebody(c.var.identity);
   if (c.var.identity.kind === "worker") {
     throw new AppError("contributor_needed");

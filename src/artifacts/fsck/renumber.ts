@@ -1,12 +1,13 @@
 // The entries of a version numbered once more, by nothing but their paths and sizes: the numbers and sums of a manifest
 // have to come out again. In memory bounded by the depth of the folders, from any entry on.
 
-import { LAYOUT_REVISION } from "../../archive/layout.ts";
-import { entryLengths } from "../../archive/lengths.ts";
-import { addSums, SUM_PARTS } from "../../manifest/entries.ts";
+import { entryLengths, LAYOUTS } from "../../archive/lengths.ts";
+import { addSums, SUM_PARTS, sumsOfEmptyFolder } from "../../manifest/entries.ts";
 import type { Entry, FolderEntry, Sums } from "../../manifest/entries.ts";
 import type { VersionReader } from "../../manifest/version-reader.ts";
 import { comparePaths, findPathFault } from "../../protocol/paths.ts";
+
+const encoder = new TextEncoder();
 
 /** What is wrong with an entry: its place among the others, or what it says of them. */
 export type EntryFault = "order" | "sums";
@@ -18,7 +19,8 @@ export class Renumbering {
   #previous: string;
   #ordinal: number;
   #sums: Sums;
-  /** Sums of archives are those of a layout, of which one is known here. */
+  /** Sums of archives are those of a layout, which may be none that is known here. */
+  readonly #layout: number;
   readonly #parts: readonly (keyof Sums)[];
 
   private constructor(
@@ -28,8 +30,9 @@ export class Renumbering {
     this.#ordinal = ordinal;
     this.#previous = path;
     this.#sums = sums;
-    this.#parts =
-      layout === LAYOUT_REVISION ? SUM_PARTS : (["files", "bytes", "emptyFolders"] as const);
+    this.#layout = layout;
+    const isKnown = layout === LAYOUTS.plain || layout === LAYOUTS.withEmptyFolders;
+    this.#parts = isKnown ? SUM_PARTS : (["files", "bytes", "emptyFolders"] as const);
   }
 
   /** Goes on behind an entry; what is before it was numbered by another. */
@@ -120,7 +123,10 @@ export class Renumbering {
       const sums = addSums(this.#sums, last.before, -1);
       wrong += Number(entries !== last.below.entries || !this.#isEqual(last.below, sums));
       if (entries === 0) {
-        this.#sums = { ...this.#sums, emptyFolders: this.#sums.emptyFolders + 1 };
+        this.#sums = addSums(
+          this.#sums,
+          sumsOfEmptyFolder(encoder.encode(last.path), this.#layout),
+        );
       }
     }
     return wrong;

@@ -92,18 +92,31 @@ async function isAwaiting(db: D1Database, versionId: number): Promise<boolean> {
   return (await prepare(db, sql`SELECT 1 FROM ${awaiting(versionId)}`).first()) !== null;
 }
 
-/** Ends an upload that brought a declared content, whose R2 objects are `keys`. Those that the draft did not take, and no version
- * names, are garbage. Refused (`artifact_not_found`) when the version is gone and has nothing of it. */
+/** Does a version refer to one of these R2 objects? */
+export async function areReferred(db: D1Database, keys: readonly string[]): Promise<boolean> {
+  return (await prepare(db, sql`SELECT 1 WHERE ${isReferred(keys)}`).first()) !== null;
+}
+
+function isReferred(keys: readonly string[]): Sql {
+  return sql`EXISTS (SELECT 1 FROM ${rowsOf(keys)} CROSS JOIN object_refs r ON r.key = e.value)`;
+}
+
+/** Ends an upload that brought a declared content, whose R2 objects are `keys`. To what the draft took, its version refers from then on:
+ * its upload's object forgets them before the last file may be there. What it did not take, and no version names, is garbage. Refused (`artifact_not_found`) when the version is gone and has nothing of it. */
 export async function endBrought(
   db: D1Database,
   upload: Uuid,
   { draft, keys, isTaken }: { draft: Uuid; keys: readonly string[]; isTaken: boolean },
   now: number,
 ): Promise<SealResult | null> {
-  const hasSome = sql`${Number(isTaken)} = 1 OR EXISTS (
-    SELECT 1 FROM ${rowsOf(keys)} CROSS JOIN object_refs r ON r.key = e.value)`;
+  const hasSome = sql`${Number(isTaken)} = 1 OR ${isReferred(keys)}`;
+  // An end of the draft in between has listed them.
+  const refs = sql`
+    INSERT INTO object_refs (version_id, key) SELECT v.id, e.value FROM versions v, ${rowsOf(keys)}
+    WHERE v.draft = ${draft} AND v.sealed_at IS NULL AND v.deleted_at IS NULL
+      AND NOT EXISTS (SELECT 1 FROM garbage g WHERE g.key = e.value) ON CONFLICT DO NOTHING`;
   const results = await repeatable(db).batch<SealResult>([
-    ...(isTaken ? [] : [noteGarbage(db, keys, now)]),
+    isTaken ? prepare(db, refs) : noteGarbage(db, keys, now),
     prepare(
       db,
       sql`

@@ -15,6 +15,9 @@ export interface NewArtifact {
   state: "initial" | "created";
   /** 1: the same batch adds its first version. */
   highestIndex?: 0 | 1;
+  /** Debusine's, and the JSON object that came with it. */
+  category?: string | null;
+  data?: string | null;
   /** What has to hold besides, an expression. */
   condition?: Sql;
 }
@@ -30,6 +33,8 @@ export function insertArtifact(
     maxVersions,
     state,
     highestIndex = 0,
+    category = null,
+    data = null,
     condition = sql`TRUE`,
   }: NewArtifact,
   now: number,
@@ -38,9 +43,9 @@ export function insertArtifact(
   return prepare(
     db,
     sql`INSERT INTO artifacts (workspace_id, type, source_url, uuid, name, shared, max_versions, created_at,
-        expires_at, state, highest_index)
+        expires_at, state, highest_index, category, data)
       SELECT id, ${type}, ${sourceUrl}, ${made}, ${name}, ${Number(shared)}, ${maxVersions}, ${now},
-        ${now} + default_expiration_days * 86400000, ${state}, ${highestIndex}
+        ${now} + default_expiration_days * 86400000, ${state}, ${highestIndex}, ${category}, ${data}
       FROM workspaces WHERE id = ${workspaceId} AND ${condition}
       ON CONFLICT (workspace_id, type, source_url) WHERE deleted_at IS NULL DO NOTHING`,
   );

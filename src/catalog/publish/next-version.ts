@@ -13,8 +13,8 @@ import type { Sql } from "../sql.ts";
 
 /** What makes a version with one file be added or not. */
 interface OnlyFileTerms {
-  /** Its path: an artifact that has another name by now refuses it (`artifact_renamed`). */
-  path: string;
+  /** The name that is its path, too: an artifact that has another by now refuses it (`artifact_renamed`); null: its path is another. */
+  name: string | null;
   /** Nothing is added where the newest version has this content. */
   sha512: string;
   size: number;
@@ -97,7 +97,7 @@ function insertVersion(db: D1Database, next: NextVersion, now: number): D1Prepar
       INSERT INTO versions (artifact_id, version_index, created_at, sealed_at, file_count, entry_count, total_bytes,
         manifest_key, manifest_length, manifest)
       SELECT a.id, ${only === null ? index : sql`iif(${isNotOwn(only)}, NULL, ${index})`}, ${now}, ${now},
-        ${only === null ? sql`${fileCount}` : sql`iif(a.name = ${only.path}, ${fileCount}, NULL)`},
+        ${only === null ? sql`${fileCount}` : sql`iif(a.name = coalesce(${only.name}, a.name), ${fileCount}, NULL)`},
         ${entryCount}, ${totalBytes}, ${manifest.key}, ${manifest.length}, ${manifest.row}
       FROM artifacts a WHERE a.id = ${artifact} ${only === null ? sql`` : sql`AND NOT ${hasContent(only)}`}`,
   );

@@ -21,8 +21,8 @@ import { endUpload } from "./uploads.ts";
 /** What becomes a version. */
 export interface NextFile {
   intent: ArtifactIntent;
-  /** The path of its file is the name that the artifact has, or gets. */
-  path: string;
+  /** The name that the artifact has, or gets, where that is the path of its file, too; else null. */
+  named: string | null;
   whole: WholeVersion;
   sha512: string;
 }
@@ -88,7 +88,7 @@ export async function publishContent(
 /** `maxVersions`: how many versions the artifact keeps from now on; null leaves that as it is. */
 function publishFile(
   db: D1Database,
-  { intent, path, whole, sha512 }: NextFile,
+  { intent, named, whole, sha512 }: NextFile,
   {
     upload,
     isMade,
@@ -110,7 +110,7 @@ function publishFile(
     state: "created",
     highestIndex: 1,
   } as const;
-  const only = { path, sha512, size: whole.totalBytes, giftTo: gift ? made : null };
+  const only = { name: named, sha512, size: whole.totalBytes, giftTo: gift ? made : null };
   const blob = blobUuidOf(sha512);
   return [
     ...endExpired(db, intent, now),

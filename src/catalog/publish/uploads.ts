@@ -9,7 +9,7 @@ import {
   usageOf,
 } from "../access/workspaces.ts";
 import { repeatable } from "../database.ts";
-import { prepare, sql } from "../sql.ts";
+import { prepare, rowsOf, sql } from "../sql.ts";
 import { settleFailed } from "./settle-failed.ts";
 
 /** Notes a new upload, before its object is opened: what the catalog does not know is never swept. Gives how
@@ -99,4 +99,9 @@ export async function forgetUpload(
 /** The statement that ends an upload: what it was for has its bytes, or is given up. */
 export function endUpload(db: D1Database, uuid: Uuid): D1PreparedStatement {
   return prepare(db, sql`DELETE FROM uploads WHERE uuid = ${uuid}`);
+}
+
+/** The same for many. */
+export function endUploads(db: D1Database, uuids: readonly Uuid[]): D1PreparedStatement {
+  return prepare(db, sql`DELETE FROM uploads WHERE uuid IN (SELECT e.value FROM ${rowsOf(uuids)})`);
 }

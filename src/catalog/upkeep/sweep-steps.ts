@@ -7,6 +7,7 @@ import { endArtifacts, endVersions } from "../artifacts/change.ts";
 import { noteEvent } from "../artifacts/events.ts";
 import { noteGarbage } from "../contents/version-rows.ts";
 import { prepare, rowsOf, sql } from "../sql.ts";
+import { isNamed } from "./check-rows.ts";
 
 /** Marks artifacts that expired by `now` as deleted, with their versions. */
 export async function deleteExpiredArtifacts(
@@ -200,7 +201,7 @@ export async function forgetArtifacts(
   return results.length;
 }
 
-/** Keys of R2 objects that are garbage since before `before`. */
+/** Keys of R2 objects that are garbage since before `before`; never one that something names all the same, which the check tells of. */
 export async function listGarbage(
   db: D1Database,
   before: number,
@@ -208,7 +209,7 @@ export async function listGarbage(
 ): Promise<string[]> {
   const { results } = await prepare(
     db,
-    sql`SELECT key FROM garbage WHERE since < ${before} ORDER BY since LIMIT ${limit}`,
+    sql`SELECT g.key FROM garbage g WHERE g.since < ${before} AND NOT ${isNamed(sql`g.key`)} ORDER BY g.since LIMIT ${limit}`,
   ).all<{ key: string }>();
   return results.map(({ key }) => key);
 }

@@ -29,6 +29,11 @@ export const ARTIFACT_REFUSALS = {
     status: 400,
     message: "archive has too many folders",
   },
+  artifact_explode_strict: {
+    status: 400,
+    message: "archive has members that cannot be kept as they are",
+    help: "Without `strict` links become files, and what cannot be a file is left out and listed",
+  },
   artifact_busy: {
     status: 406,
     message: "artifact is being made from something else",

@@ -61,6 +61,14 @@ export const FILES_REFUSALS = {
       "Upload-Concat is neither partial nor final; with the URLs of uploads, or has a length or a body",
   },
   upload_part_unknown: { status: 400, message: "a part of Upload-Concat is not known" },
-  upload_part_unfinished: { status: 409, message: "a part of Upload-Concat is not complete" },
+  upload_part_unfinished: {
+    status: 409,
+    message: "a part, or a file of a bundle, is not complete",
+  },
+  upload_not_bundled: {
+    status: 409,
+    message: "upload is no file of this bundle: its metadata says another, or none",
+  },
+  bundle_files_invalid: { status: 400, message: "files cannot be those of a folder" },
   upload_part_gone: { status: 409, message: "a part was changed or ended while it was joined" },
 } as const satisfies Record<string, Refusal>;

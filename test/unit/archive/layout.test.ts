@@ -7,23 +7,27 @@ import { entryLengths } from "../../../src/archive/lengths.ts";
 import { zipDirectoryEntry, zipEnd, zipLocalHeader } from "../../../src/archive/zip.ts";
 import { MODIFIED_AT } from "./members.ts";
 
-const NOTHING = { files: 0, tar: 0, zip: 0, directory: 0 };
+const NOTHING = { files: 0, emptyFolders: 0, tar: 0, zip: 0, directory: 0 };
 const GiB = 1024 ** 3;
 const LIMIT_32 = 0xffff_ffff;
 const head = { path: "é/a", size: 5, modifiedAt: MODIFIED_AT, crc32: "cbf43926" };
 
-/** Members with their sums, and the sums after the last. */
+/** Members with their sums, and the sums after the last. A path that ends in a slash is that of an empty folder. */
 function place(files: readonly { path: string; size: number }[], from = NOTHING) {
   let sums = from;
-  const members = files.map(({ path, size }) => {
+  const members = files.map(({ path, size: said }) => {
+    const isFolder = path.endsWith("/");
+    const size = isFolder ? 0 : said;
     const { tar, zip, directory } = entryLengths(path, size);
     sums = {
-      files: sums.files + 1,
+      files: sums.files + (isFolder ? 0 : 1),
+      emptyFolders: sums.emptyFolders + (isFolder ? 1 : 0),
       tar: sums.tar + tar,
       zip: sums.zip + zip,
       directory: sums.directory + directory,
     };
-    return { path, size, modifiedAt: MODIFIED_AT, crc32: "00000000", sums };
+    const member = { path, size, modifiedAt: MODIFIED_AT, crc32: "00000000", sums };
+    return isFolder ? { ...member, type: "folder" as const } : member;
   });
   return { members, after: sums };
 }
@@ -39,12 +43,14 @@ function runsOf(sections: ReturnType<typeof layOut>): Run[] {
 const file = fc.record({
   path: fc.oneof(
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 200 }),
-    fc.stringMatching(/^[a-z]{1,120}\/[a-z]{1,120}$/u),
+    fc.stringMatching(/^[a-z]{1,120}\/[a-z]{1,120}\/?$/u),
+    fc.stringMatching(/^[a-zé]{1,250}\/$/u),
   ),
   size: fc.oneof(fc.nat(5_000), fc.nat({ max: 2 ** 31 }), fc.constantFrom(LIMIT_32, 9 * GiB)),
 });
 const before = fc.record({
   files: fc.nat(),
+  emptyFolders: fc.nat(),
   tar: fc.nat(),
   zip: fc.constantFrom(0, 7, 5 * GiB),
   directory: fc.nat(),
@@ -77,7 +83,7 @@ describe("layOut()", () => {
         { path: "a", size: 10 },
         { path: "b", size: 20 },
       ],
-      { files: 3, tar: 512, zip: 1_000, directory: 99 },
+      { files: 3, emptyFolders: 0, tar: 512, zip: 1_000, directory: 99 },
     );
     const [, directory] = runsOf(layOut("zip", { ...NOTHING, zip: 1_000 }, after));
     const offsets = members.map((member) =>

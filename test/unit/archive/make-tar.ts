@@ -1,5 +1,7 @@
 // Tars for tests of the reader, header by header: what real tools write, and what none does.
 
+import type { Beside } from "../../../src/archive/describe-member.ts";
+import type { TarMember } from "../../../src/archive/tar-reader.ts";
 import { TarWalk } from "../../../src/archive/tar-walk.ts";
 import type { TarMark } from "../../../src/archive/tar-walk.ts";
 import { Work } from "../../../src/archive/work.ts";
@@ -14,6 +16,10 @@ export interface Fields {
   magic?: string;
   prefix?: string;
   checksum?: string;
+  link?: string;
+  mode?: string;
+  /** Seconds. */
+  time?: number;
 }
 
 /** Bytes with one character each. */
@@ -26,9 +32,11 @@ export function header({ name, size = 0, type = "0", ...rest }: Fields): Uint8Ar
   const block = new Uint8Array(512);
   const put = (text: string, at: number) => block.set(latin(text), at);
   put(String.fromCharCode(...encoder.encode(name)).slice(0, 100), 0);
-  put("0000644\0", 100);
+  put(rest.mode ?? "0000644", 100);
   put(typeof size === "string" ? size : `${size.toString(8).padStart(11, "0")}\0`, 124);
+  put(rest.time === undefined ? "" : rest.time.toString(8).padStart(11, "0"), 136);
   put(type, 156);
+  put(rest.link ?? "", 157);
   put(rest.magic ?? "ustar\x0000", 257);
   put(rest.prefix ?? "", 345);
   put("        ", 148);
@@ -92,21 +100,25 @@ export function walk(tar: Uint8Array, cut: number = tar.length): Walked {
 /** A walk that puts what it meets into `found`; a member that was begun before goes on there. */
 export function startWalk(mark?: TarMark, found: Walked = {}) {
   let path = mark?.member?.path ?? "";
+  const beside: Beside[] = [];
+  const members: TarMember[] = [];
   const walker = new TarWalk(
     {
       begin: (begun) => {
         path = begun.path;
         found[path] = "";
+        members.push(begun);
       },
       bytes: (bytes) => {
         found[path] += String.fromCharCode(...bytes);
       },
       end: () => {},
+      beside: (one) => beside.push(one),
     },
     freely(),
     mark,
   );
-  return { walker, found };
+  return { walker, found, beside, members };
 }
 
 /** The files of a tar with their bytes, by path. */
@@ -121,7 +133,10 @@ export function walkBytes(tar: Uint8Array): Map<string, Uint8Array> {
         pieces = [];
       },
       bytes: (bytes) => pieces.push(bytes),
-      end: () => found.set(path, join(...pieces)),
+      end: () => {
+        found.set(path, join(...pieces));
+      },
+      beside: () => {},
     },
     freely(),
   );

@@ -28,6 +28,10 @@ interface Oddities {
   isWide?: boolean;
   extra?: Uint8Array;
   rawName?: Uint8Array;
+  /** The system that made it; 3 is Unix. */
+  host?: number;
+  /** The date in the upper half. */
+  dosTime?: number;
 }
 
 export interface ZipFile extends Oddities {
@@ -99,7 +103,8 @@ function toRecords(file: ZipFile, at: number): { local: Uint8Array; central: Uin
       descriptor,
     ),
     central: join(
-      record([0x02014b50, 4], [0x031e, 2], [20, 2], [flags, 2], [method, 2], [0, 4], [crc, 4]),
+      record([0x02014b50, 4], [(file.host ?? 3) * 256 + 30, 2], [20, 2], [flags, 2], [method, 2]),
+      record([file.dosTime ?? 0, 4], [crc, 4]),
       record([wide(packedSize), 4], [wide(size), 4], [nameBytes.length, 2], [extra.length, 2]),
       record([0, 2], [0, 2], [0, 2], [mode * 0x10000, 4], [wide(file.offset ?? at), 4]),
       nameBytes,
@@ -134,7 +139,7 @@ export function makeZip(files: ZipFile[], end: EndOddities = {}): Uint8Array {
     ? join(
         record([0x06064b50, 4], [44, 8], [45, 2], [45, 2], [disk, 4], [disk, 4]),
         record([count, 8], [count, 8], [directory.length, 8], [offset, 8]),
-        record([0x07064b50, 4], [0, 4], [body.length + directory.length, 8], [1, 4]),
+        record([0x07064b50, 4], [0, 4], [offset + directory.length, 8], [1, 4]),
       )
     : new Uint8Array();
   const narrow = (value: number, maximum: number) => (isWide ? maximum : value);

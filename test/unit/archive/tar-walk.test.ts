@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { ArchiveProblem } from "../../../src/archive/archive-problem.ts";
+import type { Beside } from "../../../src/archive/describe-member.ts";
 import { TarReader } from "../../../src/archive/tar-reader.ts";
 import { TAR_BEGINNING } from "../../../src/archive/tar-walk.ts";
 import { tarHeader, tarPadding } from "../../../src/archive/tar.ts";
@@ -89,11 +90,6 @@ describe("TarWalk (T3)", () => {
   });
 
   it.each([
-    ["a symbolic link", [member({ name: "dir/ln", type: "2" })], "'dir/ln' is a symbolic link"],
-    ["a hard link", [member({ name: "ln", type: "1" })], "'ln' is a hard link"],
-    ["a character device", [member({ name: "null", type: "3" })], "'null' is a device"],
-    ["a block device", [member({ name: "sda", type: "4" })], "'sda' is a device"],
-    ["a fifo", [member({ name: "p", type: "6" })], "'p' is a fifo"],
     ["a sparse file of GNU", [member({ name: "s", type: "S" })], "'s' is a sparse file"],
     [
       "a sparse file of pax",
@@ -101,51 +97,6 @@ describe("TarWalk (T3)", () => {
       "'s' is a sparse file",
     ],
     ["another volume", [member({ name: "m", type: "M" })], "continued from another volume"],
-    ["an unknown type", [member({ name: "u", type: "Z" })], "'u' is of the unknown type 'Z'"],
-    [
-      "an absolute path",
-      [member({ name: "/etc/passwd" })],
-      "'/etc/passwd' has a path that begins or ends with a slash",
-    ],
-    [
-      "a path that climbs",
-      [member({ name: "a/../../x" })],
-      "'a/../../x' has a path that holds an empty, '.' or '..' segment",
-    ],
-    ["a folder that climbs", [member({ name: "../", type: "5" })], "'../' has a path"],
-    [
-      "an absolute folder",
-      [member({ name: "/", type: "5" })],
-      "'/' has a path that begins or ends with a slash",
-    ],
-    [
-      "a path that climbs, in pax",
-      [pax({ path: "../x" }), member({ name: "x" })],
-      "'../x' has a path",
-    ],
-    [
-      "a path that climbs, in a long name",
-      [member({ name: "L", type: "L" }, "../x\0"), member({ name: "x" })],
-      "'../x'",
-    ],
-    ["a path with a backslash", [member({ name: "a\\b" })], "holds a backslash"],
-    [
-      "a path with a control character",
-      [member({ name: "a\nb" })],
-      "'a\uFFFDb' has a path that holds a backslash or a control character",
-    ],
-    [
-      "a path with an empty segment",
-      [member({ name: "a//b" })],
-      "holds an empty, '.' or '..' segment",
-    ],
-    ["no path", [member({ name: "" })], "is empty"],
-    [
-      "a path of 1,001 bytes",
-      [pax({ path: "p".repeat(1001) }), member({ name: "p" })],
-      "is over 1000 bytes",
-    ],
-    ["a name that is not UTF-8", [member({ name: "f", prefix: "\xFF" })], "that is not UTF-8"],
     ["a folder with bytes", [member({ name: "d/", type: "5" }, "x")], "'d/' has bytes"],
     [
       "a size that is no number",
@@ -202,6 +153,111 @@ describe("TarWalk (T3)", () => {
     expect(() => walk(tar)).toThrow(placed);
   });
 
+  it.each<[string, Uint8Array[], Beside]>([
+    [
+      "a symbolic link",
+      [member({ name: "ln", type: "2", link: "../a" })],
+      { kind: "link", path: "ln", target: "../a", isHard: false },
+    ],
+    [
+      "a hard link",
+      [member({ name: "./hard", type: "1", link: "./a" })],
+      { kind: "link", path: "hard", target: "./a", isHard: true },
+    ],
+    [
+      "a long target of pax",
+      [pax({ linkpath: "t".repeat(200) }), member({ name: "ln", type: "2" })],
+      { kind: "link", path: "ln", target: "t".repeat(200), isHard: false },
+    ],
+    [
+      "a long target of GNU",
+      [member({ name: "K", type: "K" }, `${"t".repeat(200)}\0`), member({ name: "ln", type: "2" })],
+      { kind: "link", path: "ln", target: "t".repeat(200), isHard: false },
+    ],
+    ["a folder", [member({ name: "d/e//", type: "5" })], { kind: "folder", path: "d/e" }],
+  ])("tells %s beside the files", (_, parts, expected) => {
+    expect(besideOf(parts)).toEqual([expected]);
+  });
+
+  it.each([
+    ["a character device", [member({ name: "tty", type: "3" })], "tty", "is a device"],
+    ["a block device", [member({ name: "sda", type: "4" })], "sda", "is a device"],
+    ["a fifo", [member({ name: "p", type: "6" })], "p", "is a fifo"],
+    ["a path that climbs", [member({ name: "a/../../x" })], "a/../../x", "segment"],
+    ["a folder that climbs", [member({ name: "../", type: "5" })], "../", "segment"],
+    ["one in pax", [pax({ path: "../x" }), member({ name: "x" })], "../x", "segment"],
+    [
+      "one in a long name",
+      [member({ name: "L", type: "L" }, "../x\0"), member({ name: "x" }, "skipped")],
+      "../x",
+      "segment",
+    ],
+    ["a backslash", [member({ name: "a\\b" })], "a\\b", "holds a backslash"],
+    ["a control character", [member({ name: "a\nb" })], "a\nb", "control character"],
+    ["no path", [member({ name: "" })], "", "is empty"],
+    [
+      "a path of 1,001 bytes",
+      [pax({ path: "p".repeat(1001) }), member({ name: "p" })],
+      "p".repeat(1000),
+      "is over 1000 bytes",
+    ],
+    ["a name that is not UTF-8", [member({ name: "f", prefix: "\xFF" })], "\uFFFD/f", "not UTF-8"],
+    [
+      "a link to what is not UTF-8",
+      [member({ name: "f", type: "2", link: "\xFF" })],
+      "f",
+      "not UTF-8",
+    ],
+    [
+      "a link with a target past PATH_MAX",
+      [pax({ linkpath: "t".repeat(4096) }), member({ name: "f", type: "2" })],
+      "f",
+      "too long",
+    ],
+  ])("leaves out %s, with the reason", (_, parts, name, reason) => {
+    const beside = besideOf(parts);
+    expect(beside).toMatchObject([{ kind: "left out", reason: expect.stringContaining(reason) }]);
+    const [one] = beside;
+    expect(one?.kind === "left out" && new TextDecoder().decode(one.name)).toBe(name);
+  });
+
+  it.each([
+    ["an absolute path", "/etc/passwd", "etc/passwd"],
+    ["an empty segment", "a//b", "a/b"],
+    ["a segment that is a dot", "a/./b", "a/b"],
+    ["several slashes in front", "//a", "a"],
+  ])("takes %s as unpackers do", (_, name, path) => {
+    expect(Object.keys(walk(join(member({ name }), END)))).toEqual([path]);
+  });
+
+  it.each([
+    ["nothing for the root", { name: "/", type: "5" }, {}],
+    ["a file of a type that nobody knows", { name: "u", type: "Z" }, { u: "" }],
+  ])("tells %s", (_, fields, files) => {
+    expect(walk(join(member(fields), END))).toEqual(files);
+  });
+
+  it("reads a header that Solaris wrote as one of pax", () => {
+    const tar = join(pax({ path: "long" }, "X"), member({ name: "short" }, "1"), END);
+    expect(walk(tar)).toEqual({ long: "1" });
+  });
+
+  it.each([
+    ["the header", [member({ name: "f", mode: "0000755", time: 1_000_000_000 })], true, 1e12],
+    [
+      "a record of pax",
+      [pax({ mtime: "1000000000.25" }), member({ name: "f" })],
+      false,
+      1e12 + 250,
+    ],
+    ["a time before 1970", [pax({ mtime: "-1" }), member({ name: "f" })], false, -1000],
+    ["a header that says nothing", [member({ name: "f" })], false, null],
+  ])("tells executable bit and time by %s", (_, parts, isExecutable, modifiedAt) => {
+    const { walker, members } = startWalk();
+    walker.push(join(...parts, END));
+    expect(members).toMatchObject([{ path: "f", isExecutable, modifiedAt }]);
+  });
+
   it("refuses a tar that is cut off anywhere before its end mark", () => {
     const length = MIXED.length - END.length;
     for (let cut = 0; cut < length; cut += cut % 512 < 2 ? 1 : 85) {
@@ -214,7 +270,7 @@ describe("TarWalk (T3)", () => {
   });
 
   it("says a long name in a bounded line", () => {
-    const tar = join(pax({ path: `../${"é".repeat(60_000)}` }), member({ name: "f" }));
+    const tar = join(pax({ path: `../${"é".repeat(60_000)}` }), member({ name: "f", type: "M" }));
     expect(() => walk(tar)).toThrow(/^.{1,260}$/u);
   });
 
@@ -263,6 +319,15 @@ describe("TarWalk (T3)", () => {
   });
 });
 
+/** What a walk tells beside the files. */
+function besideOf(parts: Uint8Array[]): Beside[] {
+  const { walker, found, beside } = startWalk();
+  walker.push(join(member({ name: "ok" }, "ok"), ...parts, member({ name: "end" }, "end"), END));
+  walker.finish();
+  expect(found).toEqual({ ok: "ok", end: "end" });
+  return beside;
+}
+
 /** Makes the block around `at` a header with a right checksum again, so that what is in it gets read. */
 function repairChecksum(tar: Uint8Array, at: number): void {
   const block = tar.subarray(at - (at % 512), at - (at % 512) + 512).fill(0x20, 148, 156);
@@ -291,9 +356,10 @@ describe("TarReader", () => {
       members.push(...(step.kind === "member" ? [step.member] : []));
       isAtEnd = step.kind === "end";
     }
+    const unsaid = { isExecutable: false, modifiedAt: null };
     expect(members).toEqual([
-      { path: "big.img", size: 40 * 2 ** 40, offset: 512 },
-      { path: "other.img", size: 9 * GiB + 1, offset: 40 * 2 ** 40 + 2048 },
+      { path: "big.img", size: 40 * 2 ** 40, offset: 512, ...unsaid },
+      { path: "other.img", size: 9 * GiB + 1, offset: 40 * 2 ** 40 + 2048, ...unsaid },
     ]);
     expect(reads).toBe(6);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { tarEntryLength, tarHeader, tarPadding } from "../../../src/archive/tar.ts";
+import type { TarHead } from "../../../src/archive/tar.ts";
 import { MODIFIED_AT } from "./members.ts";
 
 const GiB = 1024 ** 3;
@@ -154,10 +155,31 @@ describe("tarHeader()", () => {
     expect(field(header.subarray(-512), 136, 12)).toBe("00000000001");
   });
 
-  it.each([-1, Number.NaN, 8 ** 11 * 1000])("throws on a time of %s", (modifiedAt) => {
-    expect(() => tarHeader({ path: "a", size: 0, modifiedAt })).toThrow(
+  it.each([
+    [-1, "00000000000"],
+    [8 ** 11 * 1000, "77777777777"],
+  ])("says the nearest time that ustar has for %s", (modifiedAt, digits) => {
+    expect(field(tarHeader({ path: "a", size: 0, modifiedAt }), 136, 12)).toBe(digits);
+  });
+
+  it("throws on a time that is none", () => {
+    expect(() => tarHeader({ path: "a", size: 0, modifiedAt: Number.NaN })).toThrow(
       "Cannot write a tar header",
     );
+  });
+
+  it("says what may be executed, and what is no file", () => {
+    const plain = { path: "a", size: 0, modifiedAt: 0 };
+    const said = (head: Partial<TarHead>) => {
+      const header = tarHeader({ ...plain, ...head }).subarray(-512);
+      return [field(header, 156, 1), field(header, 100, 8), field(header, 157, 100)];
+    };
+    expect(said({})).toEqual(["0", "0000644", ""]);
+    expect(said({ isExecutable: true })).toEqual(["0", "0000755", ""]);
+    expect(said({ type: "folder" })).toEqual(["5", "0000755", ""]);
+    expect(said({ type: "link", target: "../b" })).toEqual(["2", "0000644", "../b"]);
+    const long = tarHeader({ ...plain, type: "link", target: "é".repeat(80) });
+    expect(recordsOf(long)).toEqual({ linkpath: "é".repeat(80) });
   });
 
   it("gives the same bytes for the same entry", () => {

@@ -29,7 +29,10 @@ interface Reading {
 
 /** Reads a tar as an explosion does. */
 async function* walkTar(tar: Uint8Array, work: Work): AsyncGenerator<Uint8Array> {
-  const walk = new TarWalk({ begin: () => {}, bytes: () => {}, end: () => {} }, work);
+  const walk = new TarWalk(
+    { begin: () => {}, bytes: () => {}, end: () => {}, beside: () => {} },
+    work,
+  );
   for (let at = 0; at < tar.length && !walk.isAtEnd; at += LIMITS.walkStep) {
     walk.push(tar.subarray(at, at + LIMITS.walkStep));
     yield tar.subarray(at, at + LIMITS.walkStep);

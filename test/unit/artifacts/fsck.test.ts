@@ -8,6 +8,7 @@ import type { CheckCursor } from "../../../src/artifacts/fsck/fsck.ts";
 import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { checkVersions } from "../../../src/catalog/upkeep/check-versions.ts";
+import { dropDraft } from "../../../src/drafts/call-draft.ts";
 import { blobUuidOf } from "../../../src/protocol/blob-uuid.ts";
 import { DIFFERENCE_KINDS } from "../../../src/protocol/differences.ts";
 import type { Difference } from "../../../src/protocol/differences.ts";
@@ -17,8 +18,7 @@ import type { Uuid } from "../../../src/protocol/ids.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { bytes, hexDigest } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
-import { withDrafts } from "../support/other-drafts.ts";
-import type { OtherDraft } from "../support/other-drafts.ts";
+import { changeDraft, openDraftOf } from "../support/declare.ts";
 import { Uploader } from "../support/uploader.ts";
 import { gather, makeIncomplete, makeVersion, plantTree } from "../support/whole-version.ts";
 import type { MadeVersion } from "../support/whole-version.ts";
@@ -39,8 +39,6 @@ let single: MadeVersion & { key: string; uuid: Uuid };
 let tree: MadeVersion;
 let large: MadeVersion;
 let many: MadeVersion & { key: string; manifestKey: string };
-/** Drafts that there are. */
-const drafts = new Map<Uuid, OtherDraft>();
 /** Kinds that a test here has made and seen. */
 const seen = new Set<string>();
 
@@ -102,7 +100,7 @@ async function check({
   auditMs = LIMITS.auditKept,
 } = {}): Promise<Checked> {
   const context = {
-    env: withDrafts(drafts),
+    env,
     idleMs: DAY,
     auditMs,
     now: Date.now() + later,
@@ -327,18 +325,20 @@ describe("fsck (T26)", () => {
   });
 
   it("asks the draft of a pack that nothing names", async () => {
-    const { draft, versionId } = await makeIncomplete(workspace.id, "packed");
+    const made = await makeIncomplete(workspace.id, "packed");
+    const { draft, versionId } = made;
     const [held, left] = [`packs/${draft}/3`, `packs/${draft}/4`];
-    drafts.set(draft, { lastAppendAt: Date.now(), missing: 1, nextPack: 4 });
+    await openDraftOf(made, workspace, [1]);
+    await changeDraft(draft, "next_pack = 4");
     await env.BUCKET.put(held, "held");
     await env.BUCKET.put(left, "left");
-    const later = DAY - 1_000;
     expect(await find({ later: DAY + 1_000 })).toEqual([["object_orphan", left]]);
-    expect(await find({ later })).toEqual([]);
+    expect(await find({ later: DAY - HOUR })).toEqual([]);
     await run("DELETE FROM versions WHERE id = ?1", versionId);
     expect((await find({ later: DAY + 1_000 })).map(([, key]) => key)).toEqual([held, left]);
     await env.BUCKET.delete([held, left]);
-    drafts.delete(draft);
+    await dropDraft(env.DRAFTS, draft);
+    await run("DELETE FROM garbage");
   });
 
   it("reports an object that is none of ours, and never touches it", async () => {
@@ -482,13 +482,16 @@ describe("fsck (T26)", () => {
     expect(await find()).toEqual([]);
     const later = HOUR + 1_000;
     expect(await find({ later, repairs: true })).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 3, nextPack: 1 });
+    await openDraftOf(made, workspace, [1, 2, 3]);
     expect(await find()).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 0, nextPack: 1 });
+    await dropDraft(env.DRAFTS, made.draft);
+    await openDraftOf(made, workspace, [0, 0]);
     expect(await find()).toEqual([]);
     expect(await find({ later })).toEqual([["version_state", made.name]]);
-    drafts.set(made.draft, { lastAppendAt: Date.now(), missing: 2, nextPack: 1 });
+    await dropDraft(env.DRAFTS, made.draft);
+    await openDraftOf(made, workspace, [1, 2]);
     expect(await find({ later })).toEqual([]);
+    await dropDraft(env.DRAFTS, made.draft);
     await run("UPDATE versions SET deleted_at = ?2 WHERE id = ?1", made.versionId, Date.now());
   });
 

@@ -6,6 +6,7 @@ import type { Workspace } from "../../../src/catalog/access/workspaces.ts";
 import { deleteArtifact } from "../../../src/catalog/artifacts/change.ts";
 import { insertUpload } from "../../../src/catalog/publish/uploads.ts";
 import { pickDoomed, removeDoomed } from "../../../src/catalog/upkeep/sweep-steps.ts";
+import { inspectDraft } from "../../../src/drafts/call-draft.ts";
 import { valueOf } from "../../../src/protocol/errors.ts";
 import { newUuid } from "../../../src/protocol/ids.ts";
 import type { Uuid } from "../../../src/protocol/ids.ts";
@@ -13,8 +14,7 @@ import { LIMITS } from "../../../src/protocol/limits.ts";
 import { bytes } from "../support/bytes.ts";
 import { applySchema, makeWorkspace } from "../support/catalog.ts";
 import { CountingDatabase } from "../support/counting-database.ts";
-import { withDrafts } from "../support/other-drafts.ts";
-import type { OtherDraft } from "../support/other-drafts.ts";
+import { changeDraft, openDraftOf } from "../support/declare.ts";
 import { Uploader } from "../support/uploader.ts";
 import { makeIncomplete, makeVersion } from "../support/whole-version.ts";
 
@@ -260,16 +260,15 @@ describe("sweep() (T26)", () => {
   it("removes an artifact whose files are missing once its draft expired, and tells no draft twice", async () => {
     const now = Date.now();
     const made = await makeIncomplete(workspace.id, "declared", { at: now });
-    const drafts = new Map<Uuid, OtherDraft>([
-      [made.draft, { lastAppendAt: now, missing: 1, nextPack: 1 }],
-    ]);
+    await openDraftOf(made, workspace, [1]);
+    const isOpen = async () => (await inspectDraft(env.DRAFTS, made.draft)) !== null;
     const living = () =>
       rows("SELECT 1 FROM artifacts WHERE id = ? AND deleted_at IS NULL", made.artifactId);
-    await sweep(withDrafts(drafts), IDLE, now + 23 * HOUR);
-    expect([await living(), drafts.size]).toEqual([[{ 1: 1 }], 1]);
-    await sweep(withDrafts(drafts), IDLE, now + 25 * HOUR);
-    expect([await living(), drafts.size]).toEqual([[], 0]);
-    await sweep(withDrafts(drafts), IDLE, now + 50 * HOUR);
+    await sweep(env, IDLE, now + 23 * HOUR);
+    expect([await living(), await isOpen()]).toEqual([[{ 1: 1 }], true]);
+    await sweep(env, IDLE, now + 25 * HOUR);
+    expect([await living(), await isOpen()]).toEqual([[], false]);
+    await sweep(env, IDLE, now + 50 * HOUR);
     expect(await rows("SELECT * FROM versions WHERE artifact_id = ?", made.artifactId)).toEqual([]);
   });
 
@@ -278,10 +277,9 @@ describe("sweep() (T26)", () => {
     const slow = await makeIncomplete(workspace.id, "slow", { at: 5 });
     const lost = await makeIncomplete(workspace.id, "lost", { at: 5 });
     const whole = await makeVersion(workspace.id, "lost", { f: bytes(3, 17) });
-    const drafts = new Map<Uuid, OtherDraft>([
-      [slow.draft, { lastAppendAt: now, missing: 1, nextPack: 1 }],
-    ]);
-    await sweep(withDrafts(drafts), IDLE, now + HOUR);
+    await openDraftOf(slow, workspace, [1]);
+    await changeDraft(slow.draft, `opened_at = ${now}`);
+    await sweep(env, IDLE, now + HOUR);
     const state =
       "SELECT progress_at AS progress, deleted_at AS deleted FROM versions WHERE id = ?";
     expect(await rows(state, slow.versionId)).toEqual([{ progress: now, deleted: null }]);
@@ -302,7 +300,7 @@ describe("sweep() (T26)", () => {
     )
       .bind(made.versionId, now)
       .run();
-    await sweep(withDrafts(new Map()), IDLE, now + HOUR);
+    await sweep(env, IDLE, now + HOUR);
     const state = "SELECT deleted_at AS deleted FROM versions WHERE id = ?";
     expect(await rows(state, made.versionId)).toEqual([{ deleted: null }]);
     await env.DB.prepare("DELETE FROM uploads WHERE version_id = ?").bind(made.versionId).run();
@@ -318,18 +316,19 @@ describe("sweep() (T26)", () => {
     ];
     await end(made.versionId, 1);
     await end(other.versionId, 1);
-    const draft = { lastAppendAt: now, missing: 1, nextPack: 1, isDown: true };
-    const drafts = new Map<Uuid, OtherDraft>([
-      [made.draft, draft],
-      [other.draft, { ...draft, isDown: false }],
-    ]);
+    await openDraftOf(made, workspace, [1]);
+    await openDraftOf(other, workspace, [1]);
+    await changeDraft(made.draft, "format = format + 1"); // newer code was here
+    const isOpen = async ({ draft }: { draft: Uuid }) =>
+      (await inspectDraft(env.DRAFTS, draft)) !== null;
     const exists = () =>
       rows("SELECT id FROM versions WHERE id IN (?, ?)", made.versionId, other.versionId);
-    expect(await sweep(withDrafts(drafts), IDLE, now)).toMatchObject({ failures: 1 });
-    expect([await exists(), [...drafts.keys()]]).toEqual([[{ id: made.versionId }], [made.draft]]);
-    drafts.set(made.draft, { ...draft, isDown: false });
-    expect(await sweep(withDrafts(drafts), IDLE, now)).toMatchObject({ failures: 0 });
-    expect([await exists(), drafts.size]).toEqual([[], 0]);
+    expect(await sweep(env, IDLE, now)).toMatchObject({ failures: 1 });
+    expect([await exists(), await isOpen(other)]).toEqual([[{ id: made.versionId }], false]);
+    await changeDraft(made.draft, "format = format - 1");
+    expect(await isOpen(made)).toBe(true);
+    expect(await sweep(env, IDLE, now)).toMatchObject({ failures: 0 });
+    expect([await exists(), await isOpen(made)]).toEqual([[], false]);
   });
 
   it("goes on with everything else when one upload cannot be asked", async () => {

@@ -53,10 +53,10 @@ async function publish(workspace: Workspace, content: string, name: string, shar
   };
   const facts = contentOf(content);
   const extents = [{ key: facts.sha256, start: 0, length: facts.size }];
-  const file = { path: name, facts, extents, isCopied: false };
+  const file = { path: name, facts, extents, type: null, isCopied: false };
   const uuid = newUuid();
   const whole = await makeSingleFile(env, file, uuid);
-  const next = { intent, path: name, whole, sha512: facts.sha512 };
+  const next = { intent, named: name, whole, sha512: facts.sha512 };
   await publishUpload(env.DB, { uuid, isFetch: false, own: [] }, next, Date.now());
 }
 

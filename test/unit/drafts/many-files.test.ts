@@ -182,6 +182,55 @@ describe("100,000 files", () => {
   );
 });
 
+describe("40,000 files of two contents, in turn", () => {
+  const COUNT = 40_000;
+  const MiB = 1_048_576;
+
+  /** `extra` is one more file, whose bytes nobody has. */
+  async function declareAlike(contents: readonly Uint8Array[], prefix: string, extra: Uint8Array) {
+    const described = await Promise.all(
+      [...contents, extra].map(async (content) => ({
+        size: content.length,
+        sha256: await hexDigest("SHA-256", content),
+        contentType: null,
+      })),
+    );
+    const files = Array.from({ length: COUNT + 1 }, (_, number) => ({
+      path: `${prefix}${String(number).padStart(6, "0")}`,
+      ...(described[number === COUNT ? contents.length : number % contents.length] ?? raise()),
+    }));
+    return declareArtifact(env, { ...declaration(0), files }, Date.now());
+  }
+
+  it.each([
+    ["small", 9],
+    ["that are found by their hashes", MiB],
+  ])(
+    "%s are sealed, listed and found again in seconds: none of it takes as much for each as there are",
+    { timeout: 60_000 },
+    async (_, size) => {
+      const contents = [bytes(size, 1), bytes(size, 2)];
+      const [first, second] = contents;
+      const { draft } = await declareAlike(contents, "a", bytes(7, size));
+      await put({ draft }, workspace, { a000000: first ?? raise() });
+      await put({ draft }, workspace, { a000001: second ?? raise() });
+      expect(await inspectDraft(env.DRAFTS, draft)).toMatchObject({ missing: 1 });
+      const page = await draftEntries(env.DRAFTS, draft).page(1, 500);
+      expect(page.filter(({ kind }) => kind === "file")).toHaveLength(500);
+      await put({ draft }, workspace, { [`a0${COUNT}`]: bytes(7, size) });
+      await vi.waitFor(async () => {
+        expect(await inspectDraft(env.DRAFTS, draft)).toBeNull();
+      }, 30_000);
+      const again = await declareAlike(contents, "b", bytes(7, size + 1));
+      expect(await inspectDraft(env.DRAFTS, again.draft)).toMatchObject({ missing: 1 });
+    },
+  );
+});
+
+function raise(): never {
+  throw new Error("There is none");
+}
+
 async function timed<T>(work: () => Promise<T>): Promise<{ value: T; time: number }> {
   const began = performance.now();
   const value = await work();

@@ -33,6 +33,10 @@ export class TusClient {
     return this.#client.send("PATCH", path, body, headers);
   }
 
+  head(path: string): Promise<Response> {
+    return this.#client.send("HEAD", path, null, TUS);
+  }
+
   async terminate(path: string): Promise<number> {
     return (await this.#client.send("DELETE", path, null, TUS)).status;
   }
@@ -40,13 +44,14 @@ export class TusClient {
   /** Asks where the upload is and sends the rest, until it is complete; what was acknowledged must be there. */
   async goOn(path: string, content: Uint8Array, acknowledged: number): Promise<void> {
     for (let round = 0; round < 6; round += 1) {
-      const head = await this.#client.send("HEAD", path, null, TUS);
+      const head = await this.head(path);
       if (head.status === 200) {
         const offset = Number(head.headers.get("Upload-Offset"));
         if (offset < acknowledged) {
           throw new Error(`At ${offset}: ${acknowledged} bytes were acknowledged`);
         }
-        if (offset === content.length && head.headers.has("Stowage-Artifact")) {
+        if (offset === content.length) {
+          requireArtifact(head);
           return;
         }
         await this.patch(path, offset, content.subarray(offset));
@@ -55,6 +60,26 @@ export class TusClient {
       }
     }
     throw new Error(`Cannot complete ${path}`);
+  }
+
+  /** Complete uploads that are files of a bundle, each as the request for its artifact names it. */
+  async filesOf(bundle: string, files: Record<string, Uint8Array>): Promise<{ upload: string }[]> {
+    const uploads = [];
+    for (const [path, content] of Object.entries(files)) {
+      const metadata = `bundle ${btoa(bundle)},filename ${btoa("f")},relativePath ${btoa(path)}`;
+      const at = await this.open("f", content.length, { "Upload-Metadata": metadata });
+      const { status } = await this.patch(at, 0, content);
+      if (status !== 204) {
+        throw new Error(`PATCH ${at}: ${status}`);
+      }
+      uploads.push({ upload: at });
+    }
+    return uploads;
+  }
+
+  tie(bundle: string, files: readonly { upload: string }[]): Promise<Response> {
+    const body = new TextEncoder().encode(JSON.stringify({ files }));
+    return this.#client.send("POST", `/bundles/${bundle}`, body, {});
   }
 
   /** Parts of a content, and the value of `Upload-Concat` that joins them. */
@@ -69,5 +94,12 @@ export class TusClient {
       paths.push(path);
     }
     return `final;${paths.join(" ")}`;
+  }
+}
+
+/** HEAD must not tell of success before. */
+function requireArtifact({ headers }: Response): void {
+  if (!headers.has("Stowage-Artifact")) {
+    throw new Error("All bytes are told to be there, and there is no artifact");
   }
 }

@@ -354,7 +354,7 @@ async function moving(): Promise<Run> {
   await env.DB.batch([40, 40, 39, 9, 9, 8].map(add));
   await moveAudit(env, now - 30 * DAY);
   const act = async () => {
-    const { failures } = await sweep(watchedEnv, DAY, now, 39.5 * DAY);
+    const { failures } = await sweep(watchedEnv, DAY, now, 39 * DAY);
     return failures === 0;
   };
   return {
@@ -474,6 +474,32 @@ async function joining(): Promise<Run> {
   };
 }
 
+/** A folder of three uploads, one of them of several parts, that become one artifact. */
+async function bundling(): Promise<Run> {
+  const name = `bundle-${salt}`;
+  const files = {
+    "a/large": bytes(PART + 1_000, salt),
+    "a/small": bytes(1_000, salt + 1),
+    empty: new Uint8Array(),
+  };
+  const tus = new TusClient(client);
+  const uploads = await tus.filesOf(name, files);
+  const tie = () => tus.tie(name, uploads);
+  return {
+    act: () => isOk(tie()),
+    async recover() {
+      await insist(tie);
+    },
+    async verify() {
+      const sums = await Promise.all(
+        Object.values(files).map((content) => hexDigest("SHA-512", content)),
+      );
+      const expected = Object.fromEntries(Object.keys(files).map((path, at) => [path, sums[at]]));
+      expect(await filesOf(name)).toEqual(expected);
+    },
+  };
+}
+
 async function termination(): Promise<Run> {
   const tus = new TusClient(client);
   const path = await tus.open(`end-${salt}`, 1_000);
@@ -517,6 +543,7 @@ const JOBS: Record<string, Job> = {
   "a PATCH that fills a part": { prepare: () => patchOf(PART + 2_000), kinds: R2 },
   "a creation with all of its bytes": { prepare: createWith },
   "a concatenation": { prepare: joining },
+  "a bundle": { prepare: bundling },
   "a termination": { prepare: termination },
   "a deletion": { prepare: deletion, modes: BY_WORKER },
   "a copy of a blob": { prepare: copy, modes: BY_WORKER },

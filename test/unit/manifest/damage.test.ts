@@ -50,7 +50,7 @@ async function askAll(reader: VersionReader): Promise<string[]> {
     () => reader.fileAt(3),
     () => reader.fileAt(last),
     () => reader.sums(7),
-    () => reader.place({ after: 0, last }, { by: "tar", perFile: 0 }, 5_000),
+    () => reader.place({ after: 0, last }, { by: "tar", perMember: 0 }, 5_000),
     () => reader.keys(),
     () => reader.leftOut(),
     () => collect(reader.hashes()),

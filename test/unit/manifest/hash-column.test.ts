@@ -21,9 +21,9 @@ const hash = fc
   });
 
 describe("matchHashes()", () => {
-  it("finds the files of which the first eight bytes of the hash are looked for", async () => {
+  it("finds each file once of which the first eight bytes of the hash are looked for", async () => {
     const lists = fc.array(hash, { maxLength: 30 });
-    const wantedOnes = fc.uniqueArray(hash, { selector: (bytes) => bytes.toHex(), maxLength: 10 });
+    const wantedOnes = fc.array(hash, { maxLength: 10 });
     await fc.assert(
       fc.asyncProperty(
         lists,
@@ -36,16 +36,11 @@ describe("matchHashes()", () => {
           }
           const wanted = some.toSorted(compare);
           const found = await collect(matchHashes(piecesOf(column.sorted(), rows), wanted));
-          const expected = wanted.flatMap((sha256) =>
-            hashes.flatMap((other, at) =>
-              other.toHex().slice(0, 16) === sha256.toHex().slice(0, 16)
-                ? [`${sha256.toHex()} ${at + 1}`]
-                : [],
-            ),
+          const beginnings = new Set(wanted.map((sha256) => sha256.toHex().slice(0, 16)));
+          const expected = hashes.flatMap((sha256, at) =>
+            beginnings.has(sha256.toHex().slice(0, 16)) ? [at + 1] : [],
           );
-          expect(
-            found.map(({ sha256, fileNumber }) => `${sha256.toHex()} ${fileNumber}`).toSorted(),
-          ).toEqual(expected.toSorted());
+          expect(found.toSorted((one, other) => one - other)).toEqual(expected);
         },
       ),
     );
@@ -57,7 +52,7 @@ describe("matchHashes()", () => {
     const wanted = [3, 0, 17, 1_000].map((seed) => hashOf(seed, 32)).toSorted(compare);
     const found = await collect(matchHashes(reader.hashes(), wanted));
     const paths = await Promise.all(
-      found.map(async ({ fileNumber }) => (await reader.fileAt(fileNumber))?.path),
+      found.map(async (fileNumber) => (await reader.fileAt(fileNumber))?.path),
     );
     expect(new Set(paths)).toEqual(new Set(["f17", "f3"])); // f0 is empty
     const few = openKept(await makeManifest(files.slice(0, 31))).reader;

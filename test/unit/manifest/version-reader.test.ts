@@ -54,14 +54,14 @@ function expectedOf(row: NumberedFile<NewFile> | NumberedFolder, sums: readonly 
 function placeToday(
   sums: readonly Sums[],
   { after, last }: { after: number; last: number },
-  { by, perFile }: Measure,
+  { by, perMember }: Measure,
   position: number,
 ): number {
   let place = after;
   for (let step = 2 ** 16; step >= 1; step /= 2) {
     const there = sums[place + step];
     const isIn = place + step <= last && there !== undefined;
-    if (isIn && there[by] + perFile * there.files <= position) {
+    if (isIn && there[by] + perMember * there.files <= position) {
       place += step;
     }
   }
@@ -70,7 +70,7 @@ function placeToday(
 
 const question = fc.record({
   by: fc.constantFrom("tar", "zip", "directory"),
-  perFile: fc.constantFrom(0, 28),
+  perMember: fc.constantFrom(0, 28),
   from: fc.nat(60),
   to: fc.nat(60),
   position: fc.oneof(fc.nat(60_000), fc.nat({ max: 2 ** 36 })),
@@ -106,9 +106,9 @@ describe("VersionReader", () => {
       const paths = rows.map((row) => (row.kind === "file" ? row.file.path : row.path));
       const numbers = files.map((_, at) => at + 1);
       const walked = (await collect(reader.walk({ after: 0, last }))).flat();
-      const places = asked.map(({ from, to, by, perFile, position }) => {
+      const places = asked.map(({ from, to, by, perMember, position }) => {
         const range = { after: Math.min(from, to, last), last: Math.min(Math.max(from, to), last) };
-        return { range, measure: { by, perFile }, position };
+        return { range, measure: { by, perMember }, position };
       });
       const seen = {
         walked: await Promise.all(walked.map((entry) => described(reader, entry))),

@@ -21,6 +21,15 @@ export interface Upload {
   room: number | null;
 }
 
+/** An upload of /files/ that its client knows. */
+export interface FilesUpload extends Upload {
+  path: string;
+  /** Bytes that it is to have. */
+  length: number;
+  /** The artifact that it becomes; null: it is a part of another upload. */
+  name: string | null;
+}
+
 /** Bytes that a version has or waits for, of one file or several. */
 export interface Content {
   bytes: Uint8Array;
@@ -59,6 +68,7 @@ interface Converted {
 export interface Model {
   clients: readonly Client[];
   uploads: Upload[];
+  files: FilesUpload[];
   artifacts: Artifact[];
   converted: Converted[];
   /** Artifacts that are gone. */
@@ -192,6 +202,7 @@ export function removeArtifact(model: Model, artifact: Artifact): void {
 export function applySweep(model: Model): void {
   const before = Date.now() - IDLE;
   model.uploads = model.uploads.filter(({ lastAt }) => lastAt >= before);
+  model.files = model.files.filter(({ lastAt }) => lastAt >= before);
   model.converted = model.converted.filter(({ at }) => at >= Date.now() - LIMITS.sealedMemory);
   for (const artifact of model.artifacts.slice()) {
     const contents = artifact.versions.flatMap(({ files }) => [...files.values()]);

@@ -71,6 +71,15 @@ export const wake = command("wake", {
   run: (model, { upload }) => runAlarm(pick(model.uploads, upload).uuid),
 });
 
+/** Has the objects of all uploads that no client knows, as an answer was lost, do what they still mean to. */
+export async function wakeUnknown(model: Model): Promise<void> {
+  const known = new Set([...model.uploads, ...model.files].map(({ uuid }) => uuid));
+  const { results } = await env.DB.prepare("SELECT uuid FROM uploads").all<{ uuid: string }>();
+  for (const { uuid } of results.filter((row) => !known.has(row.uuid))) {
+    await runAlarm(uuid);
+  }
+}
+
 /** An object may die in its alarm, which the platform then repeats. */
 async function runAlarm(uuid: string): Promise<void> {
   try {
@@ -104,7 +113,7 @@ export async function passTime(model: Model, milliseconds: number): Promise<void
 
 async function dueObjects(model: Model): Promise<string[]> {
   const due = [];
-  for (const { uuid } of [...model.uploads, ...model.converted]) {
+  for (const { uuid } of [...model.uploads, ...model.files, ...model.converted]) {
     const alarm = await runInDurableObject(env.UPLOADS.getByName(uuid), (_object, { storage }) =>
       storage.getAlarm(),
     );

@@ -13,6 +13,7 @@ import { applySchema } from "../support/catalog.ts";
 import * as artifactCommands from "./artifact-commands.ts";
 import { asked, expectSame, expectStatus, settle } from "./ask.ts";
 import { endFaults, ran } from "./command.ts";
+import * as filesCommands from "./files-commands.ts";
 import { expectEmpty } from "./left-over.ts";
 import type { Model } from "./model.ts";
 import * as platformCommands from "./platform-commands.ts";
@@ -58,7 +59,7 @@ afterAll(() => {
 async function startRun(): Promise<Model> {
   done += 1;
   const clients = await makeClients([null, QUOTA]);
-  return { clients, uploads: [], artifacts: [], converted: [], deleted: [], salt: done };
+  return { clients, uploads: [], files: [], artifacts: [], converted: [], deleted: [], salt: done };
 }
 
 /** What is open becomes a version, as far as there is room; then everything is read and looked at. */
@@ -67,6 +68,9 @@ async function endRun(model: Model): Promise<void> {
     const { size } = await uploadCommands.viewUpload(upload);
     expectSame(size, upload.bytes.length, "the size of an open upload");
     await uploadCommands.convertUpload(model, upload, "last", true);
+  }
+  for (const upload of model.files.slice()) {
+    await filesCommands.endUpload(model, upload);
   }
   await artifactCommands.readEverything(model);
   await platformCommands.expectSound(model);
@@ -80,7 +84,15 @@ async function emptyStore(models: readonly Model[]): Promise<void> {
     const body = { confirm: true, namespace: client.name };
     expectStatus(await settle(client, "/artifacts", { method: "DELETE", body }), "delete all", 200);
   }
-  const nobody = { clients: all, uploads: [], artifacts: [], converted: [], deleted: [], salt: 0 };
+  const nobody = {
+    clients: all,
+    uploads: [],
+    files: [],
+    artifacts: [],
+    converted: [],
+    deleted: [],
+    salt: 0,
+  };
   for (const days of [1.1, 1.1, 31]) {
     await platformCommands.passTime(nobody, days * DAY);
   }
@@ -122,8 +134,8 @@ async function runOne(commands: Iterable<fc.AsyncCommand<Model, object>>): Promi
   }
 }
 
-const commands = [uploadCommands, artifactCommands, platformCommands].flatMap((group) =>
-  Object.values(group).flatMap((member) => (Array.isArray(member) ? member : [])),
+const commands = [uploadCommands, filesCommands, artifactCommands, platformCommands].flatMap(
+  (group) => Object.values(group).flatMap((member) => (Array.isArray(member) ? member : [])),
 );
 
 describe("any sequence of requests, faults, restarts and sweeps", () => {

@@ -27,7 +27,7 @@ const seeds = fc.nat(2);
 const names = fc.constantFrom(...NAMES);
 
 /** Mostly few bytes: parts take time. */
-const lengths = fc.oneof(
+export const lengths = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(0, 1, 3, 700) },
   { weight: 12, arbitrary: fc.nat(40_000) },
   { weight: 2, arbitrary: fc.constantFrom(LIMITS.tailRow - 1, LIMITS.tailRow, LIMITS.tailRow + 1) },
@@ -38,7 +38,7 @@ const lengths = fc.oneof(
 );
 
 /** Bytes of a length that is told in parts, whose size the test sets later. */
-function lengthOf(length: number | string): number {
+export function lengthOf(length: number | string): number {
   const part = LIMITS.partSize;
   const told: Record<string, number> = {
     "part - 1": part - 1,
@@ -132,7 +132,7 @@ async function appendRequest({ bytes }: Upload, args: AppendArgs, data: Uint8Arr
 }
 
 /** Half of a body, which then ends, or breaks off. */
-function cutBody(data: Uint8Array, how: Body): ReadableStream {
+export function cutBody(data: Uint8Array, how: Body): ReadableStream {
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   const cut = async () => {

@@ -11,7 +11,15 @@ const SHA256 = "0123456789abcdef".repeat(4);
 const SHA512 = "fedcba9876543210".repeat(8);
 
 function file(path: string, size = 1536): FolderEntry {
-  return { kind: "file", path, size, sha256: SHA256, sha512: SHA512 };
+  return {
+    kind: "file",
+    path,
+    size,
+    sha256: SHA256,
+    sha512: SHA512,
+    isExecutable: false,
+    modifiedAt: null,
+  };
 }
 
 function folder(path: string): FolderEntry {
@@ -34,6 +42,7 @@ function render(given: Partial<FolderPageProps> = {}): string {
     fileCount: 1,
     totalBytes: 1536,
     missingCount: 0,
+    leftOut: { count: 0, named: [] },
     entries: [file("readme.txt")],
     page: 1,
     pages: 1,

@@ -195,6 +195,11 @@ describe("revealHiddenInLines()", () => {
         const at = (length: number) => joined(revealHiddenInLines(cut(given, length), new Pace()));
         expect(await at(size)).toBe(await at(given.length + 1));
       }),
+      {
+        examples: [
+          [["a".repeat(30), "a".repeat(30), "\r", "\u001b[1;31m", "\n", "a".repeat(25)], 1],
+        ],
+      },
     );
   });
 });

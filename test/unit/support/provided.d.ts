@@ -6,7 +6,7 @@ declare module "vitest" {
     remoteOrigin: string;
     /** How many sequences test/unit/model tries, of how many commands at most, and from which seed; null draws one. */
     model: { runs: number; steps: number; seed: number | null };
-    /** How many random trees test/unit/manifest makes a manifest of. */
+    /** How many random trees are tried (test/unit/manifest, test/unit/artifacts/random-trees.test.ts). */
     trees: number;
     /** Whether each test file has a D1, an R2 and Durable Objects of its own. */
     ownsStorage: boolean;

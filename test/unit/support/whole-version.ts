@@ -199,7 +199,13 @@ export async function makeIncomplete(
   workspaceId: number,
   name: string,
   { at = Date.now(), files = 2 }: { at?: number; files?: number } = {},
-): Promise<{ artifactId: number; versionId: number; name: string; draft: Uuid }> {
+): Promise<{
+  artifactId: number;
+  artifactUuid: Uuid;
+  versionId: number;
+  name: string;
+  draft: Uuid;
+}> {
   const draft = newUuid();
   const { artifactId, artifactUuid, index } = await nextIndex(workspaceId, name, at);
   await prepare(
@@ -212,5 +218,6 @@ export async function makeIncomplete(
   const row = await prepare(env.DB, sql`SELECT id FROM versions WHERE draft = ${draft}`).first<{
     id: number;
   }>();
-  return { artifactId, versionId: row?.id ?? 0, name: `${artifactUuid} version ${index}`, draft };
+  const versionId = row?.id ?? 0;
+  return { artifactId, artifactUuid, versionId, name: `${artifactUuid} version ${index}`, draft };
 }

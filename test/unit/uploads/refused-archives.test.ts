@@ -39,9 +39,9 @@ function intentFor(name: string, { id } = workspace) {
   return { ...made, shared: false, actor: "test", gift: false, explode: true } as const;
 }
 
-/** A tar with one path twice: found out behind `salt`-ed bytes. */
+/** A tar with a file that is a folder as well: found out behind `salt`-ed bytes. */
 function badTar(salt: number): Uint8Array {
-  return join(member({ name: "a" }, bytes(2_000, salt)), member({ name: "a" }, "again"), END);
+  return join(member({ name: "a" }, bytes(2_000, salt)), member({ name: "a/b" }, "below"), END);
 }
 
 async function openUpload(content: Uint8Array, { id } = workspace) {
@@ -81,11 +81,15 @@ describe.each([
     expect(await explodeWhole(first, `${packing} first`)).toMatchObject({ ok: true });
     expect(await rowOf(`${packing} first`)).toMatchObject({
       state: "error",
-      error_message: "'a' is there twice",
+      error_message: "'a' is also the folder of 'a/b'",
     });
 
     const pushes = vi.spyOn(TarWalk.prototype, "push");
-    const refused = { ok: false, code: "artifact_explode_refused", detail: "'a' is there twice" };
+    const refused = {
+      ok: false,
+      code: "artifact_explode_refused",
+      detail: "'a' is also the folder of 'a/b'",
+    };
     expect(await explodeWhole(first, `${packing} repeat`)).toEqual(refused);
     const other = await openUpload(content);
     expect(await explodeWhole(other, `${packing} other`)).toEqual(refused);
