@@ -1,6 +1,7 @@
 // How a file of a user may be shown. Only inert types are shown inline; whatever a browser could run
 // (HTML, SVG, XML, scripts, style sheets) or does not know is a download of anonymous bytes.
 
+import type { Charset } from "./charset.ts";
 import type { Disposition } from "./disposition.ts";
 
 /** The Content-Type of a file and whether a browser may show it. */
@@ -57,6 +58,16 @@ export function servedAs(fileName: string): ServedAs {
     return { contentType, disposition: "inline" };
   }
   return TEXT_EXTENSIONS.has(extension) ? TEXT : DOWNLOAD;
+}
+
+/** Is it text that is served as such, whose charset its bytes tell? */
+export function isServedText({ contentType }: ServedAs): boolean {
+  return contentType === TEXT.contentType;
+}
+
+/** The Content-Type of a text. */
+export function textType(charset: Charset): string {
+  return `text/plain; charset=${charset}`;
 }
 
 /** Decides by its name what the page of a file shows of it. */

@@ -30,7 +30,9 @@ export function VersionFacts({ artifact, version, versions, folder }: VersionFac
             {version.index === version.newest ? "Follow the newest" : "Go to the newest"}
           </a>
         ) : (
-          <a href={folderUrl(artifact.id, folder, { version: version.index })}>Permanent link</a>
+          <a rel="nofollow" href={folderUrl(artifact.id, folder, { version: version.index })}>
+            Permanent link
+          </a>
         )}
         <Versions artifact={artifact} version={version} versions={versions} folder={folder} />
       </dd>
@@ -60,7 +62,10 @@ function Versions({ artifact, version, versions, folder }: VersionFactsProps) {
             {index === version.index ? (
               <span aria-current="true">Version {index}, this one</span>
             ) : (
-              <a href={folderUrl(artifact.id, folder, { version: index, nearest: folder !== "" })}>
+              <a
+                rel="nofollow"
+                href={folderUrl(artifact.id, folder, { version: index, nearest: folder !== "" })}
+              >
                 Version {index}
               </a>
             )}{" "}

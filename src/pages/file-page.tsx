@@ -48,7 +48,11 @@ export function FilePage({ artifact, version, file, viewed }: FilePageProps) {
         <VersionFacts artifact={artifact} version={version} versions={[]} folder="" />
       </dl>
       <p class="actions">
-        <a class="button" href={fileUrl(artifact.id, file.path, { ...pin, download: true })}>
+        <a
+          class="button"
+          rel="nofollow"
+          href={fileUrl(artifact.id, file.path, { ...pin, download: true })}
+        >
           Download
         </a>
         {servedAs(name).disposition === "inline" && (

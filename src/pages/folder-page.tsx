@@ -71,8 +71,12 @@ function Facts(props: FolderPageProps) {
         <>
           <dt>Checksums</dt>
           <dd>
-            <a href={checksums("sha256")}>SHA256SUMS</a>{" "}
-            <a href={checksums("sha512")}>SHA512SUMS</a>
+            <a rel="nofollow" href={checksums("sha256")}>
+              SHA256SUMS
+            </a>{" "}
+            <a rel="nofollow" href={checksums("sha512")}>
+              SHA512SUMS
+            </a>
           </dd>
         </>
       )}
@@ -90,6 +94,7 @@ function OnlyFile({ artifact, version, folder, entries, fileCount }: FolderPageP
     <p>
       <a
         class="button"
+        rel="nofollow"
         href={fileUrl(artifact.id, only.path, { ...pinOf(version), download: true })}
       >
         Download <Name text={only.path} />
@@ -113,7 +118,11 @@ function Archive({ artifact, version, folder, fileCount, missingCount }: FolderP
   return (
     <p class="actions">
       {ARCHIVES.map((archive) => (
-        <a class="button" href={folderUrl(artifact.id, folder, { ...pinOf(version), archive })}>
+        <a
+          class="button"
+          rel="nofollow"
+          href={folderUrl(artifact.id, folder, { ...pinOf(version), archive })}
+        >
           Download {folder === "" ? "all" : "this folder"} as {archive}
         </a>
       ))}

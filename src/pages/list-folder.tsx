@@ -17,6 +17,7 @@ import type { FolderPageProps } from "./folder-page.tsx";
 import { frameOf } from "./frame.ts";
 import { renderPage } from "./layout.tsx";
 import type { FolderEntry } from "./listing.tsx";
+import { isWalker, WalkedPage } from "./walked-page.tsx";
 
 /** A page of everything below a folder, as HTML or JSON. */
 export async function listFolder(
@@ -59,7 +60,16 @@ export async function listFolder(
     pages,
   };
   c.header("Cache-Control", pageCaching(isPublic(artifact)));
-  return isJson ? listAsJson(c, props) : c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
+  return isJson ? listAsJson(c, props) : listAsPage(c, props);
+}
+
+function listAsPage(c: Context<AppEnv>, props: FolderPageProps): Response | Promise<Response> {
+  if (!isWalker(c.req.header("User-Agent") ?? null)) {
+    return c.html(renderPage(<FolderPage {...props} />, frameOf(c)));
+  }
+  // What is made for one program is kept nowhere for others.
+  c.header("Cache-Control", pageCaching(false));
+  return c.html(renderPage(<WalkedPage {...props} />, frameOf(c)));
 }
 
 function listAsJson(c: Context<AppEnv>, props: FolderPageProps): Response {

@@ -67,7 +67,7 @@ function toRow(entry: FolderEntry, { artifact, pin, folder }: Omit<ListingProps,
   const digests = [toDigest("SHA-256", entry.sha256), toDigest("SHA-512", entry.sha512)];
   const view =
     viewedAs(lastSegment(entry.path)) !== "nothing" &&
-    markup`<a class="view" href="${fileUrl(artifact.id, entry.path, { ...pin, view: true })}">View<span class="aside"> ${path}</span></a>`;
+    markup`<a class="view" rel="nofollow" href="${fileUrl(artifact.id, entry.path, { ...pin, view: true })}">View<span class="aside"> ${path}</span></a>`;
   return markup`<tr><th scope="row"><a href="${url}">${path}</a>${view}</th><td class="size">${size}</td>${digests}</tr>`;
 }
 

@@ -3,12 +3,17 @@ import type { Context } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { entriesOf } from "../artifacts/entries.ts";
 import { readingOf } from "../auth/author.ts";
-import { blobSource } from "../blobs/reader.ts";
+import type { Reading } from "../blobs/open-slice.ts";
+import { blobSource, openBlob } from "../blobs/reader.ts";
+import { charsetOf } from "../http/charset.ts";
+import type { Charset } from "../http/charset.ts";
 import { respondWithBytes } from "../http/content.ts";
 import { contentDisposition } from "../http/disposition.ts";
-import { servedAs } from "../http/media-types.ts";
+import { isServedText, servedAs, textType } from "../http/media-types.ts";
+import { decidePreconditions } from "../http/preconditions.ts";
 import type { StoredFile } from "../protocol/entries.ts";
 import { AppError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { folderUrl } from "../protocol/urls.ts";
 import { bytesHeaders, redirect } from "./browsed.ts";
 import type { BrowsedBytes } from "./browsed.ts";
@@ -32,12 +37,36 @@ export async function requireFile(
 }
 
 /** A file's bytes, shown or saved by the browser as is safe for its type. */
-export function sendFile(c: Context<AppEnv>, artifact: BrowsedBytes, file: StoredFile): Response {
+export async function sendFile(
+  c: Context<AppEnv>,
+  artifact: BrowsedBytes,
+  file: StoredFile,
+): Promise<Response> {
   const name = lastSegment(file.path);
-  const { contentType, disposition } = servedAs(name);
-  const kind = c.req.query("download") === undefined ? disposition : "attachment";
+  const served = servedAs(name);
+  const kind = c.req.query("download") === undefined ? served.disposition : "attachment";
+  const source = blobSource(readingOf(c), file, file, artifact.version.createdAt);
+  const { headers: asked, method } = c.req.raw;
+  const isWanted = decidePreconditions(asked, method, source) === "proceed";
+  const contentType =
+    isServedText(served) && isWanted
+      ? textType(await readCharset(readingOf(c), file))
+      : served.contentType;
   const headers = bytesHeaders(c, artifact, contentType);
   headers.set("Content-Disposition", contentDisposition(kind, name));
-  const source = blobSource(readingOf(c), file, file, artifact.version.createdAt);
   return respondWithBytes(c.req.raw, source, headers);
+}
+
+/** The charset that the first bytes of a text tell. Where they cannot be read, the body says so. */
+async function readCharset(reading: Reading, file: StoredFile): Promise<Charset> {
+  const size = Math.min(file.size, LIMITS.charsetBytes);
+  if (size === 0) {
+    return "utf-8";
+  }
+  try {
+    const start = await new Response(openBlob(reading, file, size)).arrayBuffer();
+    return charsetOf(new Uint8Array(start));
+  } catch {
+    return "utf-8";
+  }
 }

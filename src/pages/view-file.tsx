@@ -7,6 +7,8 @@ import { openBlob } from "../blobs/reader.ts";
 import { REQUEST } from "../budget/budget.ts";
 import { VIEWS } from "../budget/shares.ts";
 import { pageCaching } from "../http/caching.ts";
+import { charsetOf } from "../http/charset.ts";
+import type { Charset } from "../http/charset.ts";
 import { viewedAs } from "../http/media-types.ts";
 import { bodyOfUnknownLength } from "../http/stream-bytes.ts";
 import type { StoredFile } from "../protocol/entries.ts";
@@ -85,13 +87,14 @@ async function viewText(
 ): Promise<Response> {
   const size = Math.min(file.size, LIMITS.viewedBytes);
   const bytes = size === 0 ? new Uint8Array() : await readStart(readingOf(c), file, size);
-  if (bytes.includes(0)) {
+  const charset = charsetOf(bytes);
+  if (charset === "utf-8" && bytes.includes(0)) {
     free();
     return c.html(renderFile(c, artifact, file, { kind: "nothing" }));
   }
   const pace = new Pace();
   const isAll = size === file.size;
-  const lines = await countLines(revealedOf(bytes, isAll, pace), LIMITS.viewedLines);
+  const lines = await countLines(revealedOf({ bytes, charset, isAll }, pace), LIMITS.viewedLines);
   const viewed = { kind: "text" as const, ...lines, isWhole: lines.isWhole && isAll };
   const page = renderFile(c, artifact, file, viewed);
   const [before = "", after = null] = page.split(LINES_HERE);
@@ -103,7 +106,7 @@ async function viewText(
   const language = isShort
     ? languageOf(await loadLanguages(c.env.ASSETS), lastSegment(file.path))
     : null;
-  const runs = runsOf(language, revealedOf(bytes, isAll, pace));
+  const runs = runsOf(language, revealedOf({ bytes, charset, isAll }, pace));
   const html = renderLines(runs, LIMITS.viewedLines, pace);
   const body = bodyOfUnknownLength((to) => sendPage(to, before, html, after).finally(free));
   return c.body(body, 200, { "Content-Type": "text/html; charset=UTF-8" });
@@ -114,13 +117,20 @@ async function readStart(reading: Reading, file: StoredFile, size: number): Prom
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 
-function revealedOf(bytes: Uint8Array, isAll: boolean, pace: Pace): AsyncGenerator<string> {
-  return revealHiddenInLines(decodePieces(bytes, isAll), pace);
+/** The text of a file, as far as it is shown. */
+interface Shown {
+  bytes: Uint8Array;
+  charset: Charset;
+  isAll: boolean;
+}
+
+function revealedOf(shown: Shown, pace: Pace): AsyncGenerator<string> {
+  return revealHiddenInLines(decodePieces(shown), pace);
 }
 
 /** @yields The characters of bytes that may end in the middle of one, unless they are all. */
-function* decodePieces(bytes: Uint8Array, isAll: boolean): Generator<string> {
-  const decoder = new TextDecoder();
+function* decodePieces({ bytes, charset, isAll }: Shown): Generator<string> {
+  const decoder = new TextDecoder(charset);
   for (let at = 0; at < bytes.length; at += LIMITS.viewedPiece) {
     yield decoder.decode(bytes.subarray(at, at + LIMITS.viewedPiece), { stream: true });
   }

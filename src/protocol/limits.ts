@@ -245,6 +245,8 @@ export const LIMITS = {
   /** Bytes of a file that its page shows, and lines: each becomes elements of HTML. */
   viewedBytes: 2 * MiB,
   viewedLines: 50_000,
+  /** First bytes of a text that are looked at for its charset before it is sent. */
+  charsetBytes: 4 * KiB,
   /** Bytes of it that become HTML at a time. */
   viewedPiece: 32 * KiB,
   /** Characters of such a file up to which it gets colours: the worst that a file can say takes under a second. */
@@ -353,9 +355,10 @@ export const LIMITS = {
   /** Bytes that a compressed archive may unpack to: it is done in one turn of the alarm, which may take 15 minutes
    * and, as wrangler.toml has it, 5 of the processor. */
   unpackedSize: 16 * GiB,
-  /** How many times its own bytes, beyond the first: deflate reaches 1,032 with nothing but zeros. */
+  /** How many times its own bytes, beyond the first, which an almost empty image of a disk takes: deflate reaches 1,032 with
+   * nothing but zeros. */
   unpackedRatio: 200,
-  unpackedFree: 8 * MiB,
+  unpackedFree: GiB,
   /** Blobs read from the catalog at a time while all are listed: D1 allows 1,000 statements a request. */
   blobsPage: 500,
   /** Versions that an artifact keeps unless told otherwise (Shaken Fist's default). */

@@ -1,7 +1,7 @@
 // A file under /a/: bytes, ranges, preconditions and the headers around them (docs/conformance.md, Bytes, RFC 9110).
 
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -732,6 +732,28 @@ describe("download tools", () => {
       expect(code).toBe(0);
       expect((await readFile(file)).equals(large)).toBe(true);
     }
+  });
+
+  it("wget -r brings each file of a listing once, and pages", async () => {
+    await using folder = await makeFolder();
+    const files = Array.from({ length: 60 }, (_, n) => `d/file${n}.txt`);
+    const { id } = await makeArtifact(
+      service,
+      home,
+      "walked",
+      files.map((path) => ({ path, bytes: Buffer.from(path) })),
+    );
+    const address = `${service.origin}/a/${id}/`;
+    const args = ["--no-config", "-nv", "-r", "-np", "-nH", "--cut-dirs=2", "-P", folder.path];
+    const { code } = await runTool("wget", ...args, address);
+    expect(code).toBe(0);
+    const brought = await readdir(join(folder.path, "d"));
+    expect(brought.toSorted()).toEqual(files.map((path) => path.slice(2)).toSorted());
+    expect((await readdir(folder.path)).toSorted()).toEqual([
+      "d",
+      "index.html",
+      "index.html?page=2",
+    ]);
   });
 
   it("curl -OJ saves a file under its own name", async () => {

@@ -289,6 +289,24 @@ describe("GET /a/:id/:path?view", () => {
     expect(page).toContain("a&lt;b");
   });
 
+  it("shows UTF-16 and Latin-1 as text, and serves them as what they are", async () => {
+    const text = "h\u00E9llo\r\n";
+    const swapped = Buffer.from(`\uFEFF${text}`, "utf16le").swap16();
+    const { id } = await makeArtifact(service, home, "charsets", [
+      { path: "little.log", bytes: Buffer.from(`\uFEFF${text}`, "utf16le") },
+      { path: "big.log", bytes: swapped },
+      { path: "old.log", bytes: Buffer.from(text, "latin1") },
+      { path: "new.log", bytes: Buffer.from(text) },
+    ]);
+    const charsets = ["utf-16le", "utf-16be", "iso-8859-1", "utf-8"];
+    for (const [at, path] of ["little.log", "big.log", "old.log", "new.log"].entries()) {
+      const page = await getText(`/a/${id}/${path}?view`);
+      expect([path, page.includes("h\u00E9llo")]).toEqual([path, true]);
+      const { headers } = await get(`/a/${id}/${path}`);
+      expect(headers.get("Content-Type")).toBe(`text/plain; charset=${charsets[at]}`);
+    }
+  });
+
   it("shows images, says that a file is empty, and offers all else for download", async () => {
     expect(await view("pixel.png")).toContain(`<img src="/a/${artifact.id}/pixel.png"`);
     expect(await view("empty.txt")).toContain("This file is empty");

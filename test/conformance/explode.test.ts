@@ -311,14 +311,24 @@ describe("an upload that is exploded", () => {
     expect(keys).toEqual([]);
   });
 
+  it.each(["tar.gz", "zip"])("takes an almost empty image in a %s", async (format) => {
+    const image = Buffer.alloc(24 << 20);
+    image.write("boot");
+    await using folder = await makeFolder();
+    const [path, packed] = [join(folder.path, "disk.img"), join(folder.path, "packed")];
+    writeFileSync(path, image);
+    const tool =
+      format === "zip" ? ["zip", "-qj", "-", path] : ["tar", "-cz", "-C", folder.path, "disk.img"];
+    await runTool("sh", "-c", `"$@" > '${packed}'`, "sh", ...tool);
+    const artifact = await exploded(`almost empty ${format}`, readFileSync(packed));
+    expect(artifact).toMatchObject({ state: "created" });
+    const body = await service.fetch(`/a/${artifact.id}/disk.img`);
+    expect(Buffer.from(await body.arrayBuffer()).equals(image)).toBe(true);
+  });
+
   it.each([
     ["a gzip that is cut off", (gz: Buffer) => gz.subarray(0, -9), "is cut off"],
     ["a gzip of something else", () => gzipSync("text".repeat(500)), "no valid header"],
-    [
-      "a bomb",
-      () => gzipSync(joinBytes(member({ name: "zeros" }, Buffer.alloc(11 << 20)), END)),
-      "'zeros' is where the archive unpacks to more than",
-    ],
     ["a zip that is cut off", () => Buffer.from("PK\x03\x04" + "x".repeat(2_000)), "no directory"],
   ])("is in state error for %s", async (what, make, reason) => {
     const before = await leftovers();

@@ -210,3 +210,22 @@ describe("the reads of a zip", () => {
     expect(failure).toBeInstanceOf(ArchiveProblem);
   });
 });
+
+describe("what an archive may unpack to", () => {
+  const claiming = (sizes: number[]) =>
+    makeZip(sizes.map((size, n) => ({ name: `f${n}`, size, isWide: true })));
+  /** Counts the bytes without unpacking any, as an explosion that goes on behind them does. */
+  const count = async (zip: Uint8Array) => {
+    const work = new Work(zip.length);
+    const read = async (offset: number, length: number) => zip.slice(offset, offset + length);
+    const terms = { from: Number.MAX_SAFE_INTEGER, note: () => {}, work };
+    await Array.fromAsync(unpackAsTar({ size: zip.length, read }, "zip", terms));
+  };
+
+  it("is a GiB whatever its own size, and not much more", async () => {
+    await count(claiming([2 ** 29, 2 ** 29 - 2 ** 20]));
+    await expect(count(claiming([2 ** 29, 2 ** 29, 2 ** 20]))).rejects.toThrow(
+      /unpacks to more than/u,
+    );
+  });
+});
