@@ -21,6 +21,7 @@ import { downloadJobs } from "./jobs/downloads.ts";
 import { manyFilesJobs } from "./jobs/many-files.ts";
 import { randomJobs } from "./jobs/random.ts";
 import { startJobs } from "./jobs/start.ts";
+import { tusJobs } from "./jobs/tus.ts";
 import { uploadJobs } from "./jobs/uploads.ts";
 import type { Row } from "./measure.ts";
 import { measurePeers } from "./peers.ts";
@@ -30,6 +31,7 @@ import { Subject } from "./subject.ts";
 
 const JOBS: readonly Job[] = [
   ...uploadJobs,
+  ...tusJobs,
   ...checksumJobs,
   ...randomJobs,
   ...downloadJobs,

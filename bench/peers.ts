@@ -84,15 +84,42 @@ async function measureTus(folder: string, scaled: Scaled): Promise<PeerRow[]> {
       ["upload of 1 GiB, 64 MiB an append", scaled(1024 * MiB, 64 * MiB), 64 * MiB, "MiB/s", MiB],
       ["upload of 256 MiB, 2 MiB an append", scaled(256 * MiB, 16 * MiB), 2 * MiB, "MiB/s", MiB],
       ["appends of 4 KiB, one client", scaled(1_500, 200) * 4 * KiB, 4 * KiB, "1/s", 4 * KiB],
+      ["PATCHes of 64 MiB", scaled(256 * MiB, 64 * MiB), 64 * MiB, "MiB/s", MiB],
+      ["PATCHes of 64 KiB, one client", scaled(500, 64) * 64 * KiB, 64 * KiB, "1/s", 64 * KiB],
     ] as const) {
       const content = new Content(size);
       const ms = await uploadByTus(`${origin}/files`, content, piece, folder);
       rows.push({ job: title, peer, unit, value: rounded((size / bytes / ms) * 1000), note });
     }
-    return rows;
+    return [...rows, ...(await lookByTus(`${origin}/files`, peer, scaled(400, 40)))];
   } finally {
     await stop(server);
   }
+}
+
+/** Opens uploads and looks at them, from eight clients at once. */
+async function lookByTus(url: string, peer: string, count: number): Promise<PeerRow[]> {
+  const tus = { "Tus-Resumable": "1.0.0" };
+  const uploads: string[] = [];
+  const created = await load(8, count, async () => {
+    const call = { method: "POST", headers: { ...tus, "Upload-Length": 1 } };
+    uploads.push(new URL((await expectStatus(201, url, call)).location, url).href);
+  });
+  const looked = await load(8, 5 * count, (number) =>
+    expectStatus(200, uploads[number % count] ?? "", { method: "HEAD", headers: tus }),
+  );
+  const note = "a file beside the upload says what it is; asks nobody whether the client may";
+  const row = (title: string, value: number) => ({
+    job: `${title} by tus, 8 clients`,
+    peer,
+    unit: "1/s",
+    value: rounded(value),
+    note,
+  });
+  return [
+    row("create", (count / created.ms) * 1000),
+    row("HEAD", ((5 * count) / looked.ms) * 1000),
+  ];
 }
 
 async function uploadByTus(

@@ -31,6 +31,8 @@ const EXECUTABLE = 0o100755 * 0x10000;
 const FOLDER = 0o040755 * 0x10000 + 0x10;
 /** The last second that an extended timestamp can say. */
 const LAST_SECOND = 2 ** 31 - 1;
+const FIRST_DOS_TIME = Date.UTC(1980, 0, 1);
+const LAST_DOS_TIME = Date.UTC(2107, 11, 31, 23, 59, 58);
 
 const encoder = new TextEncoder();
 
@@ -158,11 +160,10 @@ function writeTime(record: RecordWriter, modifiedAt: number): void {
 
 /** A time in UTC as DOS has it, from 1980 to 2107 and in steps of two seconds. */
 function dosTime(modifiedAt: number): { time: number; date: number } {
-  const at = new Date(modifiedAt);
-  const year = Math.min(Math.max(at.getUTCFullYear(), 1980), 2107);
+  const at = new Date(Math.min(Math.max(modifiedAt, FIRST_DOS_TIME), LAST_DOS_TIME));
   return {
     time: (at.getUTCHours() << 11) | (at.getUTCMinutes() << 5) | (at.getUTCSeconds() >> 1),
-    date: ((year - 1980) << 9) | ((at.getUTCMonth() + 1) << 5) | at.getUTCDate(),
+    date: ((at.getUTCFullYear() - 1980) << 9) | ((at.getUTCMonth() + 1) << 5) | at.getUTCDate(),
   };
 }
 

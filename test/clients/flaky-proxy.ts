@@ -1,11 +1,11 @@
 // An HTTP proxy in front of the service that fails as told, so that real clients meet what real networks do.
 
 import { createServer, request } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** What the proxy does to one request: answers in the service's place, before or after the service saw the
- * request, or cuts the service's answer off after so many bytes. */
+ * request, or cuts the service's answer off after so many bytes of its body, with 0 before its headers. */
 export type Fault =
   | { kind: "refuse"; status: number; forward: "first" | "never" }
   | { kind: "cut"; after: number };
@@ -64,8 +64,13 @@ async function handle(
     return refuse(outgoing, fault.status, body.length);
   }
   const status = answer.statusCode ?? 0;
-  outgoing.writeHead(status, answer.headers);
   let left = fault?.after ?? Infinity;
+  if (left === 0) {
+    answer.resume();
+    outgoing.destroy();
+    return { bodyBytes: body.length, status };
+  }
+  outgoing.writeHead(status, throughProxy(answer.headers, origin, incoming.headers.host ?? ""));
   for await (const chunk of answer) {
     const piece = (chunk as Buffer).subarray(0, left);
     left -= piece.length;
@@ -81,6 +86,14 @@ async function handle(
   }
   outgoing.end();
   return { bodyBytes: body.length, status };
+}
+
+/** Leads on through the proxy. */
+function throughProxy(headers: IncomingHttpHeaders, origin: string, host: string) {
+  const { location } = headers;
+  return location === undefined
+    ? headers
+    : { ...headers, location: location.replace(origin, `http://${host}`) };
 }
 
 function refuse(outgoing: ServerResponse, status: number, bodyBytes: number) {

@@ -13,12 +13,13 @@ import type { RunningService } from "../support/service.ts";
 import { startFlakyProxy } from "./flaky-proxy.ts";
 
 const MiB = 1024 * 1024;
-const { js, python, go } = {
+const { js, python, go, java } = {
   js: null,
   python: null,
   go: null,
+  java: null,
   ...(JSON.parse(process.env["RESUMABLE_CLIENTS"] ?? "{}") as Partial<
-    Record<"js" | "python" | "go", string | null>
+    Record<"js" | "python" | "go" | "java", string | null>
   >),
 };
 const BYTES = randomBytes(50 * MiB);
@@ -125,11 +126,15 @@ describe.skipIf(js === null)("tus-js-client 4.3.1", () => {
   });
 
   it("survives answers that are lost and connections that are cut", async () => {
-    await using proxy = await startFlakyProxy(service.origin, (method, _, nth) =>
-      method === "PATCH" && nth % 2 === 1 && nth < 8 ? { kind: "cut", after: 0 } : null,
-    );
-    const { url } = await runJs({ endpoint: `${proxy.origin}/files/`, chunkSize: 10 * MiB });
+    let cuts = 0;
+    await using proxy = await startFlakyProxy(service.origin, (method, _, nth) => {
+      const isCut = method === "PATCH" && nth % 2 === 1 && nth < 8;
+      cuts += isCut ? 1 : 0;
+      return isCut ? { kind: "cut", after: 0 } : null;
+    });
+    const { url } = await runJs({ endpoint: `${proxy.origin}/files/`, chunkSize: 5 * MiB });
     await expectWhole(url);
+    expect(cuts).toBe(4);
   });
 });
 
@@ -160,7 +165,7 @@ describe.skipIf(python === null)("tuspy 1.1.0", () => {
 });
 
 describe.skipIf(go === null)("tusgo 0.1.2", () => {
-  it.each(["checksum", "concatenation"])("uploads with %s", async (mode) => {
+  it.each(["checksum", "concatenation", "deferred length"])("uploads with %s", async (mode) => {
     const { code, output } = await runTool(
       go ?? "",
       `${service.origin}/files/`,
@@ -170,6 +175,27 @@ describe.skipIf(go === null)("tusgo 0.1.2", () => {
     );
     expect([code, output]).toEqual([0, expect.stringContaining("/files/")]);
     await expectWhole(new URL(output.trim(), service.origin).href);
+  });
+});
+
+describe.skipIf(java === null)("tus-java-client 0.5.1", () => {
+  /** Uploads up to so many bytes, from where the upload at an address is, and gives the address. */
+  async function runJava(stop: number, ...url: string[]): Promise<string> {
+    const own = [`${service.origin}/files/`, headers["Authorization"] ?? "", file, String(stop)];
+    const { code, output } = await runTool("java", "-cp", java ?? "", "Upload", ...own, ...url);
+    expect([code, output]).toEqual([0, expect.stringContaining("/files/")]);
+    return output.trim();
+  }
+
+  it("uploads in chunked bodies of 8 MiB, by POST instead of PATCH", async () => {
+    await expectWhole(await runJava(BYTES.length));
+  });
+
+  it("goes on in a new process", async () => {
+    const url = await runJava(20 * MiB);
+    expect(await client.offset(new URL(url).pathname)).toBe(20 * MiB);
+    expect(await runJava(BYTES.length, url)).toBe(url);
+    await expectWhole(url);
   });
 });
 

@@ -1,4 +1,4 @@
-// Uploads a file with tusgo in two parts with a checksum for each chunk, joins them, and prints the address.
+// Uploads a file with tusgo, as its last argument says, and prints the address.
 package main
 
 import (
@@ -46,6 +46,18 @@ func main() {
 		_, err = io.Copy(stream, source)
 		must(err)
 		_ = sha256.New
+		fmt.Println(upload.Location)
+		return
+	}
+	if mode == "deferred length" {
+		upload := tusgo.Upload{}
+		_, err = client.CreateUpload(&upload, tusgo.SizeUnknown, false, metadata)
+		must(err)
+		upload.RemoteSize = info.Size()
+		stream := tusgo.NewUploadStream(client, &upload)
+		stream.SetUploadSize = true
+		_, err = io.Copy(stream, source)
+		must(err)
 		fmt.Println(upload.Location)
 		return
 	}

@@ -133,9 +133,9 @@ describe("TarWalk", () => {
     }
   });
 
-  it("refuses the links and sparse files that GNU tar writes, by their names", () => {
-    const linked = make("t.tar", "tar", "-cf", "../t.tar", "-C", "../links", "ln");
-    expect(() => walkBytes(linked)).toThrow("'ln' is a symbolic link");
+  it("passes over the links that GNU tar writes, and refuses its sparse files by their names", () => {
+    const linked = make("t.tar", "tar", "-cf", "../t.tar", "empty", "-C", "../links", "ln");
+    expect([...walkBytes(linked).keys()]).toEqual(["empty"]);
     writeFileSync(join(tree, "links", "holes"), "");
     truncateSync(join(tree, "links", "holes"), 2 ** 20);
     for (const format of ["gnu", "pax"]) {
@@ -185,9 +185,12 @@ describe("the zip reader", () => {
     },
   );
 
-  it.each(offered({ zip: ["-y"] }))("refuses the links that %s %s writes", async (tool, option) => {
-    rmSync(join(tree, "t.zip"), { force: true });
-    const zip = make("t.zip", "sh", "-c", `cd ../links && ${tool} -q ${option} ../t.zip ln`);
-    await expect(unzip(zip)).rejects.toThrow("'ln' is a symbolic link");
-  });
+  it.each(offered({ zip: ["-y"] }))(
+    "passes over the links that %s %s writes",
+    async (tool, option) => {
+      rmSync(join(tree, "t.zip"), { force: true });
+      const zip = make("t.zip", "sh", "-c", `cd ../links && ${tool} -q ${option} ../t.zip ln`);
+      expect([...(await unzip(zip)).keys()]).toEqual([]);
+    },
+  );
 });

@@ -80,7 +80,7 @@ describe("npm run manifest", () => {
       code: 0,
       output: [
         "2 files of 12 bytes, 2 folders, 2 objects",
-        "archives by layout 1: tar 3072, zip 106 and 126",
+        "archives by layout 2: tar 3584, zip 151 and 187",
         "left out: a\\u{1b}ÿ (is odd)",
         "left out: 1 more",
         "1 d 12 bin/ (2 entries, 2 files)",

@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 
 import { buildDocument } from "../../src/openapi/document.ts";
 import { declare } from "./debusine-client.ts";
+import { FilesClient, metadataOf } from "./files-client.ts";
 import type { ArtifactBody, Service } from "./service.ts";
 
 /** Who asks: the workspace `acting`, its contributor Ann, and those who administer. */
@@ -281,6 +282,21 @@ function onFilesUpload(method: string): Change {
   };
 }
 
+/** An upload that becomes the only file of a folder. */
+const tying: Change = {
+  actions: ["artifact created", "version added"],
+  by: "acting",
+  async prepare({ service, acting: bearer }) {
+    const [folder, bytes] = [randomUUID(), randomBytes(8)];
+    const client = new FilesClient(service, bearer);
+    const metadata = metadataOf({ bundle: folder, filename: "file" });
+    const upload = await client.open(bytes.length, { "Upload-Metadata": metadata });
+    await client.patch(upload, 0, bytes);
+    const body = JSON.stringify({ files: [{ upload }] });
+    return () => service.fetch(`/bundles/${folder}`, { method: "POST", bearer, body });
+  },
+};
+
 function ofToken(actions: Change["actions"], method: string, body?: unknown): Change {
   return {
     actions,
@@ -372,6 +388,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   "PATCH /files/{upload}": onFilesUpload("PATCH"),
   "POST /files/{upload}": onFilesUpload("POST"),
   "DELETE /files/{upload}": onFilesUpload("DELETE"),
+  "POST /bundles/{bundle}": tying,
   "POST /artifacts/upload/{name}": onUpload(
     ["artifact created", "version added"],
     () => `/artifacts/upload/${randomUUID()}`,

@@ -1,6 +1,6 @@
 // Requests under /files/, as tests write them.
 
-import type { RunningService } from "./service.ts";
+import type { Service } from "./service.ts";
 
 export const TUS = { "Tus-Resumable": "1.0.0" };
 const TYPE = "application/offset+octet-stream";
@@ -14,10 +14,10 @@ export function metadataOf(values: Record<string, string>): string {
 
 /** The calls of one caller. */
 export class FilesClient {
-  readonly #service: RunningService;
+  readonly #service: Service;
   readonly bearer: string;
 
-  constructor(service: RunningService, bearer: string) {
+  constructor(service: Service, bearer: string) {
     this.#service = service;
     this.bearer = bearer;
   }

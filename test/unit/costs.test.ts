@@ -58,7 +58,7 @@ const COSTS: Record<string, Row> = {
   "tar of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
   "zip of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
   "tar.gz of 100 files": [0, 20, 0, 1, 4, 0, 0, 0, 0],
-  "explode, 100 members": [2, 2, 0, 34, 145, 43, 1, 152, 22],
+  "explode, 100 members": [2, 2, 0, 34, 145, 43, 1, 167, 23],
   "delete an artifact": [0, 0, 0, 7, 44, 14, 0, 0, 0],
   "delete and sweep of 100 files": [0, 0, 1, 62, 220, 35, 1, 4, 2],
   "sweep of nothing": [0, 0, 0, 23, 54, 2, 0, 0, 0],

@@ -192,7 +192,8 @@ async function fill(server: LiveServer): Promise<Expected> {
   writeFileSync(join(folder, "tree", "two"), "22");
   const pack = (...names: string[]) => execFileSync("tar", ["-cf", "-", "-C", folder, ...names]);
   const tree = await explode(server, alder, "tree", pack("tree"));
-  await explode(server, alder, "twice", pack("tree/one", "tree/one", "--hard-dereference"));
+  const both = pack("--transform=s,two,one/two,", "tree/one", "tree/two");
+  await explode(server, alder, "a file and a folder", both);
   rmSync(folder, { recursive: true });
   for (const size of [5, 9 * MiB]) {
     const uuid = await service.openUpload(beech);

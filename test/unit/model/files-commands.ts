@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { hexDigest } from "../support/bytes.ts";
 import { calls } from "../support/calls.ts";
 import { ask, expectSame, expectStatus, noteRepeat } from "./ask.ts";
-import { command } from "./command.ts";
+import { command, isFaultOrdered } from "./command.ts";
 import { addVersion, contentOf, findNamed, foresee, pick, usedBy, IDLE } from "./model.ts";
 import type { FilesUpload, Model } from "./model.ts";
 import { wakeUnknown } from "./platform-commands.ts";
@@ -55,14 +55,16 @@ export const createByTus = command("create by tus", {
   ready: ({ files }) => files.length < 5,
   async run(model, { isPart, ...args }) {
     const client = pick(model.clients, args.client);
-    const [length, room] = [lengthOf(args.length), roomOf(model, client)];
+    const [drawn, room] = [lengthOf(args.length), roomOf(model, client)];
     const name = isPart ? null : args.name;
+    // An empty file that was opened by an answer that got lost is published by the alarm, which no model foresees.
+    const length = name !== null && isFaultOrdered() ? Math.max(drawn, 1) : drawn;
     const headers = {
       ...TUS,
       "Upload-Length": String(length),
       ...(name === null ? { "Upload-Concat": "partial" } : metadataOf(name)),
     };
-    // What an answer that was lost opened nobody knows: it ends by itself, but where nothing is to come.
+    // What an answer that was lost opened nobody knows: it ends by itself.
     const answer = await settle(client, "/files/", { method: "POST", headers });
     const isRefused = length > room || room <= 0;
     expectStatus(answer, `create by tus of ${length}`, isRefused ? 413 : 201);

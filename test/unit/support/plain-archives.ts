@@ -4,10 +4,29 @@
 
 import { crc32 } from "node:zlib";
 
-/** A file of an archive; all have the same time, in seconds. */
+/** A file of an archive, or an empty folder, whose path ends in a slash. What has no time of its own, in milliseconds, has that of
+ * the archive, in seconds. */
 export interface PlainMember {
   path: string;
   data: Uint8Array;
+  isExecutable: boolean;
+  modifiedAt: number | null;
+}
+
+/** Whole seconds of a member, as far as a format has them. */
+function secondsOf({ modifiedAt }: PlainMember, seconds: number, [first, last]: Limits): number {
+  const own = modifiedAt === null ? seconds : Math.floor(modifiedAt / 1_000);
+  return Math.min(Math.max(own, first), last);
+}
+
+type Limits = readonly [first: number, last: number];
+/** Eleven octal digits; a signed number of four bytes; the years of DOS. */
+const TAR_TIMES: Limits = [0, 8 ** 11 - 1];
+const UNIX_TIMES: Limits = [0, 2 ** 31 - 1];
+const DOS_TIMES: Limits = [315_532_800, 4_354_819_198];
+
+function modeOf({ path, isExecutable }: PlainMember): number {
+  return isExecutable || path.endsWith("/") ? 0o755 : 0o644;
 }
 
 const utf8 = new TextEncoder();
@@ -28,22 +47,28 @@ function zeros(length: number): Uint8Array {
   return new Uint8Array(length);
 }
 
-/** A file of a tar: headers, bytes and padding. */
-export function tarMember({ path, data }: PlainMember, seconds: number): Uint8Array {
+/** A member of a tar: headers, bytes and padding. */
+export function tarMember(member: PlainMember, seconds: number): Uint8Array {
+  const { path, data } = member;
   const padding = zeros((512 - (data.length % 512)) % 512);
+  const time = secondsOf(member, seconds, TAR_TIMES);
+  const [type, mode] = [path.endsWith("/") ? "5" : "0", modeOf(member)];
+  const own = { type, mode, size: data.length, time };
   const named = ustarName(path);
   if (named !== null) {
-    return concat(ustarHeader(named, "0", data.length, seconds), data, padding);
+    return concat(ustarHeader({ ...named, ...own }), data, padding);
   }
   const record = paxPath(path);
-  const base = Array.from(path.split("/").at(-1) ?? "", (character) =>
+  const base = path.split("/").findLast((segment) => segment !== "") ?? "";
+  const printable = Array.from(path.endsWith("/") ? `${base}/` : base, (character) =>
     character >= " " && character <= "~" ? character : "_",
   );
+  const extended = { type: "x", mode: 0o644, size: record.length, time };
   return concat(
-    ustarHeader({ prefix: "", name: "././@PaxHeader" }, "x", record.length, seconds),
+    ustarHeader({ prefix: "", name: "././@PaxHeader", ...extended }),
     record,
     zeros((512 - (record.length % 512)) % 512),
-    ustarHeader({ prefix: "", name: base.join("").slice(0, 100) }, "0", data.length, seconds),
+    ustarHeader({ prefix: "", name: printable.join("").slice(0, 100), ...own }),
     data,
     padding,
   );
@@ -62,7 +87,7 @@ function ustarName(path: string): { prefix: string; name: string } | null {
   for (let count = 1; count < segments.length; count += 1) {
     const [prefix, name] = [segments.slice(0, count).join("/"), segments.slice(count).join("/")];
     if (name.length <= 100) {
-      return prefix.length <= 155 ? { prefix, name } : null;
+      return prefix.length <= 155 && name !== "" ? { prefix, name } : null;
     }
   }
   return null;
@@ -78,20 +103,24 @@ function paxPath(path: string): Uint8Array {
   }
 }
 
-function ustarHeader(
-  { prefix, name }: { prefix: string; name: string },
-  type: string,
-  size: number,
-  seconds: number,
-): Uint8Array {
+interface UstarFields {
+  prefix: string;
+  name: string;
+  type: string;
+  mode: number;
+  size: number;
+  time: number;
+}
+
+function ustarHeader({ prefix, name, type, mode, size, time }: UstarFields): Uint8Array {
   const header = zeros(512);
   const put = (at: number, text: string) => header.set(utf8.encode(text), at);
   put(0, name);
-  put(100, "0000644\0");
+  put(100, `${mode.toString(8).padStart(7, "0")}\0`);
   put(108, "0000000\0");
   put(116, "0000000\0");
   put(124, `${size.toString(8).padStart(11, "0")}\0`);
-  put(136, `${seconds.toString(8).padStart(11, "0")}\0`);
+  put(136, `${time.toString(8).padStart(11, "0")}\0`);
   put(148, "        ");
   put(156, type);
   put(257, "ustar\x0000");
@@ -116,8 +145,9 @@ function le(length: 1 | 2 | 4, value: number): Uint8Array {
 }
 
 /** What both headers of a file of a zip say, from the version to the sizes: stored, names in UTF-8. */
-function zipCommon({ data }: PlainMember, seconds: number): Uint8Array {
-  const at = new Date(seconds * 1_000);
+function zipCommon(member: PlainMember, seconds: number): Uint8Array {
+  const { data } = member;
+  const at = new Date(secondsOf(member, seconds, DOS_TIMES) * 1_000);
   const [hours, minutes, twos] = [
     at.getUTCHours(),
     at.getUTCMinutes(),
@@ -134,8 +164,8 @@ function crcOf(data: Uint8Array): Uint8Array {
 }
 
 /** The time of a file in the extra field UT. */
-function zipTime(seconds: number): Uint8Array {
-  return concat("UT", le(2, 5), le(1, 1), le(4, seconds));
+function zipTime(member: PlainMember, seconds: number): Uint8Array {
+  return concat("UT", le(2, 5), le(1, 1), le(4, secondsOf(member, seconds, UNIX_TIMES)));
 }
 
 /** A file of a zip before the directory. */
@@ -147,7 +177,7 @@ export function zipMember(member: PlainMember, seconds: number): Uint8Array {
     le(2, name.length),
     le(2, 9),
     name,
-    zipTime(seconds),
+    zipTime(member, seconds),
     member.data,
   );
 }
@@ -155,6 +185,7 @@ export function zipMember(member: PlainMember, seconds: number): Uint8Array {
 /** Its entry in the directory; `offset` is where its bytes begin. */
 export function zipEntry(member: PlainMember, seconds: number, offset: number): Uint8Array {
   const name = utf8.encode(member.path);
+  const isFolder = member.path.endsWith("/");
   return concat(
     "PK\u0001\u0002",
     le(1, 45),
@@ -162,11 +193,12 @@ export function zipEntry(member: PlainMember, seconds: number, offset: number): 
     zipCommon(member, seconds),
     le(2, name.length),
     le(2, 9),
-    zeros(8), // comment, disk, kind of content, attributes of DOS
-    le(2, 0o100644),
+    zeros(6), // comment, disk, kind of content
+    le(2, isFolder ? 0x10 : 0), // attributes of DOS
+    le(2, (isFolder ? 0o040000 : 0o100000) + modeOf(member)),
     le(4, offset),
     name,
-    zipTime(seconds),
+    zipTime(member, seconds),
   );
 }
 

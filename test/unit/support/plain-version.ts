@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 import { plainTar, plainZip, tarMember, zipEntry, zipMember } from "./plain-archives.ts";
+import type { PlainMember } from "./plain-archives.ts";
 
 const utf8 = new TextEncoder();
 
@@ -151,8 +152,19 @@ export class PlainVersion {
         };
       }
       const { sha256, sha512 } = entry.hashes;
-      const { path } = entry;
-      return { type: "file", path, size: entry.file.data.length, sha256, sha512, url: urlOf(path) };
+      const { path, file } = entry;
+      return {
+        type: "file",
+        path,
+        size: file.data.length,
+        sha256,
+        sha512,
+        ...(file.isExecutable ? { executable: true } : {}),
+        ...(file.modifiedAt === null
+          ? {}
+          : { modified_at: new Date(file.modifiedAt).toISOString() }),
+        url: urlOf(path),
+      };
     });
     const files = this.filesIn(folder);
     return {
@@ -171,23 +183,32 @@ export class PlainVersion {
   }
 
   archive(folder: string, format: "tar" | "zip"): Uint8Array {
-    const files = this.filesIn(folder);
-    return (format === "tar" ? plainTar : plainZip)(files, this.seconds);
+    const members = this.below(folder).flatMap((entry) => this.#memberOf(entry) ?? []);
+    return (format === "tar" ? plainTar : plainZip)(members, this.seconds);
   }
 
-  /** The sums over the first entries, by number: what files take in archives is counted by making that of each. */
+  /** What archives have of an entry: files, and folders without anything below them. */
+  #memberOf(entry: PlainEntry): PlainMember | null {
+    if (entry.kind === "file") {
+      return entry.file;
+    }
+    const { path } = entry;
+    const isEmpty = this.below(path).length === 0;
+    return isEmpty ? { path, data: new Uint8Array(), isExecutable: false, modifiedAt: null } : null;
+  }
+
+  /** The sums over the first entries, by number: what members take in archives is counted by making that of each. */
   sums(): Record<"files" | "bytes" | "tar" | "zip" | "directory" | "emptyFolders", number>[] {
     const now = { files: 0, bytes: 0, tar: 0, zip: 0, directory: 0, emptyFolders: 0 };
     const sums = [{ ...now }];
-    for (const [at, entry] of this.entries.entries()) {
-      if (entry.kind === "file") {
-        now.files += 1;
-        now.bytes += entry.file.data.length;
-        now.tar += tarMember(entry.file, this.seconds).length;
-        now.zip += zipMember(entry.file, this.seconds).length;
-        now.directory += zipEntry(entry.file, this.seconds, 0).length;
-      } else if (this.entries[at + 1]?.path.startsWith(entry.path) !== true) {
-        now.emptyFolders += 1;
+    for (const entry of this.entries) {
+      const member = this.#memberOf(entry);
+      if (member !== null) {
+        now[entry.kind === "file" ? "files" : "emptyFolders"] += 1;
+        now.bytes += member.data.length;
+        now.tar += tarMember(member, this.seconds).length;
+        now.zip += zipMember(member, this.seconds).length;
+        now.directory += zipEntry(member, this.seconds, 0).length;
       }
       sums.push({ ...now });
     }
