@@ -2,6 +2,7 @@
 // a member's path, size, kind and time are kept: a header may have very many others.
 
 import { LIMITS } from "../protocol/limits.ts";
+import { ArchiveProblem } from "./archive-problem.ts";
 import { text } from "./tar-header.ts";
 
 const SPACE = 0x20;
@@ -14,6 +15,11 @@ const DIGITS = 7;
 const KEPT = new Set(["path", "linkpath", "size", "mtime"]);
 const SPARSE = "GNU.sparse.";
 const LONGEST_KEY = 64;
+/** Version 0.0 of sparse files has a record for each number, in turn. They are kept as one, as 0.1 has
+ * them, by a key that no record can have. */
+const PAIR = ["GNU.sparse.offset", "GNU.sparse.numbytes"] as const;
+export const SPARSE_PAIRS = "GNU.sparse.=pairs";
+const LONGEST_NUMBER = 17;
 
 /** What the records of a header say that matters, and how many there are. */
 export interface PaxRecords {
@@ -25,6 +31,7 @@ export interface PaxRecords {
 /** Reads the records, no further than one more than `LIMITS.tarRecords`; null when they are not that. */
 export function readPaxRecords(bytes: Uint8Array): PaxRecords | null {
   const values = new Map<string, Uint8Array>();
+  const pairs: string[] = [];
   let count = 0;
   for (let from = 0; from < bytes.length && count <= LIMITS.tarRecords;) {
     const record = findRecord(bytes, from);
@@ -33,10 +40,19 @@ export function readPaxRecords(bytes: Uint8Array): PaxRecords | null {
       return null;
     }
     const key = keyOf(bytes.subarray(record.space + 1, record.equals));
-    if (key !== null) {
-      values.set(key, bytes.subarray(record.equals + 1, record.end - 1));
+    const value = bytes.subarray(record.equals + 1, record.end - 1);
+    if (key === PAIR[0] || key === PAIR[1]) {
+      if (key !== PAIR[pairs.length % 2]) {
+        return null;
+      }
+      pairs.push(text(value.subarray(0, LONGEST_NUMBER)));
+    } else if (key !== null) {
+      values.set(key, value);
     }
     from = record.end;
+  }
+  if (pairs.length > 0) {
+    values.set(SPARSE_PAIRS, new TextEncoder().encode(pairs.join(",")));
   }
   return { values, count };
 }
@@ -77,4 +93,13 @@ function keyOf(bytes: Uint8Array): string | null {
   }
   const key = text(bytes);
   return KEPT.has(key) || isSparseKey(key) ? key : null;
+}
+
+/** The size that a record gives a member. */
+export function sizeIn(name: string, record: Uint8Array): number {
+  const digits = text(record.subarray(0, LONGEST_NUMBER));
+  if (!/^\d{1,16}$/u.test(digits) || !Number.isSafeInteger(Number(digits))) {
+    throw new ArchiveProblem(name, "has a size that cannot be read");
+  }
+  return Number(digits);
 }

@@ -108,7 +108,7 @@ function fullName(block: Uint8Array): Uint8Array {
 }
 
 /** Octal digits, or GNU's base-256 with the first bit set; null for anything else, and past 2^53 - 1. */
-function readNumber(field: Uint8Array): number | null {
+export function readNumber(field: Uint8Array): number | null {
   if ((field[0] ?? 0) >= 0x80) {
     return readBase256(field);
   }

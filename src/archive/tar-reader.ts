@@ -7,9 +7,14 @@ import { ArchiveProblem } from "./archive-problem.ts";
 import { describeMember } from "./describe-member.ts";
 import type { Beside } from "./describe-member.ts";
 import { showName } from "./member-path.ts";
-import { isSparseKey, readPaxRecords } from "./pax-records.ts";
+import { isSparseKey, readPaxRecords, sizeIn } from "./pax-records.ts";
+import { beginSparse } from "./sparse-form.ts";
+import type { Holed, MappedFile } from "./sparse-form.ts";
+import type { Sparse } from "./sparse.ts";
 import { BLOCK, readTarHeader, text, toWholeBlocks, untilNul } from "./tar-header.ts";
 import type { TarHeader } from "./tar-header.ts";
+import { kindOf, metaTypeOf, SPECIAL } from "./tar-kind.ts";
+import type { Kind, MetaType } from "./tar-kind.ts";
 import { COST } from "./work.ts";
 import type { Work } from "./work.ts";
 
@@ -21,6 +26,8 @@ export interface TarMember {
   isExecutable: boolean;
   /** In milliseconds; null where the archive does not say. */
   modifiedAt: number | null;
+  /** Of a sparse file: what of it the tar has. */
+  sparse?: Sparse;
 }
 
 /** What the header bytes lead to: more of them, a file (its bytes and their padding lie before the next
@@ -31,24 +38,6 @@ export type TarStep =
   | { kind: "beside"; beside: Beside }
   | { kind: "end" };
 
-/** What no file can be made of, by its type flag. */
-const REFUSED = new Map([
-  ["D", "is part of an incremental backup"],
-  ["M", "is continued from another volume"],
-  ["N", "is a list of names of an old tar"],
-  ["S", "is a sparse file"],
-]);
-
-/** What is left out, by its type flag. */
-const SPECIAL = new Map([
-  ["3", "is a device"],
-  ["4", "is a device"],
-  ["6", "is a fifo"],
-]);
-
-/** Headers that say something about the member after them. */
-type MetaType = "x" | "g" | "L" | "K";
-
 /** Where the headers of a member begin, and what was counted before them. */
 export interface TarPlace {
   position: number;
@@ -56,6 +45,8 @@ export interface TarPlace {
   folders: number;
   /** Headers of pax and GNU. */
   extensions: number;
+  /** Zeros of sparse files that are not there; a mark that older code made does not have it. */
+  zeros?: number;
 }
 
 export class TarReader {
@@ -72,13 +63,17 @@ export class TarReader {
   #longLink: Uint8Array | null = null;
   #records = new Map<string, Uint8Array>();
   #hasZeroBlock = false;
+  #zeros: number;
+  /** The sparse file whose map comes by the block. */
+  #mapped: { header: TarHeader; file: MappedFile } | null = null;
 
   /** Begins at a place that another reader gave. */
-  constructor({ position, folders, extensions }: TarPlace, work: Work) {
+  constructor({ position, folders, extensions, zeros = 0 }: TarPlace, work: Work) {
     this.#position = position;
     this.#folders = folders;
     this.#extensions = extensions;
-    this.#start = { position, folders, extensions };
+    this.#zeros = zeros;
+    this.#start = { position, folders, extensions, zeros };
     this.#work = work;
   }
 
@@ -107,6 +102,10 @@ export class TarReader {
       this.#meta = null;
       return { kind: "more" };
     }
+    if (this.#mapped !== null) {
+      const { header, file } = this.#mapped;
+      return this.#goOn(header, file, file.take(bytes));
+    }
     const header = readTarHeader(bytes, at);
     if (header === null) {
       return this.#takeZeros();
@@ -115,7 +114,11 @@ export class TarReader {
       throw new ArchiveProblem(null, `the tar has a single block of zeros before byte ${at}`);
     }
     const meta = metaTypeOf(header.type);
-    return meta === null ? this.#takeMember(header) : this.#beginMeta(header, meta);
+    if (meta !== null) {
+      return this.#beginMeta(header, meta);
+    }
+    const isSparse = header.type === "S" || [...this.#records.keys()].some(isSparseKey);
+    return isSparse ? this.#takeSparse(header, bytes) : this.#takeMember(header);
   }
 
   /** The tar has no more bytes. A single block of zeros is end enough, nothing at all is not: a tar that
@@ -190,27 +193,54 @@ export class TarReader {
     }
   }
 
-  #takeMember(header: TarHeader): TarStep {
-    const raw = this.#record("path") ?? this.#longName ?? header.name;
-    const name = showName(raw);
+  #nameOf(header: TarHeader): Uint8Array {
+    const sparse = this.#record("GNU.sparse.name");
+    return sparse ?? this.#record("path") ?? this.#longName ?? header.name;
+  }
+
+  #takeSparse(header: TarHeader, block: Uint8Array): TarStep {
+    const name = showName(this.#nameOf(header));
     const size = this.#sizeOf(name, header);
-    const isSparse = [...this.#records.keys()].some(isSparseKey);
-    const kind = kindOf(name, isSparse ? "S" : header.type);
+    const { file, holed } = beginSparse({ records: this.#records, header, block, name, size });
+    return this.#goOn(header, file, holed);
+  }
+
+  #goOn(header: TarHeader, file: MappedFile | null, holed: Holed | null): TarStep {
+    if (holed === null) {
+      this.#mapped = file && { header, file };
+      return { kind: "more" };
+    }
+    this.#mapped = null;
+    const { sparse, size } = holed;
+    this.#countZeros(showName(this.#nameOf(header)), size - sparse.packed);
+    return this.#place(header, { kind: "file", size, sparse });
+  }
+
+  #takeMember(header: TarHeader): TarStep {
+    const name = showName(this.#nameOf(header));
+    const size = this.#sizeOf(name, header);
+    const kind = kindOf(name, header.type);
     if (kind !== "file" && size > 0) {
       throw new ArchiveProblem(name, "has bytes although it is no file");
     }
-    const step = this.#toStep(raw, header, { kind, size, offset: this.#position });
+    return this.#place(header, { kind, size });
+  }
+
+  #place(header: TarHeader, placed: { kind: Kind; size: number; sparse?: Sparse }): TarStep {
+    const { kind, size, sparse } = placed;
+    const raw = this.#nameOf(header);
+    const step = this.#toStep(raw, header, { ...placed, offset: this.#position });
     if (kind !== "file" && kind !== "link") {
-      this.#countFolder(name);
+      this.#countFolder(showName(raw));
     }
-    this.#beginNext(this.#position + toWholeBlocks(size));
+    this.#beginNext(this.#position + toWholeBlocks(sparse?.packed ?? size));
     return step;
   }
 
   #toStep(
     raw: Uint8Array,
     header: TarHeader,
-    { kind, size, offset }: { kind: Kind; size: number; offset: number },
+    { kind, ...placed }: { kind: Kind; size: number; offset: number; sparse?: Sparse },
   ): TarStep {
     if (kind === "label") {
       return { kind: "more" };
@@ -229,7 +259,7 @@ export class TarReader {
     }
     const { path } = described;
     const { isExecutable } = header;
-    const member = { path, size, offset, isExecutable, modifiedAt: this.#timeOf(header) };
+    const member = { path, ...placed, isExecutable, modifiedAt: this.#timeOf(header) };
     return { kind: "member", member };
   }
 
@@ -241,12 +271,24 @@ export class TarReader {
     }
   }
 
+  #countZeros(name: string, zeros: number): void {
+    this.#zeros += zeros;
+    if (this.#zeros > LIMITS.sparseZeros) {
+      const most = LIMITS.sparseZeros / 1024 ** 3;
+      throw new ArchiveProblem(
+        name,
+        `is where the tar's sparse files have over ${most} GiB of holes`,
+      );
+    }
+  }
+
   #beginNext(position: number): void {
     if (!Number.isSafeInteger(position)) {
       throw new ArchiveProblem(null, "the tar claims more bytes than can be counted");
     }
     this.#position = position;
-    this.#start = { position, folders: this.#folders, extensions: this.#extensions };
+    const counted = { folders: this.#folders, extensions: this.#extensions, zeros: this.#zeros };
+    this.#start = { position, ...counted };
     this.#metaBytes = 0;
     this.#longName = null;
     this.#longLink = null;
@@ -255,14 +297,7 @@ export class TarReader {
 
   #sizeOf(name: string, header: TarHeader): number {
     const record = this.#record("size");
-    if (record === null) {
-      return header.size;
-    }
-    const digits = text(record.subarray(0, 17));
-    if (!/^\d{1,16}$/u.test(digits) || !Number.isSafeInteger(Number(digits))) {
-      throw new ArchiveProblem(name, "has a size that cannot be read");
-    }
-    return Number(digits);
+    return record === null ? header.size : sizeIn(name, record);
   }
 
   /** The time of the last change: pax has fractions of a second. */
@@ -278,45 +313,5 @@ export class TarReader {
   #record(key: string): Uint8Array | null {
     const value = this.#records.get(key);
     return value === undefined || value.length === 0 ? null : value;
-  }
-}
-
-type Kind = "file" | "folder" | "link" | "special" | "label";
-
-/** A type that nobody knows is a file (POSIX.1-2017, "ustar Interchange Format", typeflag). */
-function kindOf(name: string, type: string): Kind {
-  const refused = REFUSED.get(type);
-  if (refused !== undefined) {
-    throw new ArchiveProblem(name, refused);
-  }
-  if (SPECIAL.has(type)) {
-    return "special";
-  }
-  switch (type) {
-    case "1":
-    case "2":
-      return "link";
-    case "5":
-      return "folder";
-    case "V":
-      return "label";
-    default:
-      // Unix V7 had no type for folders.
-      return type === "0" && name.endsWith("/") ? "folder" : "file";
-  }
-}
-
-/** Solaris wrote what became pax as X. */
-function metaTypeOf(type: string): MetaType | null {
-  switch (type) {
-    case "x":
-    case "X":
-      return "x";
-    case "g":
-    case "L":
-    case "K":
-      return type;
-    default:
-      return null;
   }
 }

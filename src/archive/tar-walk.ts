@@ -1,7 +1,9 @@
 // Walks through a tar that passes as a stream of chunks, cut anywhere, and tells its members with their bytes.
 
+import { LIMITS } from "../protocol/limits.ts";
 import { ArchiveProblem } from "./archive-problem.ts";
 import type { Beside } from "./describe-member.ts";
+import type { Run } from "./sparse.ts";
 import { BLOCK, toWholeBlocks } from "./tar-header.ts";
 import { TarReader } from "./tar-reader.ts";
 import type { TarMember, TarPlace } from "./tar-reader.ts";
@@ -36,6 +38,9 @@ export class TarWalk {
   #held: Uint8Array = new Uint8Array();
   #heldLength = 0;
   #isAtEnd = false;
+  /** The run of the member that its next byte is in, and how many bytes of the tar those before it have. */
+  #run = 0;
+  #before = 0;
 
   /** Goes on at `mark`: what is pushed first are the bytes there. */
   constructor(sink: TarSink, work: Work, mark: TarMark = TAR_BEGINNING) {
@@ -44,6 +49,9 @@ export class TarWalk {
     this.#position = mark.position;
     this.#member = mark.member;
     this.#reader = new TarReader({ ...mark, position: headersAt(mark) }, work);
+    if (mark.member !== null) {
+      this.#findRun(mark.member, mark.position - mark.member.offset);
+    }
   }
 
   /** Where the bytes are that a walk which takes over needs first. */
@@ -61,11 +69,24 @@ export class TarWalk {
 
   /** Takes the next bytes of the tar. */
   push(chunk: Uint8Array): void {
+    const steps = this.steps(chunk);
+    for (let step = steps.next(); step.done !== true;) {
+      step = steps.next();
+    }
+  }
+
+  /**
+   * Takes the next bytes of the tar, all of them once it has ended.
+   *
+   * @yields Where zeros of a sparse file passed, which may be very many: whoever reads lets others in.
+   */
+  *steps(chunk: Uint8Array): Generator<void> {
     let rest = chunk;
     while (rest.length > 0 && !this.#isAtEnd) {
       const taken = this.#member === null ? this.#takeHeader(rest) : this.#takeBytes(rest);
       rest = rest.subarray(taken);
       this.#position += taken;
+      yield* this.#passRuns();
     }
   }
 
@@ -74,7 +95,7 @@ export class TarWalk {
     const member = this.#member;
     if (member !== null) {
       const held = this.#position - member.offset;
-      throw new ArchiveProblem(member.path, `has ${held} of its ${member.size} bytes`);
+      throw new ArchiveProblem(member.path, `has ${held} of its ${packedSize(member)} bytes`);
     }
     if (!this.#isAtEnd && this.#position < this.#reader.position) {
       throw new ArchiveProblem(null, `the tar ends at byte ${this.#position}, in the padding`);
@@ -87,14 +108,57 @@ export class TarWalk {
 
   #takeBytes(rest: Uint8Array): number {
     const member = this.#member;
-    const left = member === null ? 0 : member.offset + member.size - this.#position;
+    const [, length] = (member === null ? [] : runsOf(member))[this.#run] ?? [0, 0];
+    const left = (member?.offset ?? 0) + this.#before + length - this.#position;
     const bytes = rest.subarray(0, left);
     this.#work.spend(bytes.length * COST.byte);
     this.#sink.bytes(bytes);
-    if (bytes.length === left) {
-      this.#endMember();
-    }
     return bytes.length;
+  }
+
+  /** @yields As steps(): passes the runs of the member that end here, and the zeros before the next. */
+  *#passRuns(): Generator<void> {
+    const member = this.#member;
+    if (member === null) {
+      return;
+    }
+    const runs = runsOf(member);
+    const taken = this.#position - member.offset;
+    for (; ; this.#run += 1) {
+      const [lastStart, lastLength] = runs[this.#run - 1] ?? [0, 0];
+      const [start, length] = runs[this.#run] ?? [member.size, 0];
+      if (taken === this.#before) {
+        yield* this.#passZeros(start - lastStart - lastLength);
+      }
+      if (this.#run === runs.length) {
+        this.#endMember();
+        return;
+      }
+      if (taken < this.#before + length) {
+        return;
+      }
+      this.#before += length;
+    }
+  }
+
+  *#passZeros(count: number): Generator<void> {
+    for (let left = count; left > 0; left -= ZEROS.length) {
+      const zeros = ZEROS.subarray(0, left);
+      this.#sink.bytes(zeros);
+      this.#work.pass(zeros.length * COST.byte);
+      yield;
+    }
+  }
+
+  /** The zeros before a run passed together with what was before them. */
+  #findRun(member: TarMember, taken: number): void {
+    for (const [, length] of runsOf(member)) {
+      if (taken < this.#before + length) {
+        return;
+      }
+      this.#before += length;
+      this.#run += 1;
+    }
   }
 
   #takeHeader(rest: Uint8Array): number {
@@ -139,10 +203,9 @@ export class TarWalk {
   #beginMember(member: TarMember): void {
     this.#work.spend(COST.member);
     this.#member = member;
+    this.#run = 0;
+    this.#before = 0;
     this.#sink.begin(member);
-    if (member.size === 0) {
-      this.#endMember();
-    }
   }
 
   #endMember(): void {
@@ -151,7 +214,20 @@ export class TarWalk {
   }
 }
 
+/** Zeros that pass at a time. */
+const ZEROS = new Uint8Array(LIMITS.walkStep);
+
+/** The runs of a member that the tar has. */
+function runsOf({ size, sparse }: TarMember): readonly Run[] {
+  return sparse?.runs ?? (size === 0 ? [] : [[0, size]]);
+}
+
+/** How many bytes of a member the tar has. */
+function packedSize({ size, sparse }: TarMember): number {
+  return sparse?.packed ?? size;
+}
+
 /** Where the headers are that come next. */
 function headersAt({ position, member }: TarMark): number {
-  return member === null ? position : member.offset + toWholeBlocks(member.size);
+  return member === null ? position : member.offset + toWholeBlocks(packedSize(member));
 }

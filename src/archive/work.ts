@@ -48,6 +48,11 @@ export class Work extends Pace {
     this.#most += unpacked * LIMITS.workPerUnpacked;
   }
 
+  /** Paces what another bound keeps within limits. */
+  pass(units: number): void {
+    super.spend(units);
+  }
+
   /** Counts what was done; refuses what is too much. */
   override spend(units: number): void {
     super.spend(units);

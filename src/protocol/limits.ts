@@ -165,6 +165,9 @@ export const LIMITS = {
   tarRecords: 10_000,
   /** Headers of pax and GNU in a tar: a member has four kinds of them. */
   tarExtensions: 400_000,
+  /** Runs of a sparse file in a tar, and zeros between them in a whole tar: they are not stored, but hashed. */
+  sparseRuns: 20_000,
+  sparseZeros: 16 * GiB,
   /** Compressed bytes inflated at a time. */
   inflateStep: 64 * KiB,
   /** Blocks of deflate, or members of a gzip, that may give nothing before others may be let in. */

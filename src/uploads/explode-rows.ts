@@ -5,7 +5,6 @@ import { ArchiveProblem } from "../archive/archive-problem.ts";
 import type { Beside } from "../archive/describe-member.ts";
 import { TAR_BEGINNING } from "../archive/tar-walk.ts";
 import type { TarMark } from "../archive/tar-walk.ts";
-import { slicesFor } from "../blobs/extents.ts";
 import { BOUNDS, HASHES } from "../manifest/format.ts";
 import { Members, MEMBERS_CHUNK, MemberWriter } from "../manifest/members.ts";
 import type { NewFile } from "../manifest/members.ts";
@@ -14,6 +13,7 @@ import type { ObjectTables } from "../object-tables.ts";
 import type { Uuid } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Extent } from "../protocol/uploads.ts";
+import { memberExtents } from "./member-extents.ts";
 import { NotedLeftOut } from "./noted-left-out.ts";
 import type { NotedEntry, ReadEntry } from "./read-entry.ts";
 import type { Packing } from "./unpack.ts";
@@ -306,8 +306,7 @@ export class ExplodeRows {
 }
 
 function toNewFile(member: ReadEntry & { kind: "file" }, archive: readonly Extent[]): NewFile {
-  const { path, size, offset, sha512, sha256, crc32, isExecutable, modifiedAt } = member;
-  const slices = slicesFor(archive, offset, offset + size);
+  const { path, size, sha512, sha256, crc32, isExecutable, modifiedAt } = member;
   const time = modifiedAt ?? NaN;
   return {
     type: null,
@@ -320,7 +319,7 @@ function toNewFile(member: ReadEntry & { kind: "file" }, archive: readonly Exten
     crc32: Number.parseInt(crc32, 16),
     sha256: Uint8Array.fromHex(sha256),
     sha512: Uint8Array.fromHex(sha512),
-    extents: slices.map(({ key, offset: start, length }) => ({ key, start, length })),
+    extents: [...memberExtents(member, archive)],
   };
 }
 

@@ -177,7 +177,9 @@ async function readPiece(
     explosion.advance({ mark: walk.mark, checksums: saved, entries, isRead, archive });
   };
   for (let at = 0; at < bytes.length && !walk.isAtEnd; at += LIMITS.walkStep) {
-    walk.push(bytes.subarray(at, at + LIMITS.walkStep));
+    for (const _ of walk.steps(bytes.subarray(at, at + LIMITS.walkStep))) {
+      await restWhenDue(context, work);
+    }
     if (sink.found >= LIMITS.membersAtOnce) {
       commit(false);
     }

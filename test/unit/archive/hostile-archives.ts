@@ -142,7 +142,10 @@ export const HOSTILE_TARS: Record<string, () => Uint8Array> = {
     ),
   "a sparse member of many records": () =>
     join(
-      member({ name: "p", type: "x" }, repeat(latin("23 GNU.sparse.offset=1\n"), 9_000)),
+      member(
+        { name: "p", type: "x" },
+        repeat(latin("23 GNU.sparse.offset=1\n25 GNU.sparse.numbytes=1\n"), 4_500),
+      ),
       header({ name: "f" }),
       END,
     ),

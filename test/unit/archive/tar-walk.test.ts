@@ -90,11 +90,39 @@ describe("TarWalk (T3)", () => {
   });
 
   it.each([
-    ["a sparse file of GNU", [member({ name: "s", type: "S" })], "'s' is a sparse file"],
     [
-      "a sparse file of pax",
+      "a sparse file of pax without its size",
       [pax({ "GNU.sparse.major": "1" }), member({ name: "s" })],
-      "'s' is a sparse file",
+      "'s' is a sparse file whose map",
+    ],
+    [
+      "a sparse file of two forms",
+      [
+        pax({ "GNU.sparse.size": "9", "GNU.sparse.map": "0,1" }),
+        member({ name: "s", type: "S" }, "x"),
+      ],
+      "'s' is a sparse file whose map",
+    ],
+    ...["0,2", "0,1,0,1", "9,1", "0", "x,1", "-1,1"].map((map): [string, Uint8Array[], string] => [
+      `a sparse file of 9 bytes, one of them there, with the map ${map}`,
+      [pax({ "GNU.sparse.size": "9", "GNU.sparse.map": map }), member({ name: "s" }, "x")],
+      "'s' is a sparse file whose map",
+    ]),
+    [
+      "a sparse file whose map has no end",
+      [
+        pax({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" }),
+        member({ name: "s" }, "1\n0\nx"),
+      ],
+      "'s' is a sparse file whose map",
+    ],
+    [
+      "a sparse file of more holes than are hashed",
+      [
+        pax({ "GNU.sparse.size": String(2 ** 40), "GNU.sparse.map": "0,1" }),
+        member({ name: "s" }, "x"),
+      ],
+      "over 16 GiB of holes",
     ],
     ["another volume", [member({ name: "m", type: "M" })], "continued from another volume"],
     ["a folder with bytes", [member({ name: "d/", type: "5" }, "x")], "'d/' has bytes"],
@@ -362,5 +390,48 @@ describe("TarReader", () => {
       { path: "other.img", size: 9 * GiB + 1, offset: 40 * 2 ** 40 + 2048, ...unsaid },
     ]);
     expect(reads).toBe(6);
+  });
+});
+
+describe("a walk through a sparse file", () => {
+  const zeros = (count: number) => "\0".repeat(count);
+  const expected = { s: `${zeros(3)}ab${zeros(2)}cde${zeros(4)}`, f: "x" };
+  const numbers = [3, 2, 7, 3];
+  const realsize = "14";
+  const forms: [string, Uint8Array[]][] = [
+    [
+      "0.1",
+      [
+        pax({ "GNU.sparse.size": realsize, "GNU.sparse.map": numbers.join(",") }),
+        member({ name: "s" }, "abcde"),
+      ],
+    ],
+    [
+      "1.0",
+      [
+        pax({
+          "GNU.sparse.major": "1",
+          "GNU.sparse.minor": "0",
+          "GNU.sparse.realsize": realsize,
+          "GNU.sparse.name": "s",
+        }),
+        member({ name: "other" }, `${[2, ...numbers].join("\n")}\n`.padEnd(512, "\0") + "abcde"),
+      ],
+    ],
+  ];
+
+  it.each(forms)("gives all of it in form %s, wherever it is cut or goes on", (_form, blocks) => {
+    const tar = join(...blocks, member({ name: "f" }, "x"), END);
+    expect(walk(tar)).toEqual(expected);
+    expect(walk(tar, 1)).toEqual(expected);
+    for (let at = 0; at < tar.length - 1_024; at += 1) {
+      const first = startWalk();
+      first.walker.push(tar.subarray(0, at));
+      const { mark } = first.walker;
+      const second = startWalk(mark, first.found);
+      second.walker.push(tar.subarray(mark.position));
+      second.walker.finish();
+      expect([at, second.found]).toEqual([at, expected]);
+    }
   });
 });

@@ -84,7 +84,7 @@ describe.each([
       error_message: "'a' is also the folder of 'a/b'",
     });
 
-    const pushes = vi.spyOn(TarWalk.prototype, "push");
+    const pushes = vi.spyOn(TarWalk.prototype, "steps");
     const refused = {
       ok: false,
       code: "artifact_explode_refused",
@@ -123,7 +123,7 @@ describe.each([
           const broken = faultyContext(storage, faults, faultyBatches(faults));
           await explode(broken, intentFor(name), ANY).catch(() => null);
           await continueExplode(broken).catch(() => null);
-          const pushes = vi.spyOn(TarWalk.prototype, "push");
+          const pushes = vi.spyOn(TarWalk.prototype, "steps");
           const explosion = sound.ledger.explosion.read();
           const wasRefused =
             explosion === null
