@@ -13,7 +13,7 @@ import { complete } from "./complete.ts";
 import { requireState } from "./context.ts";
 import type { UploadContext } from "./context.ts";
 import { finishExpiry } from "./expire.ts";
-import { decideFilesAppend } from "./files-append.ts";
+import { decideFilesAppend, refuseMore } from "./files-append.ts";
 import { declareLength, finish } from "./standing-rows.ts";
 import { offsetOf, partSizeOf } from "./state.ts";
 import { truncate } from "./truncate.ts";
@@ -52,8 +52,11 @@ async function take(
 ): Promise<Outcome<object>> {
   const state = requireState(context);
   const decided = decideFilesAppend(state, terms);
-  if (!decided.ok || decided.isRepeat) {
+  if (!decided.ok) {
     return decided;
+  }
+  if (decided.isRepeat) {
+    return body === null || terms.length === 0 ? decided : requireEmpty(context, body, terms);
   }
   const { length } = decided;
   if (length !== null && length !== state.length) {
@@ -61,6 +64,25 @@ async function take(
   }
   const isWhole = terms.isWhole === true || terms.promise.digests.length > 0;
   return isWhole || body === null ? append(context, body, terms) : keep(context, body, terms);
+}
+
+/** A body in chunks of which none may come: clients that send in chunks ask so for what they have sent. */
+async function requireEmpty(
+  context: UploadContext,
+  body: ReadableStream<Uint8Array>,
+  terms: FilesTerms,
+): Promise<Outcome<object>> {
+  const reader = new BodyReader(body, context.contestedFloor);
+  context.interrupt = () => reader.stop();
+  try {
+    const { count } = await reader.read(new Uint8Array(1), 0);
+    return count === 0 ? { ok: true } : refuseMore(terms);
+  } catch {
+    return { ok: false, code: "upload_body_broken" };
+  } finally {
+    context.interrupt = null;
+    reader.cancel();
+  }
 }
 
 async function keep(

@@ -7,7 +7,7 @@ import type { UploadBasis, UploadState } from "./state.ts";
 
 type Decision = Outcome<{ length: number | null; isRepeat: boolean }>;
 
-/** `isRepeat`: all of it is there, and the client asks for the answer again. */
+/** `isRepeat`: all of it is there, and the client asks for the answer again; a body of unknown length must then be empty. */
 export function decideFilesAppend(state: UploadState, terms: FilesTerms): Decision {
   if (state.plan?.concat?.startsWith("final") === true) {
     return { ok: false, code: "upload_is_final" };
@@ -34,9 +34,14 @@ function decideRepeat(state: UploadState, terms: FilesTerms): Decision {
       detail: `at ${offset}, not ${terms.offset}`,
     };
   }
-  return terms.length === 0
+  return terms.length === 0 || terms.length === null
     ? { ok: true, length: state.length, isRepeat: true }
-    : { ok: false, code: terms.endsWhenTooLong ? "upload_offset_conflict" : "upload_too_long" };
+    : refuseMore(terms);
+}
+
+/** The refusal of bytes behind a complete upload. */
+export function refuseMore({ endsWhenTooLong }: FilesTerms): Decision & { ok: false } {
+  return { ok: false, code: endsWhenTooLong ? "upload_offset_conflict" : "upload_too_long" };
 }
 
 /** What an upload is to have once a request says `given`; refused when it was said otherwise, or has more. */

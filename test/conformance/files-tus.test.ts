@@ -225,6 +225,8 @@ describe("PATCH /files/:upload", () => {
     }
     expect(await statusOf(client.patch(path, 2, ""))).toBe(204);
     expect(await statusOf(client.patch(path, 2, "c"))).toBe(413);
+    expect(await statusOf(client.patch(path, 2, new Blob([""]).stream()))).toBe(204);
+    expect(await statusOf(client.patch(path, 2, new Blob(["c"]).stream()))).toBe(413);
     expect(await statusOf(client.patch(path, 0, "ab"))).toBe(409);
   });
 
