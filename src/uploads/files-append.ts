@@ -34,7 +34,8 @@ function decideRepeat(state: UploadState, terms: FilesTerms): Decision {
       detail: `at ${offset}, not ${terms.offset}`,
     };
   }
-  return terms.length === 0 || terms.length === null
+  const asksAgain = terms.completes !== "later"; // by the IETF's protocol the final answer is of a final request
+  return asksAgain && (terms.length === 0 || terms.length === null)
     ? { ok: true, length: state.length, isRepeat: true }
     : refuseMore(terms);
 }

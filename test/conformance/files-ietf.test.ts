@@ -98,6 +98,9 @@ describe("the IETF's resumable uploads", () => {
     expect((await told(append(path, 3, true, "")))[0]).toBe(200);
     expect((await told(append(path, 3, true, "")))[0]).toBe(200);
     expect((await told(append(path, 3, true, "4")))[0]).toBe(409);
+    const empty = new Blob([""]).stream();
+    expect((await told(append(path, 3, true, empty)))[0]).toBe(200);
+    expect(await told(append(path, 3, false, ""))).toEqual([409, "?0", "3"]);
     expect((await told(append(path, 0, true, "")))[0]).toBe(409);
   });
 
