@@ -20,7 +20,6 @@ class Upload {
             ? client.beginOrResumeUploadFromURL(upload, new URL(args[4]))
             : client.createUpload(upload);
     uploader.setChunkSize(1024 * 1024);
-    uploader.setRequestPayloadSize(8 * 1024 * 1024);
     while (uploader.getOffset() < stop && uploader.uploadChunk() > -1) {}
     uploader.finish();
     System.out.println(uploader.getUploadURL());
